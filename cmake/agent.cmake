@@ -1,0 +1,19 @@
+# tagalong: the command and the agent, one binary.
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(CJSON REQUIRED IMPORTED_TARGET libcjson)
+
+add_library(ta_protocol STATIC)
+file(GLOB TA_PROTOCOL_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/protocol/*.c)
+file(GLOB TA_WIRE_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/wire/*.c)
+target_sources(ta_protocol PRIVATE ${TA_PROTOCOL_SOURCES} ${TA_WIRE_SOURCES})
+target_link_libraries(ta_protocol PUBLIC ta_flags ta_sanitize)
+
+file(GLOB TA_AGENT_SOURCES CONFIGURE_DEPENDS
+  ${CMAKE_SOURCE_DIR}/runtime/agent/*.c ${CMAKE_SOURCE_DIR}/runtime/export/*.c)
+add_library(ta_agent STATIC ${TA_AGENT_SOURCES})
+target_link_libraries(ta_agent PUBLIC ta_protocol)
+
+file(GLOB TA_CLI_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/cli/*.c)
+add_executable(tagalong_cli ${TA_CLI_SOURCES})
+set_target_properties(tagalong_cli PROPERTIES OUTPUT_NAME tagalong)
+target_link_libraries(tagalong_cli PRIVATE ta_agent PkgConfig::CJSON)

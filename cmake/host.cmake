@@ -1,0 +1,25 @@
+# libtagalong.so: what is injected.  libc and nothing else.
+set(TA_HOOKS_DEF ${CMAKE_SOURCE_DIR}/hooks/hooks.def)
+set(TA_EXPORTS ${CMAKE_BINARY_DIR}/exports.map)
+add_custom_command(OUTPUT ${TA_EXPORTS}
+  COMMAND ${CMAKE_C_COMPILER} -E -P -x c -I${CMAKE_SOURCE_DIR}
+          ${CMAKE_SOURCE_DIR}/preload/exports.map.in -o ${TA_EXPORTS}
+  DEPENDS ${TA_HOOKS_DEF} ${CMAKE_SOURCE_DIR}/preload/exports.map.in)
+add_custom_target(ta_exports DEPENDS ${TA_EXPORTS})
+
+file(GLOB TA_HOST_SOURCES CONFIGURE_DEPENDS
+  ${CMAKE_SOURCE_DIR}/preload/*.c ${CMAKE_SOURCE_DIR}/hooks/*.c
+  ${CMAKE_SOURCE_DIR}/runtime/core/*.c ${CMAKE_SOURCE_DIR}/runtime/protocol/*.c)
+add_library(tagalong SHARED ${TA_HOST_SOURCES}
+  ${CMAKE_SOURCE_DIR}/runtime/wire/lane.c ${CMAKE_SOURCE_DIR}/runtime/wire/config.c)
+add_dependencies(tagalong ta_exports)
+set_target_properties(tagalong PROPERTIES NO_SONAME OFF)
+target_link_libraries(tagalong PRIVATE ta_flags)
+# Initial-exec TLS: the general-dynamic model calls malloc.  No stack protector
+# and no fortify: the hooks are called before and below what those rely on.
+target_compile_options(tagalong PRIVATE -O2 -fPIC -ftls-model=initial-exec -fno-stack-protector
+  -U_FORTIFY_SOURCE -fno-exceptions -fno-builtin-malloc -Wstack-usage=2048)
+target_link_options(tagalong PRIVATE
+  -Wl,--version-script=${TA_EXPORTS} -Wl,-z,defs -Wl,-z,now -Wl,-z,nodelete -Wl,-z,noexecstack
+  -Wl,-z,relro -Wl,--no-undefined -Wl,--as-needed)
+set_target_properties(tagalong PROPERTIES LINK_DEPENDS ${TA_EXPORTS})

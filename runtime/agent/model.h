@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model.h - spans, traces and processes as the agent holds them and as the
+ * exporters read them.
+ *
+ * A span keeps the raw records it was made of (start, attributes, end) and reads
+ * them when it is encoded: what is never exported is never parsed, and the
+ * journal can be rewritten from the same bytes.
+ *
+ * Runs: agent, one thread.  Ownership: traces own their spans, spans own their
+ * records, processes are shared and counted.
+ */
+#ifndef TA_AGENT_MODEL_H
+#define TA_AGENT_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/wire/record.h"
+
+/* One process image or forked child: what resource attributes are made of. */
+struct ta_process {
+	uint64_t proc_id;
+	uint64_t parent_proc_id;
+	uint32_t pid; /* as seen by the agent; 0 unknown */
+	uint32_t parent_pid;
+	uint64_t start_ns; /* first sign of life, CLOCK_MONOTONIC */
+	uint64_t end_ns;   /* 0: alive */
+	uint32_t refs;
+	char exe[512];
+	char instance_id[37]; /* service.instance.id: a UUID made of proc_id */
+};
+
+/* One tag in force; strings are UTF-8, checked. */
+struct ta_tag {
+	const char *key;
+	const char *value;
+	uint32_t key_bytes;
+	uint32_t value_bytes;
+};
+
+enum ta_span_end {
+	TA_SPAN_OPEN,	  /* exported while still open: a part of a long trace, never the span itself */
+	TA_SPAN_ENDED,	  /* by its own end record */
+	TA_SPAN_HOST_DIED, /* closed by the agent at the time of the host's death */
+};
+
+struct ta_record_list {
+	struct ta_record **items; /* copies, each malloc'd */
+	uint32_t count;
+	uint32_t capacity;
+};
+
+struct ta_span {
+	uint64_t trace_hi, trace_lo, span_id, parent_id;
+	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC */
+	uint64_t isolation, current; /* scope versions: the end's when it ended, else the start's */
+	uint64_t link_trace_hi, link_trace_lo, link_span_id;
+	uint8_t type;	/* enum ta_span_type */
+	uint8_t flags;	/* enum ta_span_flags */
+	uint8_t status; /* enum ta_status */
+	uint8_t reason; /* enum ta_end_reason */
+	uint8_t end;	/* enum ta_span_end */
+	uint32_t tid;
+	struct ta_process *process;
+	struct ta_record_list records; /* in order: start, attrs..., end */
+	const struct ta_tag *tags;     /* merged (global, isolation, current); set before export */
+	uint32_t tag_count;
+	uint32_t trace_index; /* which trace of the batch */
+};
+
+/* What goes out in one write: spans of whole traces, in order of completion,
+ * within a trace every parent before its children, siblings by start. */
+struct ta_batch {
+	struct ta_span **spans;
+	uint32_t count;
+	/* wall = monotonic + this; may be set anew for each batch (clock steps) */
+	int64_t wall_offset_ns;
+};
+
+#endif

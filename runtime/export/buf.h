@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * buf.h - a growing byte buffer for encoders.
+ *
+ * Runs: agent, cli.  Running out of memory sets failed and makes every later
+ * append a no-op, so encoders check once, at the end.
+ */
+#ifndef TA_EXPORT_BUF_H
+#define TA_EXPORT_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ta_buf {
+	char *data;
+	size_t bytes;
+	size_t capacity;
+	bool failed;
+};
+
+void ta_buf_fini(struct ta_buf *buf);
+void ta_buf_clear(struct ta_buf *buf); /* keeps the memory */
+void ta_buf_put(struct ta_buf *buf, const void *data, size_t bytes);
+void ta_buf_puts(struct ta_buf *buf, const char *text);
+void ta_buf_putc(struct ta_buf *buf, char c);
+void ta_buf_put_u64(struct ta_buf *buf, uint64_t value);
+void ta_buf_put_i64(struct ta_buf *buf, int64_t value);
+void ta_buf_put_hex64(struct ta_buf *buf, uint64_t value); /* 16 lower-case digits */
+/* A JSON string with quotes; invalid UTF-8 becomes U+FFFD, controls \u00xx. */
+void ta_buf_put_json(struct ta_buf *buf, const char *text, size_t bytes);
+
+#endif

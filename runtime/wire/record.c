@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * record.c - reading records that somebody else wrote.
+ *
+ * Runs: agent, cli, tests.  Pure functions over bytes; nothing is believed.
+ */
+#include "runtime/wire/record.h"
+
+#include <string.h>
+
+static uint32_t fixed_bytes(uint8_t kind)
+{
+	switch (kind) {
+	case TA_RECORD_PAD:
+		return sizeof(struct ta_record);
+#define RECORD_SIZE(NAME, type)                                                                    \
+	case TA_RECORD_##NAME:                                                                     \
+		return sizeof(struct type)
+	RECORD_SIZE(THREAD, ta_record_thread);
+	RECORD_SIZE(FORK, ta_record_fork);
+	RECORD_SIZE(PROCESS_END, ta_record_process_end);
+	RECORD_SIZE(SPAN_START, ta_record_span_start);
+	RECORD_SIZE(SPAN_ATTRS, ta_record_span_attrs);
+	RECORD_SIZE(SPAN_END, ta_record_span_end);
+	RECORD_SIZE(SCOPE_SET, ta_record_scope_set);
+	RECORD_SIZE(EXEC, ta_record_exec);
+#undef RECORD_SIZE
+	default:
+		return 0;
+	}
+}
+
+bool ta_record_valid(const struct ta_record *record, uint32_t size)
+{
+	if (size < sizeof(*record) || (uint32_t)record->units * 8 != size)
+		return false;
+	uint32_t fixed = fixed_bytes(record->kind);
+
+	if (fixed == 0 || size < fixed)
+		return false;
+	if (record->kind == TA_RECORD_SCOPE_SET) {
+		const struct ta_record_scope_set *set = (const void *)record;
+
+		return (uint32_t)set->key_bytes + set->value_bytes <= size - fixed;
+	}
+	return true;
+}
+
+const char *ta_record_attrs(const struct ta_record *record, uint32_t *ret_bytes)
+{
+	uint32_t fixed = fixed_bytes(record->kind), size = (uint32_t)record->units * 8;
+	bool has_attrs = record->kind == TA_RECORD_SPAN_START ||
+			 record->kind == TA_RECORD_SPAN_ATTRS || record->kind == TA_RECORD_SPAN_END;
+
+	*ret_bytes = has_attrs && size >= fixed ? size - fixed : 0;
+	return (const char *)record + fixed;
+}
+
+bool ta_attr_next(const char **cursor, const char *end, struct ta_attr_view *ret_attr)
+{
+	struct ta_attr attr;
+
+	if (end - *cursor < (ptrdiff_t)sizeof(attr))
+		return false;
+	memcpy(&attr, *cursor, sizeof(attr));
+	if (attr.key == 0 || attr.bytes > end - *cursor - (ptrdiff_t)sizeof(attr))
+		return false;
+	*ret_attr = (struct ta_attr_view){ .key = attr.key,
+					   .type = attr.type,
+					   .bytes = attr.bytes,
+					   .value = *cursor + sizeof(attr) };
+	size_t step = sizeof(attr) + (((size_t)attr.bytes + 3) & ~(size_t)3);
+
+	*cursor = step > (size_t)(end - *cursor) ? end : *cursor + step;
+	return true;
+}
+
+int64_t ta_attr_int(const struct ta_attr_view *attr)
+{
+	int64_t value = 0;
+
+	if (attr->type == TA_ATTR_BOOL && attr->bytes == 1)
+		return attr->value[0] != 0;
+	if (attr->type == TA_ATTR_INT && attr->bytes == sizeof(value))
+		memcpy(&value, attr->value, sizeof(value));
+	return value;
+}
+
+const char *ta_attr_name(uint8_t key)
+{
+	switch (key) {
+#define ATTR(number, NAME, text)                                                                   \
+	case number:                                                                               \
+		return text;
+#include "runtime/wire/attr.def"
+#undef ATTR
+	default:
+		return NULL;
+	}
+}

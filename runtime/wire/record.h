@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * record.h - what travels in a lane: fixed head, fixed fields, then attributes.
+ *
+ * Every record starts with struct ta_record and is a multiple of 8 bytes long.
+ * Fixed-width fields, host byte order (both sides are on one machine).  Times
+ * are CLOCK_MONOTONIC nanoseconds.  Ids are random and never 0; 0 means "none".
+ *
+ * Attributes are a row of struct ta_attr, each followed by its value and padded
+ * to 4 bytes.  key is a number of attr.def, or TA_ATTR_NAMED: the value then
+ * begins with the name's length (one byte) and the name.  A key of 0 ends the
+ * row early (padding).
+ *
+ * Scopes: a scope version is a number; SCOPE_SET makes a new version out of an
+ * older one by setting or removing one tag.  Version 0 is the empty scope.  The
+ * host holds only numbers; the agent holds the data.  A fork copies a number.
+ */
+#ifndef TA_WIRE_RECORD_H
+#define TA_WIRE_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum ta_record_kind {
+#define RECORD(number, NAME, type) TA_RECORD_##NAME = number,
+#include "runtime/wire/record.def"
+#undef RECORD
+};
+
+enum ta_attr_key {
+#define ATTR(number, NAME, text) TA_ATTR_##NAME = number,
+#include "runtime/wire/attr.def"
+#undef ATTR
+	TA_ATTR_NAMED = 255
+};
+
+enum ta_attr_type { TA_ATTR_INT = 1, TA_ATTR_BOOL, TA_ATTR_DOUBLE, TA_ATTR_STRING, TA_ATTR_BYTES };
+
+/* What a span stands for; decides its name, its kind and its attributes. */
+enum ta_span_type {
+	TA_SPAN_CONNECTION = 1, /* SERVER: an accepted connection that is not HTTP */
+	TA_SPAN_HTTP_SERVER,	/* SERVER: one request */
+	TA_SPAN_THREAD,		/* INTERNAL */
+	TA_SPAN_SIGNAL,		/* INTERNAL: one delivery */
+	TA_SPAN_API,		/* INTERNAL: opened by the program; name is the first named attribute "name" */
+};
+
+enum ta_span_flags {
+	TA_SPAN_REMOTE_PARENT = 1, /* the parent came over the network */
+	TA_SPAN_NOT_SAMPLED = 2,   /* the parent said so */
+};
+
+enum ta_status { TA_STATUS_UNSET, TA_STATUS_OK, TA_STATUS_ERROR };
+
+enum ta_end_reason {
+	TA_END_NORMAL,
+	TA_END_CLOSED_EARLY, /* the connection was closed before the answer was complete */
+	TA_END_JUMPED,	     /* left by a long jump */
+	TA_END_PROCESS_END,  /* the process ended in an orderly way with the span open */
+};
+
+struct ta_record {
+	uint16_t units; /* length / 8, with this head */
+	uint8_t kind;	/* enum ta_record_kind */
+	uint8_t flags;
+	uint32_t seq; /* per lane, over both rings; tells their order */
+};
+
+struct ta_attr {
+	uint8_t key;   /* enum ta_attr_key */
+	uint8_t type;  /* enum ta_attr_type */
+	uint16_t bytes; /* of the value, without padding */
+};
+
+/* First record of an owner in a lane: the records that follow are its. */
+struct ta_record_thread {
+	struct ta_record head;
+	uint64_t proc_id; /* random, one per process; made before the fork */
+	uint64_t parent_proc_id;
+	uint64_t time_ns;
+	uint32_t pid; /* 0: not known */
+	uint32_t tid; /* 0: not known */
+};
+
+/* By the parent, after a fork: the child's pid, which a sandboxed child may not ask for. */
+struct ta_record_fork {
+	struct ta_record head;
+	uint64_t child_proc_id;
+	uint64_t time_ns;
+	uint32_t child_pid;
+	uint32_t reserved;
+};
+
+struct ta_record_process_end {
+	struct ta_record head;
+	uint64_t proc_id;
+	uint64_t time_ns;
+	int32_t status;
+	uint32_t reserved;
+};
+
+/* About to exec.  If it fails the process simply goes on writing. */
+struct ta_record_exec {
+	struct ta_record head;
+	uint64_t proc_id;
+	uint64_t time_ns;
+};
+
+struct ta_record_span_start {
+	struct ta_record head;
+	uint64_t trace_hi, trace_lo; /* trace id, as two big-endian halves: hi is printed first */
+	uint64_t span_id;
+	uint64_t parent_id; /* 0: root */
+	uint64_t start_ns;
+	uint64_t isolation; /* scope versions in force */
+	uint64_t current;
+	uint64_t link_trace_hi, link_trace_lo, link_span_id; /* link_span_id 0: no link */
+	uint8_t type;					     /* enum ta_span_type */
+	uint8_t flags;					     /* enum ta_span_flags */
+	uint8_t reserved[6];
+	/* attributes */
+};
+
+struct ta_record_span_attrs {
+	struct ta_record head;
+	uint64_t span_id;
+	/* attributes: later ones win */
+};
+
+struct ta_record_span_end {
+	struct ta_record head;
+	uint64_t span_id;
+	uint64_t end_ns;
+	uint64_t isolation; /* scope versions at the end: tags set meanwhile */
+	uint64_t current;
+	uint8_t status; /* enum ta_status */
+	uint8_t reason; /* enum ta_end_reason */
+	uint8_t reserved[6];
+	/* attributes */
+};
+
+/* version = parent with one tag set (or removed: value of 0 bytes and TA_SCOPE_REMOVE). */
+struct ta_record_scope_set {
+	struct ta_record head;
+	uint64_t version;
+	uint64_t parent;
+	uint16_t key_bytes;
+	uint16_t value_bytes;
+	uint32_t flags; /* enum ta_scope_flags */
+	/* key, value */
+};
+
+enum ta_scope_flags { TA_SCOPE_REMOVE = 1, TA_SCOPE_GLOBAL = 2 };
+
+_Static_assert(sizeof(struct ta_record) == 8, "wire format");
+_Static_assert(sizeof(struct ta_attr) == 4, "wire format");
+_Static_assert(sizeof(struct ta_record_thread) == 40, "wire format");
+_Static_assert(sizeof(struct ta_record_fork) == 32, "wire format");
+_Static_assert(sizeof(struct ta_record_process_end) == 32, "wire format");
+_Static_assert(sizeof(struct ta_record_exec) == 24, "wire format");
+_Static_assert(sizeof(struct ta_record_span_start) == 96, "wire format");
+_Static_assert(sizeof(struct ta_record_span_attrs) == 16, "wire format");
+_Static_assert(sizeof(struct ta_record_span_end) == 48, "wire format");
+_Static_assert(sizeof(struct ta_record_scope_set) == 32, "wire format");
+
+/* One attribute as read: key, type, and the value in place. */
+struct ta_attr_view {
+	uint8_t key;
+	uint8_t type;
+	uint16_t bytes;
+	const char *value;
+};
+
+/* Whether the record of size bytes is one that this version knows and that is
+ * long enough for its fixed part.  Attributes are checked as they are read. */
+bool ta_record_valid(const struct ta_record *record, uint32_t size);
+
+/* The attributes of a record as a byte range; empty for records without any. */
+const char *ta_record_attrs(const struct ta_record *record, uint32_t *ret_bytes);
+
+/* Reads the attribute at *cursor and moves the cursor behind it.  False at the
+ * end, and for anything that would leave the range. */
+bool ta_attr_next(const char **cursor, const char *end, struct ta_attr_view *ret_attr);
+
+/* The value of an INT or BOOL attribute; 0 for other types and odd lengths. */
+int64_t ta_attr_int(const struct ta_attr_view *attr);
+
+/* OpenTelemetry's (or our) name for a key of attr.def; NULL when unknown. */
+const char *ta_attr_name(uint8_t key);
+
+#endif
