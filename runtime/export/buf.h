@@ -30,4 +30,7 @@ void ta_buf_put_hex64(struct ta_buf *buf, uint64_t value); /* 16 lower-case digi
 /* A JSON string with quotes; invalid UTF-8 becomes U+FFFD, controls \u00xx. */
 void ta_buf_put_json(struct ta_buf *buf, const char *text, size_t bytes);
 
+/* Whether bytes are valid UTF-8 (RFC 3629). */
+bool ta_utf8_valid(const char *text, size_t bytes);
+
 #endif

@@ -45,9 +45,14 @@ struct ta_out_span {
 struct ta_enrich *ta_enrich_new(const struct ta_config *config);
 void ta_enrich_free(struct ta_enrich *enrich);
 
+/* What was wrong with the configuration, one sentence each, for the agent's log:
+ * number index, or NULL after the last. */
+const char *ta_enrich_warning(const struct ta_enrich *enrich, size_t index);
+
 void ta_enrich_span(struct ta_enrich *enrich, const struct ta_span *span, struct ta_out_span *out);
 
-/* Resource attributes of a process as the inside of a JSON array of KeyValue. */
+/* Resource attributes of a process as the inside of a JSON array of KeyValue.
+ * process may be NULL (not known). */
 void ta_enrich_resource_json(struct ta_enrich *enrich, const struct ta_process *process,
 			     struct ta_buf *buf);
 

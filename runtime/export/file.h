@@ -27,8 +27,11 @@ struct ta_file_place {
 };
 int ta_file_place(struct ta_file *file, struct ta_file_place *ret_place);
 
-/* Cuts a half-done append: when the file of that inode (the current one or a
- * rotated one) is longer than place.bytes, it is cut back to it. */
+/* Takes back the append that was under way at place, done or half done: when the
+ * file of that inode (the current one or a rotated one) is longer than
+ * place.bytes, it is cut back to it.  More than one line there means that another
+ * agent shares the file and has written since: then nothing is cut, because a line
+ * that comes twice is better than one that is lost.  So: one place, one append. */
 int ta_file_restore(struct ta_file *file, const struct ta_file_place *place);
 
 /* Appends one line (a newline is added).  All or nothing: after a short write

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * buf.c - a growing byte buffer, and text as JSON strings.
+ *
+ * Strings come off the network: ta_buf_put_json() makes valid JSON of any
+ * bytes.  It takes eight bytes at a time as long as they need no escape, which
+ * is nearly always.
+ *
+ * Runs: agent, cli.  No locks.  Never gives memory back before ta_buf_fini().
+ */
+#include "runtime/export/buf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_CAPACITY 4096u
+
+void ta_buf_fini(struct ta_buf *buf)
+{
+	free(buf->data);
+	*buf = (struct ta_buf){ 0 };
+}
+
+void ta_buf_clear(struct ta_buf *buf)
+{
+	buf->bytes = 0;
+	buf->failed = false;
+}
+
+static bool grow(struct ta_buf *buf, size_t more)
+{
+	size_t wanted = buf->bytes + more;
+	size_t capacity = buf->capacity ? buf->capacity : FIRST_CAPACITY;
+	char *data;
+
+	if (wanted < more || wanted > SIZE_MAX / 2) {
+		buf->failed = true;
+		return false;
+	}
+	while (capacity < wanted)
+		capacity *= 2;
+	data = realloc(buf->data, capacity);
+	if (!data) {
+		buf->failed = true;
+		return false;
+	}
+	buf->data = data;
+	buf->capacity = capacity;
+	return true;
+}
+
+/* Whether more bytes may be written at data + bytes. */
+static inline bool reserve(struct ta_buf *buf, size_t more)
+{
+	if (buf->failed)
+		return false;
+	if (__builtin_expect(more <= buf->capacity - buf->bytes, 1))
+		return true;
+	return grow(buf, more);
+}
+
+void ta_buf_put(struct ta_buf *buf, const void *data, size_t bytes)
+{
+	if (!bytes || !reserve(buf, bytes))
+		return;
+	memcpy(buf->data + buf->bytes, data, bytes);
+	buf->bytes += bytes;
+}
+
+void ta_buf_puts(struct ta_buf *buf, const char *text)
+{
+	ta_buf_put(buf, text, strlen(text));
+}
+
+void ta_buf_putc(struct ta_buf *buf, char c)
+{
+	if (!reserve(buf, 1))
+		return;
+	buf->data[buf->bytes++] = c;
+}
+
+void ta_buf_put_u64(struct ta_buf *buf, uint64_t value)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	ta_buf_put(buf, digits + at, sizeof(digits) - at);
+}
+
+void ta_buf_put_i64(struct ta_buf *buf, int64_t value)
+{
+	if (value < 0) {
+		ta_buf_putc(buf, '-');
+		ta_buf_put_u64(buf, 0 - (uint64_t)value);
+		return;
+	}
+	ta_buf_put_u64(buf, (uint64_t)value);
+}
+
+void ta_buf_put_hex64(struct ta_buf *buf, uint64_t value)
+{
+	static const char hex[] = "0123456789abcdef";
+	char digits[16];
+
+	for (int i = 15; i >= 0; i--, value >>= 4)
+		digits[i] = hex[value & 15];
+	ta_buf_put(buf, digits, sizeof(digits));
+}
+
+/* How many bytes at text need no escape: ASCII without controls, quote, backslash. */
+static size_t plain_prefix(const unsigned char *text, size_t bytes)
+{
+	const uint64_t ones = 0x0101010101010101ull;
+	const uint64_t tops = 0x8080808080808080ull;
+	size_t i = 0;
+
+	for (; i + 8 <= bytes; i += 8) {
+		uint64_t word, quote, slash;
+
+		memcpy(&word, text + i, 8);
+		quote = word ^ (ones * '"');
+		slash = word ^ (ones * '\\');
+		if ((word | (word - ones * 0x20) | ((quote - ones) & ~quote) |
+		     ((slash - ones) & ~slash)) & tops)
+			break;
+	}
+	while (i < bytes && text[i] >= 0x20 && text[i] < 0x80 && text[i] != '"' && text[i] != '\\')
+		i++;
+	return i;
+}
+
+/* Length of the valid UTF-8 sequence (two bytes and more) at text; 0 if there is none. */
+static size_t utf8_sequence(const unsigned char *text, size_t bytes)
+{
+	unsigned char lead = text[0];
+	size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+	unsigned char low = 0x80, high = 0xbf;
+
+	if (lead < 0xc2 || lead > 0xf4 || length > bytes)
+		return 0;
+	if (lead == 0xe0)
+		low = 0xa0;
+	else if (lead == 0xed)
+		high = 0x9f; /* no surrogates */
+	else if (lead == 0xf0)
+		low = 0x90;
+	else if (lead == 0xf4)
+		high = 0x8f; /* nothing above U+10FFFF */
+	if (text[1] < low || text[1] > high)
+		return 0;
+	for (size_t i = 2; i < length; i++)
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+	return length;
+}
+
+bool ta_utf8_valid(const char *text, size_t bytes)
+{
+	const unsigned char *at = (const unsigned char *)text, *end = at + bytes;
+
+	while (at < end) {
+		size_t length = *at < 0x80 ? 1 : utf8_sequence(at, (size_t)(end - at));
+
+		if (!length)
+			return false;
+		at += length;
+	}
+	return true;
+}
+
+static void put_escape(struct ta_buf *buf, unsigned char c)
+{
+	static const char hex[] = "0123456789abcdef";
+	char text[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
+
+	switch (c) {
+	case '"':
+	case '\\':
+		text[1] = (char)c;
+		ta_buf_put(buf, text, 2);
+		return;
+	case '\n':
+		ta_buf_put(buf, "\\n", 2);
+		return;
+	case '\t':
+		ta_buf_put(buf, "\\t", 2);
+		return;
+	default:
+		ta_buf_put(buf, text, sizeof(text));
+	}
+}
+
+/* What plain_prefix() stopped at, and all that follows it. */
+static void put_escaped(struct ta_buf *buf, const unsigned char *text, size_t bytes)
+{
+	while (bytes) {
+		size_t run = plain_prefix(text, bytes);
+
+		if (run) {
+			ta_buf_put(buf, text, run);
+		} else if (text[0] < 0x80) {
+			put_escape(buf, text[0]);
+			run = 1;
+		} else if ((run = utf8_sequence(text, bytes)) != 0) {
+			ta_buf_put(buf, text, run);
+		} else {
+			ta_buf_put(buf, "\xef\xbf\xbd", 3);
+			run = 1;
+		}
+		text += run;
+		bytes -= run;
+	}
+}
+
+void ta_buf_put_json(struct ta_buf *buf, const char *text, size_t bytes)
+{
+	const unsigned char *from = (const unsigned char *)text;
+	size_t plain = bytes ? plain_prefix(from, bytes) : 0;
+
+	if (plain == bytes && reserve(buf, bytes + 2)) {
+		char *at = buf->data + buf->bytes;
+
+		at[0] = '"';
+		if (bytes)
+			memcpy(at + 1, text, bytes);
+		at[bytes + 1] = '"';
+		buf->bytes += bytes + 2;
+		return;
+	}
+	ta_buf_putc(buf, '"');
+	put_escaped(buf, from, bytes);
+	ta_buf_putc(buf, '"');
+}

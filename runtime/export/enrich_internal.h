@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * enrich_internal.h - what the files of the enricher share.
+ *
+ * enrich.c makes the frame (collect, dispatch, status, tags); enrich_http.c and
+ * enrich_url.c know HTTP, enrich_connection.c and enrich_thread.c the other types;
+ * enrich_name.c and enrich_route.c make names, enrich_address.c prints addresses,
+ * enrich_resource.c makes resources.  Nothing else includes this.
+ *
+ * Text that has to be made for a span lives in enrich->scratch, which is emptied
+ * by the next span; it is made large enough before anything points into it.
+ */
+#ifndef TA_EXPORT_ENRICH_INTERNAL_H
+#define TA_EXPORT_ENRICH_INTERNAL_H
+
+#include <string.h>
+
+#include "runtime/export/enrich.h"
+
+#define TA_KNOWN_KEYS 32u
+#define TA_NAMED_MAX 128u
+#define TA_PROCESS_CACHE 64u
+#define TA_WARNINGS_MAX 8u
+
+struct ta_path_names;
+struct ta_routes;
+
+/* A process whose resource has been encoded. */
+struct ta_process_entry {
+	uint64_t proc_id;
+	uint64_t print; /* of everything that the text was made of */
+	struct ta_buf json;
+};
+
+struct ta_enrich {
+	const struct ta_config *config;
+	struct ta_path_names *paths;
+	struct ta_routes *routes;
+	char *scratch;
+	size_t scratch_bytes, scratch_capacity;
+
+	char host_name[256];
+	const char *host_arch;
+	char host_machine[65];
+	struct ta_buf user_resource; /* OTEL_RESOURCE_ATTRIBUTES: key NUL value NUL ... */
+	uint32_t user_count;
+	struct ta_process_entry processes[TA_PROCESS_CACHE];
+
+	char warnings[TA_WARNINGS_MAX][256];
+	uint32_t warning_count;
+};
+
+/* The attributes of a span as recorded; the last of a key won. */
+struct ta_facts {
+	uint64_t present; /* bit per key below TA_KNOWN_KEYS */
+	struct ta_attr_view known[TA_KNOWN_KEYS];
+	uint32_t named_count, dropped;
+	struct ta_attr_view named[TA_NAMED_MAX];
+};
+
+static inline bool ta_facts_have(const struct ta_facts *facts, unsigned int key)
+{
+	return facts->present >> key & 1;
+}
+
+/* The value as text; NULL when the attribute is missing or is no string. */
+static inline const char *ta_facts_text(const struct ta_facts *facts, unsigned int key,
+					uint32_t *ret_bytes)
+{
+	if (!ta_facts_have(facts, key) || facts->known[key].type != TA_ATTR_STRING)
+		return NULL;
+	*ret_bytes = facts->known[key].bytes;
+	return facts->known[key].value;
+}
+
+static inline int64_t ta_facts_int(const struct ta_facts *facts, unsigned int key)
+{
+	return ta_facts_have(facts, key) ? ta_attr_int(&facts->known[key]) : 0;
+}
+
+/* A name that is a literal: its length is known to the compiler. */
+#define TA_NAME(literal) (literal), (uint32_t)(sizeof(literal) - 1)
+
+/* Append one attribute; beyond the limit it is counted as dropped. */
+struct ta_out_attr *ta_out_add(struct ta_out_span *out, const char *name, uint32_t name_bytes);
+void ta_out_text(struct ta_out_span *out, const char *name, uint32_t name_bytes, const char *text,
+		 size_t text_bytes);
+void ta_out_int(struct ta_out_span *out, const char *name, uint32_t name_bytes, int64_t value);
+void ta_out_bool(struct ta_out_span *out, const char *name, uint32_t name_bytes, bool value);
+
+/* The span failed: status error, and error.type unless one is there already. */
+void ta_out_error(struct ta_out_span *out, const char *type);
+
+/* Appends to the span's name; what does not fit is cut between characters. */
+void ta_out_name(struct ta_out_span *out, const char *text, size_t bytes);
+
+/* Room in the scratch memory; NULL when the space reserved for the span is used up. */
+char *ta_scratch(struct ta_enrich *enrich, size_t bytes);
+
+/* "ECONNRESET"; for a number without a name its digits.  Points to static memory
+ * or into the scratch memory. */
+const char *ta_errno_name(struct ta_enrich *enrich, int64_t number);
+
+/* The last text recorded under a name of its own; NULL when there is none. */
+const char *ta_facts_named(const struct ta_facts *facts, const char *wanted, uint32_t *ret_bytes);
+
+void ta_enrich_connection(struct ta_enrich *enrich, const struct ta_span *span,
+			  const struct ta_facts *facts, struct ta_out_span *out);
+void ta_enrich_thread(struct ta_enrich *enrich, const struct ta_span *span,
+		      const struct ta_facts *facts, struct ta_out_span *out);
+void ta_enrich_signal(struct ta_enrich *enrich, const struct ta_facts *facts,
+		      struct ta_out_span *out);
+void ta_enrich_http(struct ta_enrich *enrich, const struct ta_span *span,
+		    const struct ta_facts *facts, struct ta_out_span *out);
+
+/* enrich_url.c: a raw request target in its parts.  Pointers go into the target. */
+struct ta_target {
+	const char *scheme, *authority, *path, *query; /* NULL: not there */
+	uint32_t scheme_bytes, authority_bytes, path_bytes, query_bytes;
+	bool exact; /* path, or path?query with something behind the mark, is the whole target */
+};
+void ta_target_split(const char *text, uint32_t bytes, bool is_connect, struct ta_target *ret_target);
+
+/* "host:port", "[v6]:port"; ret_port 0 when there is none. */
+void ta_authority_split(const char *text, uint32_t bytes, const char **ret_host,
+			uint32_t *ret_host_bytes, uint32_t *ret_port);
+
+/* Copies a query with the values of well-known secrets replaced.  out has room for
+ * 3 * bytes + 16.  Returns the length; *ret_changed says whether anything was. */
+size_t ta_query_redact(const char *query, size_t bytes, char *out, bool *ret_changed);
+
+/* enrich_name.c: paths with their variable parts as '*'. */
+struct ta_path_names *ta_path_names_new(void);
+void ta_path_names_free(struct ta_path_names *names);
+size_t ta_path_name(struct ta_path_names *names, const char *path, size_t bytes, char *out,
+		    size_t out_bytes);
+/* Whether a path segment looks like a value: a number, an id, a token. */
+bool ta_segment_is_variable(const char *segment, size_t bytes);
+
+/* enrich_route.c: TAGALONG_HTTP_ROUTES. */
+struct ta_routes *ta_routes_new(struct ta_enrich *enrich, const char *list);
+void ta_routes_free(struct ta_routes *routes);
+/* The best pattern for a path, or NULL. */
+const char *ta_routes_match(const struct ta_routes *routes, const char *path, size_t bytes,
+			    uint32_t *ret_bytes);
+
+/* enrich_address.c: struct sockaddr bytes as a peer or a local address. */
+struct ta_address {
+	const char *type; /* "ipv4", "ipv6", "unix"; NULL: not there or not understood */
+	const char *text; /* points into scratch memory or at the bytes recorded */
+	uint32_t text_bytes;
+	uint32_t port;
+	bool any; /* 0.0.0.0 or :: */
+};
+void ta_facts_address(struct ta_enrich *enrich, const struct ta_facts *facts, unsigned int key,
+		      struct ta_address *ret_address);
+/* Address and port as two attributes; a wildcard address is left out. */
+void ta_out_address(struct ta_out_span *out, const struct ta_address *address, const char *name,
+		    uint32_t name_bytes, const char *port_name, uint32_t port_name_bytes);
+/* An integer of attr.def under its own name, when it was recorded. */
+void ta_out_count(const struct ta_facts *facts, unsigned int key, struct ta_out_span *out);
+
+/* enrich_resource.c */
+void ta_resource_init(struct ta_enrich *enrich);
+/* The user's value for a resource attribute; NULL when there is none. */
+const char *ta_resource_user(const struct ta_enrich *enrich, const char *key);
+
+void ta_enrich_warn(struct ta_enrich *enrich, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif
