@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * agent_cmd.c - `tagalong agent`: what the library and `tagalong run` start.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <unistd.h>
+
+#include "runtime/agent/agent.h"
+#include "runtime/cli/cli.h"
+#include "runtime/cli/place.h"
+
+static const char *const long_names[] = { "--run-dir", "--key", "--foreground", "--help", NULL };
+
+static int parse_key(const char *text, uint32_t *ret_key)
+{
+	char *end;
+
+	errno = 0;
+	unsigned long value = strtoul(text, &end, 16);
+
+	if (errno || *end || end == text || text[0] == '-' || value == 0 || value > UINT32_MAX)
+		return -EINVAL;
+	*ret_key = (uint32_t)value;
+	return 0;
+}
+
+static int serve(struct ta_agent_options *options, const char *dir)
+{
+	static char cwd[PATH_MAX], run_dir[PATH_MAX];
+
+	if (!getcwd(cwd, sizeof(cwd)))
+		strcpy(cwd, "/"); /* removed: only matters where a path is relative */
+	if (ta_cli_absolute(cwd, dir, run_dir) < 0) {
+		ta_cli_say("agent: the name of the run directory is too long");
+		return TA_CLI_USAGE;
+	}
+	options->run_dir = run_dir;
+	options->cwd = cwd;
+	options->envp = environ;
+	return ta_agent_run(options);
+}
+
+int ta_cli_agent(int argc, char **argv)
+{
+	static const struct option options[] = { { "run-dir", required_argument, NULL, 'd' },
+						 { "key", required_argument, NULL, 'k' },
+						 { "foreground", no_argument, NULL, 'f' },
+						 { NULL, 0, NULL, 0 } };
+	struct ta_agent_options agent = { 0 };
+	const char *dir = NULL;
+
+	opterr = 0;
+	for (int option; (option = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
+		if (option == 'd')
+			dir = optarg;
+		else if (option == 'f')
+			agent.foreground = true;
+		else if (option == ':')
+			return ta_cli_say("agent: %s needs a value", argv[optind - 1]),
+			       TA_CLI_USAGE;
+		else if (option != 'k')
+			return ta_cli_bad_option("agent", argv[optind - 1], long_names);
+		else if (parse_key(optarg, &agent.key) < 0)
+			return ta_cli_say("agent: --key %s: not a hexadecimal number from 1 to "
+					  "ffffffff", optarg), TA_CLI_USAGE;
+	}
+	if (!dir || !agent.key || optind < argc) {
+		ta_cli_say("agent: usage: tagalong agent --run-dir DIR --key HEX [--foreground]");
+		return TA_CLI_USAGE;
+	}
+	return serve(&agent, dir);
+}

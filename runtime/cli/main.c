@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main.c - the `tagalong` command: which verb was meant.
+ *
+ * `tagalong PROGRAM` and `tagalong -o FILE PROGRAM` mean run.  A verb's name wins
+ * over a program of the same name (`tagalong run show` starts a program "show").
+ */
+#include "runtime/cli/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <unistd.h>
+
+const struct ta_cli_verb ta_cli_verbs[] = {
+	{ "run", ta_cli_run,
+	  "[-o FILE] [--service NAME] [-q] [--no-follow] [--] PROGRAM [ARGS...]",
+	  "run a program and record its traces",
+	  "  -o, --output FILE   where the spans go (default: $TAGALONG_FILE, else tagalong.jsonl)\n"
+	  "  --service NAME      service.name of the spans (OTEL_SERVICE_NAME)\n"
+	  "  --no-follow         do not trace the programs that PROGRAM starts\n"
+	  "  -q, --quiet         say nothing at the end\n"
+	  "\n"
+	  "The exit status is the program's; a program that dies of a signal makes\n"
+	  "tagalong die of the same one.  127: not found, 126: cannot be executed.\n"
+	  "`tagalong PROGRAM` is the same as `tagalong run PROGRAM`.\n" },
+	{ "show", ta_cli_show, "[OPTIONS] [FILE]", "print recorded traces for a reader",
+	  "FILE defaults to tagalong.jsonl; `tagalong show --help` lists the options.\n" },
+	{ "doctor", ta_cli_doctor, "[PROGRAM]", "say whether a program can be traced, and why not",
+	  "Without PROGRAM: checks the installation.\n"
+	  "Exit status: 0 traceable, 1 not, 2 wrong usage.\n" },
+	{ "drain", ta_cli_drain, "DIR [-o FILE|--stdout] [--keep]",
+	  "save what programs without a living agent left in a run directory",
+	  "  -o, --output FILE   where the spans go (default: tagalong.jsonl)\n"
+	  "  --stdout            write them to standard output\n"
+	  "  --keep              leave the drained segments where they are\n" },
+	{ "agent", ta_cli_agent, "--run-dir DIR --key HEX [--foreground]",
+	  "serve the programs of one run directory (started by the library)",
+	  "  --run-dir DIR   directory of the segments\n"
+	  "  --key HEX       which segments: the first eight digits of their names\n"
+	  "  --foreground    stay attached, no watcher process\n" },
+	{ "help", ta_cli_help, "[VERB|environment]", "explain a verb, or list all settings", "" },
+	{ NULL, NULL, NULL, NULL, NULL },
+};
+
+void ta_cli_say(const char *format, ...)
+{
+	char line[4096] = "tagalong: ";
+	const size_t start = strlen(line);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line + start, sizeof(line) - start - 1, format, args);
+	va_end(args);
+	strcat(line, "\n");
+	/* A closed stderr is the caller's choice. */
+	ssize_t ignored = write(STDERR_FILENO, line, strlen(line));
+
+	(void)ignored;
+}
+
+const struct ta_cli_verb *ta_cli_verb(const char *name)
+{
+	for (const struct ta_cli_verb *verb = ta_cli_verbs; verb->name; verb++)
+		if (strcmp(verb->name, name) == 0)
+			return verb;
+	return NULL;
+}
+
+static int dispatch(int argc, char **argv)
+{
+	const struct ta_cli_verb *verb = ta_cli_verb(argv[1]);
+
+	/* "--" and options belong to run, which knows them. */
+	if (!verb)
+		return ta_cli_run(argc, argv);
+	if (verb->main != ta_cli_run && argc > 2 && strcmp(argv[2], "--help") == 0 &&
+	    verb->main != ta_cli_show)
+		return ta_cli_help(2, (char *[]){ argv[0], argv[1], NULL });
+	return verb->main(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+	static char help[] = "help";
+
+	if (argc < 2)
+		return ta_cli_help(1, (char *[]){ help, NULL }), TA_CLI_USAGE;
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+		puts("tagalong " TA_VERSION);
+		return fflush(stdout) == 0 ? 0 : 1;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return ta_cli_help(argc - 1, argv + 1);
+	return dispatch(argc, argv);
+}

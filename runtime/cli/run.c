@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run.c - `tagalong run`: a program, traced.
+ *
+ * Whatever is wrong with the tracing costs one line on stderr and never the
+ * program: it runs anyway, with its own exit status.  The agent is started first
+ * and from here, so that it is in nobody's process tree.
+ *
+ * Refuses to write to standard output, which is the program's.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <unistd.h>
+
+#include "runtime/cli/agent_start.h"
+#include "runtime/cli/checks.h"
+#include "runtime/cli/child.h"
+#include "runtime/cli/cli.h"
+#include "runtime/cli/env.h"
+#include "runtime/cli/place.h"
+#include "runtime/cli/settings.h"
+#include "runtime/cli/tally.h"
+#include "runtime/cli/watch.h"
+
+#define SETTLE_MS 3000
+#define ROOT_PID "TAGALONG_ROOT_PID"
+
+static const char *const long_names[] = { "--output", "--service", "--no-follow", "--quiet",
+					  "--help",   "--version", NULL };
+
+struct run {
+	const char *output;
+	const char *service;
+	bool quiet;
+	bool no_follow;
+	char **argv; /* of the program */
+	struct ta_cli_settings settings;
+	char library[PATH_MAX];
+	bool traced; /* the library goes in */
+};
+
+/* 0, or an exit status + 1. */
+static int bad_option(int option, char **argv)
+{
+	if (option == ':') {
+		ta_cli_say("%s needs a value; `tagalong help run` lists the options",
+			   argv[optind - 1]);
+		return TA_CLI_USAGE + 1;
+	}
+	const char *given = argv[optind - 1];
+	char letter[] = { '-', (char)optopt, '\0' };
+
+	/* -qx: the letter at fault is not the whole word. */
+	if (given[0] != '-' || (given[1] != '-' && optopt))
+		given = letter;
+	return ta_cli_bad_option("run", given, long_names) + 1;
+}
+
+static int parse(struct run *run, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "output", required_argument, NULL, 'o' }, { "service", required_argument, NULL, 's' },
+		{ "quiet", no_argument, NULL, 'q' },	    { "no-follow", no_argument, NULL, 'n' },
+		{ "help", no_argument, NULL, 'h' },	    { NULL, 0, NULL, 0 }
+	};
+
+	opterr = 0;
+	for (int option; (option = getopt_long(argc, argv, "+:o:qh", options, NULL)) != -1;) {
+		if (option == 'o')
+			run->output = optarg;
+		else if (option == 's')
+			run->service = optarg;
+		else if (option == 'q')
+			run->quiet = true;
+		else if (option == 'n')
+			run->no_follow = true;
+		else if (option == 'h')
+			return ta_cli_help(2, (char *[]){ argv[0], (char *)"run", NULL }) + 1;
+		else
+			return bad_option(option, argv);
+	}
+	run->argv = argv + optind;
+	if (!run->argv[0]) {
+		ta_cli_say("which program?  usage: tagalong run [OPTIONS] PROGRAM [ARGS...]");
+		return TA_CLI_USAGE + 1;
+	}
+	if (run->output && (strcmp(run->output, "-") == 0 || run->output[0] == '\0')) {
+		ta_cli_say("-o wants a file; `tagalong show FILE` prints one");
+		return TA_CLI_USAGE + 1;
+	}
+	return 0;
+}
+
+/* Settings of the command line on top of those of the environment. */
+static int set_environment(struct run *run)
+{
+	struct ta_cli_env *env = &run->settings.env;
+
+	if (run->output && ta_cli_env_set(env, "TAGALONG_FILE", run->output) < 0)
+		return -ENOMEM;
+	if (run->service && ta_cli_env_set(env, "OTEL_SERVICE_NAME", run->service) < 0)
+		return -ENOMEM;
+	if (run->no_follow && ta_cli_env_set(env, "TAGALONG_FOLLOW", "false") < 0)
+		return -ENOMEM;
+	if (ta_cli_env_get(env, "TAGALONG_FILE")[0] == '\0')
+		return ta_cli_env_set(env, "TAGALONG_FILE", "tagalong.jsonl");
+	return 0;
+}
+
+/* 0, or an exit status + 1. */
+static int find_program(const struct run *run, char *ret_path)
+{
+	const char *name = run->argv[0];
+	int error = ta_cli_find_program(name, ta_cli_env_get(&run->settings.env, "PATH"), ret_path);
+
+	if (error == 0)
+		return 0;
+	if (error == -EACCES) {
+		ta_cli_say("%s: cannot be executed (permission denied, or not a file)", name);
+		return 126 + 1;
+	}
+	const char *verb = ta_cli_nearest_verb(name);
+
+	if (verb && !strchr(name, '/'))
+		ta_cli_say("%s: not found in $PATH; did you mean `tagalong %s`?", name, verb);
+	else
+		ta_cli_say("%s: not found%s", name, strchr(name, '/') ? "" : " in $PATH");
+	return 127 + 1;
+}
+
+static void check_output(const struct run *run)
+{
+	const char *file = run->settings.config.file;
+	char culprit[PATH_MAX] = "";
+	int error = strcmp(file, "none") == 0 ? 0 : ta_cli_can_write(file, culprit);
+
+	if (error)
+		ta_cli_say("%s: %s; the spans cannot be written there: name another file with -o",
+			   culprit[0] ? culprit : file, strerror(-error));
+}
+
+/* Decides whether the program is traced and says in one line each what is wrong. */
+static void prepare_tracing(struct run *run, const char *program)
+{
+	const struct ta_cli_settings *settings = &run->settings;
+	char why_not[TA_CLI_REASON_BYTES];
+
+	if (settings->config.disabled || settings->config.sdk_disabled)
+		return;
+	if (ta_cli_library(run->library) < 0) {
+		ta_cli_say(TA_CLI_LIBRARY " is neither beside the tagalong binary nor in ../lib: %s "
+					  "runs without traces; install them together", run->argv[0]);
+		return;
+	}
+	if (run->library[strcspn(run->library, " :")]) {
+		ta_cli_say("%s: the dynamic loader takes no path with a space or a colon: %s runs "
+			   "without traces; install elsewhere", run->library, run->argv[0]);
+		return;
+	}
+	int error = ta_cli_run_dir_make(settings->run_dir, settings->run_dir_configured);
+
+	if (error) {
+		ta_cli_say("run directory %s: %s (%s); %s runs without traces", settings->run_dir,
+			   strerror(-error), ta_cli_run_dir_advice(error), run->argv[0]);
+		return;
+	}
+	run->traced = true;
+	check_output(run);
+	if (ta_cli_why_untraceable(program, run->library, settings, why_not))
+		ta_cli_say("no traces of %s: %s", run->argv[0], why_not);
+}
+
+/* LD_PRELOAD with the library in front, once. */
+static int set_preload(struct run *run)
+{
+	struct ta_cli_env *env = &run->settings.env;
+	const char *existing = ta_cli_env_get(env, "LD_PRELOAD");
+	size_t bytes = strlen(run->library);
+	char value[PATH_MAX * 2];
+
+	if (strncmp(existing, run->library, bytes) == 0 &&
+	    (existing[bytes] == '\0' || strchr(" :", existing[bytes])))
+		return 0;
+	int length = snprintf(value, sizeof(value), "%s%s%s", run->library, existing[0] ? ":" : "",
+			      existing);
+
+	if (length < 0 || (size_t)length >= sizeof(value))
+		return -ENAMETOOLONG;
+	return ta_cli_env_set(env, "LD_PRELOAD", value);
+}
+
+static void start_agent(const struct run *run)
+{
+	const struct ta_cli_settings *settings = &run->settings;
+	char self[PATH_MAX];
+	struct ta_cli_agent agent = { .binary = settings->config.agent,
+				      .run_dir = settings->run_dir,
+				      .key = settings->key,
+				      .envp = settings->env.items };
+
+	if (strcmp(agent.binary, "none") == 0)
+		return;
+	if (!agent.binary[0]) {
+		if (ta_cli_self(self) < 0)
+			return; /* no /proc; the library starts one, from where it is */
+		agent.binary = self;
+	}
+	int error = ta_cli_agent_start(&agent);
+
+	if (error)
+		ta_cli_say("cannot start the agent %s: %s; `tagalong drain %s` saves the spans "
+			   "afterwards", agent.binary, strerror(-error), agent.run_dir);
+}
+
+static void say_losses(const struct ta_cli_watch *watch)
+{
+	uint64_t lost[TA_LOSS_COUNT];
+
+	ta_cli_watch_lost(watch, lost);
+	for (int cause = 0; cause < TA_LOSS_COUNT; cause++)
+		if (lost[cause])
+			ta_cli_say("%" PRIu64 " not recorded: %s", lost[cause],
+				   ta_loss_text((enum ta_loss)cause));
+}
+
+static void summarize(const struct run *run, const struct ta_cli_child *child,
+		      const struct ta_cli_tally *tally, const struct ta_cli_watch *watch)
+{
+	const char *file = ta_cli_short_path(run->settings.cwd, tally->path);
+	uint64_t spans, traces;
+	uint32_t living = 0;
+	int pending = ta_cli_watch_pending(watch, child->ended_ns, &living);
+
+	ta_cli_tally_end(tally, &spans, &traces);
+	ta_cli_say("%" PRIu64 " span%s in %" PRIu64 " trace%s -> %s (tagalong show %s)", spans,
+		   spans == 1 ? "" : "s", traces, traces == 1 ? "" : "s", file, file);
+	if (living)
+		ta_cli_say("%u process%s of it still run%s; their spans follow", living,
+			   living == 1 ? "" : "es", living == 1 ? "s" : "");
+	if (pending)
+		ta_cli_say("the agent has not finished yet; the rest follows, or is saved by "
+			   "`tagalong drain %s`", run->settings.run_dir);
+	say_losses(watch);
+}
+
+/* The child writes its pid over the zeros. */
+static char *root_pid_slot(struct run *run)
+{
+	if (ta_cli_env_set(&run->settings.env, ROOT_PID, "0000000000") < 0)
+		return NULL;
+	return (char *)ta_cli_env_get(&run->settings.env, ROOT_PID);
+}
+
+static int run_traced(struct run *run, struct ta_cli_child *child)
+{
+	static struct ta_cli_tally tally;
+	struct ta_cli_watch watch;
+	const char *file = run->settings.config.file;
+
+	if (set_preload(run) < 0)
+		ta_cli_say("LD_PRELOAD is too long; %s runs without traces", run->argv[0]);
+	ta_cli_tally_start(&tally, file);
+	ta_cli_watch_start(&watch, run->settings.run_dir, run->settings.key);
+	start_agent(run);
+	int error = ta_cli_child_start(child, run->argv, run->settings.env.items,
+				       root_pid_slot(run));
+
+	if (error)
+		return error;
+	ta_cli_child_wait(child, &watch);
+	if (strcmp(run->settings.config.agent, "none") != 0)
+		ta_cli_child_settle(child, &watch, SETTLE_MS);
+	if (!run->quiet && strcmp(file, "none") != 0)
+		summarize(run, child, &tally, &watch);
+	return 0;
+}
+
+static int run_plain(struct run *run, struct ta_cli_child *child)
+{
+	struct ta_cli_watch none = { .fd = -1 };
+	int error = ta_cli_child_start(child, run->argv, run->settings.env.items, NULL);
+
+	if (!error)
+		ta_cli_child_wait(child, &none);
+	return error;
+}
+
+int ta_cli_run(int argc, char **argv)
+{
+	static struct run run;
+	char program[PATH_MAX];
+	struct ta_cli_child child;
+	int status = parse(&run, argc, argv);
+
+	if (status)
+		return status - 1;
+	ta_cli_child_init(&child);
+	int error = ta_cli_settings_init(&run.settings);
+
+	if (!error)
+		error = set_environment(&run);
+	if (!error)
+		error = ta_cli_settings_load(&run.settings, ta_cli_settings_warn);
+	if (!error) {
+		status = find_program(&run, program);
+		if (status)
+			return status - 1;
+		prepare_tracing(&run, program);
+		error = run.traced ? run_traced(&run, &child) : run_plain(&run, &child);
+	}
+	if (error) {
+		ta_cli_say("cannot start %s: %s", run.argv[0], strerror(-error));
+		return 126;
+	}
+	ta_cli_child_follow(&child);
+}
