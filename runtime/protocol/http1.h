@@ -71,19 +71,20 @@ struct ta_http1_head {
 
 /* All members are the parser's own; callers zero it with ta_http1_init(). */
 struct ta_http1 {
-	uint64_t body_left;
+	uint64_t body_left;  /* of the body or chunk; in a head: the number being read */
+	uint32_t head_bytes; /* of this head, chunk line or trailer so far; bounded */
+	uint32_t mark;	     /* request line: where in the tail a version may begin */
+	uint16_t candidates; /* names or words that still fit */
+	uint16_t flags;	     /* what this head has said, with private bits above the public ones */
+	uint16_t status;     /* response: status; request: the two digits of the version */
 	uint8_t direction;
 	uint8_t state;
-	uint8_t header;	    /* which header is being read */
-	uint8_t matched;    /* bytes of its name or value compared so far */
-	uint16_t candidates; /* header names that still fit */
-	uint16_t flags;	    /* framing seen in this head */
-	uint16_t status;
-	uint8_t no_body;    /* response to HEAD, or 1xx, 204, 304 */
-	uint8_t to_connect; /* response to CONNECT */
-	uint8_t digits;	    /* of a length, a chunk size or a status */
+	uint8_t header;	 /* whose value is being read */
+	uint8_t matched; /* bytes of a name, word or pattern seen so far */
+	uint8_t phase;	 /* inside a value: begun or not, and the like */
+	uint8_t last;	 /* last byte of the request line so far */
+	uint8_t answers; /* response: the request was HEAD or CONNECT */
 	uint8_t spare[3];
-	uint32_t head_bytes; /* of this head so far; bounded */
 };
 
 void ta_http1_init(struct ta_http1 *parser, enum ta_http1_direction direction);
