@@ -1,0 +1,58 @@
+# Unit tests: every tests/unit/NAME.c is a program and a test; exit status 77 is
+# a skip.  Files called support*.c are linked into all of them.
+# Fuzzers: every tests/fuzz/NAME.c becomes fuzz_NAME (clang, -DTA_FUZZ=ON).
+# What has to be run with a preloaded library has its own runner: tests/*/run.
+if(NOT BUILD_TESTING)
+  return()
+endif()
+
+# The parts as libraries, so that a test links what it calls and nothing else.
+file(GLOB TA_CORE_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/core/*.c)
+set(TA_TESTED_CLI ${TA_CLI_SOURCES})
+list(FILTER TA_TESTED_CLI EXCLUDE REGEX "/main\\.c$")
+add_library(ta_cli STATIC EXCLUDE_FROM_ALL ${TA_TESTED_CLI})
+target_link_libraries(ta_cli PUBLIC ta_agent PkgConfig::CJSON)
+set(TA_TESTED ta_cli ta_agent)
+if(TA_CORE_SOURCES)
+  add_library(ta_core STATIC EXCLUDE_FROM_ALL ${TA_CORE_SOURCES})
+  target_link_libraries(ta_core PUBLIC ta_protocol)
+  list(APPEND TA_TESTED ta_core)
+endif()
+
+file(GLOB TA_UNIT_SUPPORT CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/support*.c)
+file(GLOB TA_UNIT_TESTS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/*.c)
+list(REMOVE_ITEM TA_UNIT_TESTS "" ${TA_UNIT_SUPPORT})
+find_package(Threads REQUIRED)
+add_custom_target(unit)
+foreach(source ${TA_UNIT_TESTS})
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(unit_${name} ${source} ${TA_UNIT_SUPPORT})
+  set_target_properties(unit_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/unit)
+  target_link_libraries(unit_${name} PRIVATE ${TA_TESTED} Threads::Threads m)
+  add_dependencies(unit unit_${name})
+  add_test(NAME unit/${name} COMMAND unit_${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(unit/${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 120)
+endforeach()
+
+if(TA_FUZZ)
+  if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "TA_FUZZ needs clang: CC=clang cmake -DTA_FUZZ=ON ...")
+  endif()
+  file(GLOB TA_FUZZERS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/*.c)
+  # The code under test is compiled anew, with coverage for the fuzzer.
+  add_library(ta_fuzzed STATIC EXCLUDE_FROM_ALL ${TA_PROTOCOL_SOURCES} ${TA_WIRE_SOURCES}
+    ${TA_AGENT_SOURCES} ${TA_TESTED_CLI})
+  target_link_libraries(ta_fuzzed PUBLIC ta_flags PkgConfig::CJSON)
+  target_compile_options(ta_fuzzed PUBLIC -g -O1 -fsanitize=fuzzer-no-link,address,undefined
+    -fno-sanitize-recover=all)
+  add_custom_target(fuzz)
+  foreach(source ${TA_FUZZERS})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(fuzz_${name} ${source})
+    set_target_properties(fuzz_${name} PROPERTIES
+      RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+    add_dependencies(fuzz fuzz_${name})
+    target_link_libraries(fuzz_${name} PRIVATE ta_fuzzed)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer,address,undefined)
+  endforeach()
+endif()

@@ -1,0 +1,63 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# symbols.sh - what libtagalong.so exports, needs and calls.
+#
+#   tests/symbols.sh [BUILD_DIR]
+#
+# A name too many replaces somebody's function; a library too many changes the
+# program; a call to one of our own hooks would be a loop.
+set -u
+cd "$(dirname "$0")/.."
+build=${1:-build}
+library=$build/libtagalong.so
+failed=0
+ok() { echo "ok symbols/$1"; }
+not_ok() { echo "not ok symbols/$1: $2"; failed=1; }
+# verdict NAME BAD: BAD is what was found that should not be there.
+verdict() {
+	if [ -z "$2" ]; then ok "$1"; else not_ok "$1" "$(echo $2)"; fi
+}
+
+[ -r "$library" ] || {
+	not_ok library "$library is missing; run scripts/build"
+	exit 1
+}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+sed -n 's/^HOOK\(_VA\|_ASM\)\{0,1\}([a-z0-9_]*, *\([A-Za-z0-9_]*\).*/\2/p' hooks/hooks.def |
+	sort -u >"$tmp/hooks"
+[ -s "$tmp/hooks" ] || { not_ok hooks.def "no HOOK rows found"; exit 1; }
+{ cat "$tmp/hooks"; echo tagalong_api_v1; } | sort -u >"$tmp/wanted"
+nm -D --defined-only "$library" | awk '{ sub(/@.*/, "", $3); print $3 }' | sort -u >"$tmp/exports"
+nm -D --undefined-only "$library" | awk '{ sub(/@.*/, "", $2); print $2 }' | sort -u >"$tmp/imports"
+readelf -dW "$library" >"$tmp/dynamic"
+readelf -lW "$library" >"$tmp/segments"
+
+verdict exports-too-many "$(comm -13 "$tmp/wanted" "$tmp/exports")"
+verdict exports-missing "$(comm -23 "$tmp/wanted" "$tmp/exports")"
+verdict calls-own-hooks "$(comm -12 "$tmp/hooks" "$tmp/imports")"
+verdict needed-libraries "$(sed -n 's/.*(NEEDED).*\[\(.*\)\].*/\1/p' "$tmp/dynamic" |
+	grep -v -e '^libc\.so\.6$' -e '^ld-linux')"
+verdict no-text-relocations "$(grep -e '(TEXTREL)' -e 'FLAGS.*TEXTREL' "$tmp/dynamic")"
+verdict stack-not-executable "$(awk '/GNU_STACK/ { seen = 1; if ($7 ~ /E/) print "executable" }
+	END { if (!seen) print "no GNU_STACK" }' "$tmp/segments")"
+verdict bind-now "$(grep -q -e BIND_NOW -e 'FLAGS_1.*NOW' "$tmp/dynamic" || echo 'not set')"
+verdict no-delete "$(grep -q 'FLAGS_1.*NODELETE' "$tmp/dynamic" || echo 'not set')"
+# Versioned definitions are never bound to accept@GLIBC_2.2.5 and its like.
+verdict exports-unversioned "$(readelf -VW "$library" | grep 'Version definition')"
+
+tls=$(awk '$1 == "TLS" { print $6 }' "$tmp/segments")
+tls=$((${tls:-0}))
+if [ "$tls" -le 256 ]; then
+	ok "tls ($tls bytes)"
+else
+	not_ok tls "$tls bytes of static TLS; 256 are a preload's share"
+fi
+
+# Every symbol has to be there when the loader binds at once.
+said=$(env LD_PRELOAD="$(realpath "$library")" LD_BIND_NOW=1 TAGALONG_DISABLED=1 /bin/true 2>&1)
+verdict loads "$said"
+
+echo "newest glibc needed: $(readelf -VW "$library" | grep -o 'GLIBC_[0-9.]*' | sort -Vu | tail -n 1)"
+exit $failed
