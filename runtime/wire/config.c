@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * config.c - settings from an environment, by the one list in config.def.
+ *
+ * Empty means unset; a value that is not understood is reported and the default
+ * is used.  Flags under our own names are lenient (1, yes, on ...); OTEL_* flags
+ * follow the specification: only `true` is true, whatever its case.  Of a
+ * variable that stands in the environment twice the first counts, as for getenv.
+ *
+ * Runs: in a constructor of the host, before anything is known to work, and in
+ * the agent.  Pure: no allocation, no stdio, no getenv, no locale, no globals.
+ */
+#include "runtime/wire/config.h"
+
+#include <string.h>
+
+#define OURS "TAGALONG_"
+#define NAME_MAX_BYTES 40 /* longest name that a hint is looked for */
+
+enum who { H = 1, A = 2, HA = 3 };
+enum kind { KIND_FLAG, KIND_NUMBER, KIND_TEXT, KIND_CHOICE };
+
+struct setting {
+	struct ta_config_row row;
+	uint16_t offset; /* in struct ta_config */
+	uint8_t who;
+	uint8_t kind;
+	uint64_t dflt, min, max;
+};
+
+#define ALLOWED_OURS "true or false (1/0, yes/no, on/off)"
+#define ALLOWED_OTEL "true or false"
+#define FLAGS_ALLOWED(variable) ((variable)[0] == 'O' ? ALLOWED_OTEL : ALLOWED_OURS)
+#define AT(field) (uint16_t) offsetof(struct ta_config, field)
+
+static const struct setting settings[] = {
+#define FLAG(who, field, variable, dflt, text)                                                     \
+	{ { variable, #dflt, FLAGS_ALLOWED(variable), text }, AT(field), who, KIND_FLAG, dflt, 0, 1 },
+#define NUMBER(who, field, variable, dflt, min, max, unit, text)                                   \
+	{ { variable, #dflt, #min " to " #max " " unit, text },                                    \
+	  AT(field),                                                                               \
+	  who,                                                                                     \
+	  KIND_NUMBER,                                                                             \
+	  dflt,                                                                                    \
+	  min,                                                                                     \
+	  max },
+#define TEXT(who, field, variable, text)                                                           \
+	{ { variable, "", "text", text }, AT(field), who, KIND_TEXT, 0, 0, 0 },
+#define CHOICE(who, field, variable, dflt, allowed, text)                                          \
+	{ { variable, dflt, allowed, text }, AT(field), who, KIND_CHOICE, 0, 0, 0 },
+#include "runtime/wire/config.def"
+#undef FLAG
+#undef NUMBER
+#undef TEXT
+#undef CHOICE
+};
+
+#define SETTINGS (sizeof(settings) / sizeof(settings[0]))
+
+/* Words of CHOICE rows, to point at whatever case the user wrote. */
+static const char *const choices[] = { "path", "method" };
+
+/* Set by our own tools for the programs that they start; no settings. */
+static const char *const internal[] = { "TAGALONG_ROOT_PID" };
+
+const struct ta_config_row *ta_config_row(size_t index)
+{
+	return index < SETTINGS ? &settings[index].row : NULL;
+}
+
+/* ---- small text ---- */
+
+static char lower(char byte)
+{
+	return byte >= 'A' && byte <= 'Z' ? (char)(byte | 0x20) : byte;
+}
+
+static bool same_word(const char *word, const char *text, size_t text_bytes)
+{
+	for (size_t i = 0; i < text_bytes; i++)
+		if (word[i] == '\0' || lower(word[i]) != lower(text[i]))
+			return false;
+	return word[text_bytes] == '\0';
+}
+
+static bool begins(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* The value behind "variable=", or NULL. */
+static const char *value_of(const char *entry, const char *variable)
+{
+	size_t bytes = strlen(variable);
+
+	return strncmp(entry, variable, bytes) == 0 && entry[bytes] == '=' ? entry + bytes + 1
+									   : NULL;
+}
+
+static const char *find(char *const *envp, const char *variable)
+{
+	for (; envp && *envp; envp++) {
+		const char *value = value_of(*envp, variable);
+
+		if (value)
+			return value;
+	}
+	return NULL;
+}
+
+/* ---- values ---- */
+
+static bool read_flag(const struct setting *setting, const char *value, bool *ret_flag)
+{
+	static const char *const yes[] = { "true", "1", "yes", "on" };
+	static const char *const no[] = { "false", "0", "no", "off" };
+	size_t words = begins(setting->row.variable, OURS) ? 4 : 1, bytes = strlen(value);
+
+	for (size_t i = 0; i < words; i++) {
+		if (same_word(yes[i], value, bytes) || same_word(no[i], value, bytes)) {
+			*ret_flag = same_word(yes[i], value, bytes);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool read_number(const struct setting *setting, const char *value, uint64_t *ret_number)
+{
+	uint64_t number = 0;
+
+	for (const char *at = value; *at; at++) {
+		if (*at < '0' || *at > '9' || number > UINT64_MAX / 10 - 1)
+			return false;
+		number = number * 10 + (uint64_t)(*at - '0');
+	}
+	if (number < setting->min || number > setting->max)
+		return false;
+	*ret_number = number;
+	return true;
+}
+
+static const char *canonical(const char *value)
+{
+	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++)
+		if (same_word(choices[i], value, strlen(value)))
+			return choices[i];
+	return value;
+}
+
+static bool read_choice(const struct setting *setting, const char *value, const char **ret_word)
+{
+	const char *word = setting->row.allowed;
+
+	for (;;) {
+		const char *bar = strchr(word, '|');
+		size_t bytes = bar ? (size_t)(bar - word) : strlen(word);
+
+		if (same_word(value, word, bytes)) {
+			*ret_word = canonical(value);
+			return true;
+		}
+		if (!bar)
+			return false;
+		word = bar + 1;
+	}
+}
+
+static bool read_value(const struct setting *setting, const char *value, void *field)
+{
+	switch (setting->kind) {
+	case KIND_FLAG:
+		return read_flag(setting, value, field);
+	case KIND_NUMBER:
+		return read_number(setting, value, field);
+	case KIND_CHOICE:
+		return read_choice(setting, value, field);
+	default:
+		*(const char **)field = value;
+		return true;
+	}
+}
+
+static void set_default(const struct setting *setting, void *field)
+{
+	if (setting->kind == KIND_FLAG)
+		*(bool *)field = setting->dflt != 0;
+	else if (setting->kind == KIND_NUMBER)
+		*(uint64_t *)field = setting->dflt;
+	else
+		*(const char **)field = setting->row.dflt;
+}
+
+/* ---- names that nobody knows ---- */
+
+static uint8_t least(uint8_t a, uint8_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Edit distance; two neighbours swapped count once.  Words up to NAME_MAX_BYTES. */
+static uint8_t distance(const char *a, const char *b)
+{
+	uint8_t rows[3][NAME_MAX_BYTES + 1];
+	size_t b_bytes = strlen(b);
+
+	for (size_t j = 0; j <= b_bytes; j++)
+		rows[0][j] = (uint8_t)j;
+	size_t i = 0;
+
+	for (; a[i]; i++) {
+		const uint8_t *above = rows[i % 3], *two_above = rows[(i + 2) % 3];
+		uint8_t *row = rows[(i + 1) % 3];
+
+		row[0] = (uint8_t)(i + 1);
+		for (size_t j = 0; j < b_bytes; j++) {
+			uint8_t best = (uint8_t)(above[j] + (a[i] != b[j]));
+
+			best = least(best, (uint8_t)(least(above[j + 1], row[j]) + 1));
+			if (i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j])
+				best = least(best, (uint8_t)(two_above[j - 1] + 1));
+			row[j + 1] = best;
+		}
+	}
+	return rows[i % 3][b_bytes];
+}
+
+static const char *behind_prefix(const char *variable)
+{
+	return strchr(variable, '_') + 1;
+}
+
+/* The setting that was most likely meant, or "". */
+static const char *nearest(const char *variable)
+{
+	const char *word = behind_prefix(variable), *best = "";
+	size_t bytes = strlen(word), limit = bytes / 3 > 0 ? bytes / 3 : 1;
+
+	if (bytes == 0 || bytes > NAME_MAX_BYTES)
+		return best;
+	for (size_t i = 0; i < SETTINGS; i++) {
+		size_t found = distance(word, behind_prefix(settings[i].row.variable));
+
+		if (found < limit || (found == limit && !*best)) {
+			best = settings[i].row.variable;
+			limit = found;
+		}
+	}
+	return best;
+}
+
+static bool is_known(const char *entry)
+{
+	for (size_t i = 0; i < SETTINGS; i++)
+		if (value_of(entry, settings[i].row.variable))
+			return true;
+	for (size_t i = 0; i < sizeof(internal) / sizeof(internal[0]); i++)
+		if (value_of(entry, internal[i]))
+			return true;
+	return false;
+}
+
+static void report_unknown(const char *entry, ta_config_warn_fn *warn, void *user)
+{
+	const char *equals = strchr(entry, '=');
+	char variable[sizeof(OURS) + NAME_MAX_BYTES];
+
+	if (!equals || equals[1] == '\0' || !begins(entry, OURS) || is_known(entry))
+		return;
+	size_t bytes = (size_t)(equals - entry);
+
+	if (bytes > sizeof(variable) - 1)
+		bytes = sizeof(variable) - 1;
+	memcpy(variable, entry, bytes);
+	variable[bytes] = '\0';
+	warn(user, &(struct ta_config_warning){ .variable = variable,
+						.value = equals + 1,
+						.allowed = "",
+						.used = nearest(variable) });
+}
+
+/* ---- interface ---- */
+
+static void load_setting(const struct setting *setting, struct ta_config *config,
+			 char *const *envp, ta_config_warn_fn *warn, void *user)
+{
+	void *field = (char *)config + setting->offset;
+	const char *value = find(envp, setting->row.variable);
+
+	set_default(setting, field);
+	if (!value || !*value || read_value(setting, value, field) || !warn)
+		return;
+	warn(user, &(struct ta_config_warning){ .variable = setting->row.variable,
+						.value = value,
+						.allowed = setting->row.allowed,
+						.used = setting->row.dflt });
+}
+
+void ta_config_load(struct ta_config *config, char *const *envp, ta_config_warn_fn *warn,
+		    void *user)
+{
+	for (size_t i = 0; i < SETTINGS; i++)
+		load_setting(&settings[i], config, envp, warn, user);
+	for (; warn && envp && *envp; envp++)
+		report_unknown(*envp, warn, user);
+}
+
+static uint64_t hash(uint64_t seed, const void *data, size_t bytes)
+{
+	const unsigned char *at = data;
+
+	for (size_t i = 0; i < bytes; i++)
+		seed = (seed ^ at[i]) * 0x100000001b3ull;
+	return seed;
+}
+
+static uint64_t hash_setting(uint64_t seed, const struct setting *setting, const void *field)
+{
+	if (setting->kind == KIND_FLAG)
+		return hash(seed, field, sizeof(bool));
+	if (setting->kind == KIND_NUMBER)
+		return hash(seed, field, sizeof(uint64_t));
+	const char *text = *(const char *const *)field;
+
+	return hash(seed, text, strlen(text) + 1);
+}
+
+/* Variables of other standards are summed up, so that their order is no matter. */
+static uint64_t hash_standards(char *const *envp)
+{
+	uint64_t sum = 0;
+
+	for (; envp && *envp; envp++) {
+		const char *equals = strchr(*envp, '=');
+
+		if (equals && equals[1] && (begins(*envp, "OTEL_") || begins(*envp, "SENTRY_")))
+			sum += hash(0xcbf29ce484222325ull, *envp, strlen(*envp));
+	}
+	return sum;
+}
+
+uint32_t ta_config_key(const struct ta_config *config, char *const *envp, const char *cwd)
+{
+	uint64_t key = hash_standards(envp);
+	const char *file = config->file;
+
+	for (size_t i = 0; i < SETTINGS; i++)
+		if (settings[i].who & A)
+			key = hash_setting(key, &settings[i],
+					   (const char *)config + settings[i].offset);
+	if (cwd && *file && *file != '/' && strcmp(file, "none") != 0)
+		key = hash(key, cwd, strlen(cwd));
+	key ^= key >> 32;
+	return (uint32_t)key ? (uint32_t)key : 1;
+}
+
+/* Whether name fits one pattern: * is any bytes, ? is any byte. */
+static bool fits(const char *pattern, const char *pattern_end, const char *name)
+{
+	const char *star = NULL, *retry = name;
+
+	while (*name) {
+		if (pattern < pattern_end && *pattern == '*') {
+			star = ++pattern;
+			retry = name;
+		} else if (pattern < pattern_end && (*pattern == '?' || *pattern == *name)) {
+			pattern++;
+			name++;
+		} else if (star) {
+			pattern = star;
+			name = ++retry;
+		} else {
+			return false;
+		}
+	}
+	while (pattern < pattern_end && *pattern == '*')
+		pattern++;
+	return pattern == pattern_end;
+}
+
+bool ta_config_matches(const char *patterns, const char *name)
+{
+	while (*patterns) {
+		const char *comma = strchr(patterns, ',');
+		const char *end = comma ? comma : patterns + strlen(patterns), *next = end;
+
+		while (patterns < end && (*patterns == ' ' || *patterns == '\t'))
+			patterns++;
+		while (end > patterns && (end[-1] == ' ' || end[-1] == '\t'))
+			end--;
+		if (end > patterns && fits(patterns, end, name))
+			return true;
+		patterns = comma ? next + 1 : next;
+	}
+	return false;
+}
+
+bool ta_config_wants(const struct ta_config *config, const char *program)
+{
+	const char *slash = strrchr(program, '/');
+	const char *name = slash ? slash + 1 : program;
+
+	if (config->disabled || config->sdk_disabled || ta_config_matches(config->exclude, name))
+		return false;
+	return !*config->include || ta_config_matches(config->include, name);
+}
