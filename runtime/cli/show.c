@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * show.c - `tagalong show`: traces from a file of OTLP JSON lines, for a reader.
+ *
+ * Options, the place of the file, and the end of the work; how a trace looks is
+ * in show_tree.c, following a file that grows in show_follow.c.
+ *
+ * Runs: the command line, one thread.
+ */
+#include "runtime/cli/show.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <langinfo.h>
+#include <limits.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "runtime/cli/cli.h"
+#include "runtime/cli/show_follow.h"
+#include "runtime/export/file.h"
+#include "runtime/wire/config.h"
+
+static const char help[] =
+	"usage: tagalong show [OPTIONS] [FILE]\n"
+	"\n"
+	"Prints the traces of FILE (OTLP JSON lines; - is standard input), the newest\n"
+	"last.  Without FILE: $TAGALONG_FILE, else tagalong.jsonl here, else\n"
+	"tagalong/tagalong.jsonl below $XDG_STATE_HOME or ~/.local/state.\n"
+	"\n"
+	"A trace is shown when one of its spans meets all of:\n"
+	"  --name PATTERN      name contains PATTERN, or matches it with * and ?\n"
+	"  --min-duration N    lasted at least N, as in 5ms, 250us, 1.5s\n"
+	"  --errors            ended with an error\n"
+	"  --kind KIND         server, client, internal, producer or consumer\n"
+	"  --trace ID          the trace's id begins with ID\n"
+	"\n"
+	"  --limit N           at most the N newest traces (default 20; 0: all)\n"
+	"  --follow            keep reading what is added, until interrupted\n"
+	"  --color WHEN        always, never or auto (a terminal and no $NO_COLOR)\n"
+	"  --help              this text\n";
+
+static const char *const option_names[] = { "--name",  "--min-duration", "--errors", "--kind",
+					    "--trace", "--limit",	 "--follow", "--color",
+					    "--help",  NULL };
+
+enum { OPT_NAME = 256, OPT_MIN, OPT_ERRORS, OPT_KIND, OPT_TRACE, OPT_LIMIT, OPT_COLOR, OPT_HELP };
+
+static const struct option options[] = {
+	{ "name", required_argument, NULL, OPT_NAME },
+	{ "min-duration", required_argument, NULL, OPT_MIN },
+	{ "errors", no_argument, NULL, OPT_ERRORS },
+	{ "kind", required_argument, NULL, OPT_KIND },
+	{ "trace", required_argument, NULL, OPT_TRACE },
+	{ "limit", required_argument, NULL, OPT_LIMIT },
+	{ "follow", no_argument, NULL, 'f' },
+	{ "color", required_argument, NULL, OPT_COLOR },
+	{ "colour", required_argument, NULL, OPT_COLOR },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+struct request {
+	struct show_filter filter;
+	unsigned long limit;
+	bool follow;
+	const char *color;
+	const char *path; /* NULL: look for it */
+	char trace[33];
+};
+
+static int bad_value(const char *option, const char *value, const char *wanted)
+{
+	ta_cli_say("show: %s %s: %s", option, value, wanted);
+	return TA_CLI_USAGE;
+}
+
+static int read_duration(const char *text, uint64_t *ret_ns)
+{
+	static const struct {
+		const char *unit;
+		double ns;
+	} units[] = { { "ns", 1 },   { "us", 1e3 }, { "\xc2\xb5s", 1e3 }, { "\xce\xbcs", 1e3 },
+		      { "ms", 1e6 }, { "s", 1e9 },  { "m", 60e9 },	  { "h", 3600e9 } };
+	char *unit;
+	double number = strtod(text, &unit);
+
+	while (*unit == ' ')
+		unit++;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(units[i].unit, unit) != 0 || unit == text)
+			continue;
+		if (!(number >= 0 && number * units[i].ns < 1e19))
+			break;
+		*ret_ns = (uint64_t)(number * units[i].ns);
+		return 0;
+	}
+	return bad_value("--min-duration", text, "give a number with a unit, such as 5ms, 250us or 1.5s");
+}
+
+static int read_kind(const char *text, int *ret_kind)
+{
+	static const char *const kinds[] = { "internal", "server", "client", "producer",
+					     "consumer" };
+
+	for (int i = 0; i < 5; i++)
+		if (strcasecmp(kinds[i], text) == 0) {
+			*ret_kind = i + 1;
+			return 0;
+		}
+	return bad_value("--kind", text, "give server, client, internal, producer or consumer");
+}
+
+static int read_trace(const char *text, struct request *request)
+{
+	size_t bytes = strlen(text);
+
+	if (bytes == 0 || bytes > 32 || strspn(text, "0123456789abcdefABCDEF") != bytes)
+		return bad_value("--trace", text, "give up to 32 hexadecimal digits");
+	for (size_t i = 0; i <= bytes; i++)
+		request->trace[i] = text[i] >= 'A' && text[i] <= 'F' ? (char)(text[i] | 0x20) :
+								       text[i];
+	request->filter.trace = request->trace;
+	return 0;
+}
+
+static int read_limit(const char *text, unsigned long *ret_limit)
+{
+	char *end;
+
+	errno = 0;
+	*ret_limit = strtoul(text, &end, 10);
+	if (errno || *end || end == text || text[0] == '-')
+		return bad_value("--limit", text, "give a number of traces; 0 means all");
+	return 0;
+}
+
+static int read_color(const char *text, const char **ret_color)
+{
+	if (strcmp(text, "always") != 0 && strcmp(text, "never") != 0 && strcmp(text, "auto") != 0)
+		return bad_value("--color", text, "give always, never or auto");
+	*ret_color = text;
+	return 0;
+}
+
+static int read_option(int option, struct request *request)
+{
+	switch (option) {
+	case OPT_NAME:
+		request->filter.name = optarg;
+		return 0;
+	case OPT_MIN:
+		return read_duration(optarg, &request->filter.min_duration_ns);
+	case OPT_ERRORS:
+		request->filter.errors = true;
+		return 0;
+	case OPT_KIND:
+		return read_kind(optarg, &request->filter.kind);
+	case OPT_TRACE:
+		return read_trace(optarg, request);
+	case OPT_LIMIT:
+		return read_limit(optarg, &request->limit);
+	case OPT_COLOR:
+		return read_color(optarg, &request->color);
+	default:
+		request->follow = true;
+		return 0;
+	}
+}
+
+/* -1: go on; else the exit status. */
+static int read_arguments(int argc, char **argv, struct request *request)
+{
+	int option, error;
+
+	optind = 0;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":fh", options, NULL)) != -1) {
+		if (option == 'h') {
+			fputs(help, stdout);
+			return 0;
+		}
+		if (option == ':') {
+			ta_cli_say("show: %s needs a value; see tagalong show --help",
+				   argv[optind - 1]);
+			return TA_CLI_USAGE;
+		}
+		if (option == '?')
+			return ta_cli_bad_option("show", argv[optind - 1], option_names);
+		error = read_option(option, request);
+		if (error)
+			return error;
+	}
+	if (argc - optind > 1) {
+		ta_cli_say("show: one FILE at a time, but '%s' and '%s' were given", argv[optind],
+			   argv[optind + 1]);
+		return TA_CLI_USAGE;
+	}
+	request->path = argv[optind];
+	return -1;
+}
+
+static unsigned int screen_width(bool terminal)
+{
+	const char *columns = getenv("COLUMNS");
+	unsigned long width = columns ? strtoul(columns, NULL, 10) : 0;
+	struct winsize size;
+
+	if (!width && terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+		width = size.ws_col;
+	if (!width)
+		width = 100;
+	return width < 40 ? 40 : width > 500 ? 500 : (unsigned int)width;
+}
+
+static struct show_screen make_screen(const struct request *request)
+{
+	bool terminal = isatty(STDOUT_FILENO);
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+	struct show_screen screen = { .out = stdout, .cut = terminal };
+
+	screen.utf8 = setlocale(LC_CTYPE, "") && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	screen.width = screen_width(terminal);
+	if (strcmp(request->color, "auto") == 0)
+		screen.color = terminal && !(no_color && no_color[0]) &&
+			       !(term && strcmp(term, "dumb") == 0);
+	else
+		screen.color = strcmp(request->color, "always") == 0;
+	return screen;
+}
+
+static bool readable(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+/* The file to read, found or named; 0 or the exit status. */
+static int find_file(struct request *request, char *out, size_t out_bytes)
+{
+	struct ta_config config;
+	char cwd[PATH_MAX];
+
+	if (request->path)
+		return 0;
+	ta_config_load(&config, environ, NULL, NULL);
+	if (!getcwd(cwd, sizeof(cwd)))
+		cwd[0] = '\0';
+	request->path = "tagalong.jsonl";
+	if (!config.file[0] && readable(request->path))
+		return 0;
+	if (ta_file_default_path(&config, environ, cwd, out, out_bytes) == 0 && out[0]) {
+		request->path = out;
+		if (readable(out))
+			return 0;
+	}
+	if (config.file[0])
+		ta_cli_say("no traces: TAGALONG_FILE=%s names no file. Run a program with "
+			   "`tagalong run PROGRAM`, or name a file: tagalong show FILE", config.file);
+	else
+		ta_cli_say("no traces: there is no ./tagalong.jsonl and no %s. Run a program with "
+			   "`tagalong run PROGRAM`, or name a file: tagalong show FILE",
+			   request->path == out ? out : "state directory (HOME is not set)");
+	return 1;
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct show_trace *x = *(struct show_trace *const *)a;
+	const struct show_trace *y = *(struct show_trace *const *)b;
+
+	return x->start_ns < y->start_ns ? -1 : x->start_ns > y->start_ns;
+}
+
+/* The traces of the store's last pass (or all) that fit, the newest last; limit 0
+ * is all.  Returns how many there are. */
+static uint32_t print_traces(const struct show_screen *screen, struct show_store *store,
+			     const struct request *request, bool only_touched)
+{
+	struct show_trace **chosen = ta_show_alloc(NULL, (store->count + 1) * sizeof(*chosen));
+	uint32_t count = 0, first = 0;
+
+	for (uint32_t i = 0; i < store->count; i++) {
+		if (only_touched && store->traces[i]->touched != store->pass)
+			continue;
+		if (ta_show_filter_trace(&request->filter, store->traces[i]))
+			chosen[count++] = store->traces[i];
+	}
+	qsort(chosen, count, sizeof(*chosen), by_start);
+	if (!only_touched && request->limit && count > request->limit)
+		first = count - (uint32_t)request->limit;
+	for (uint32_t i = first; i < count; i++)
+		ta_show_trace(screen, chosen[i]);
+	if (first)
+		ta_cli_say("%u older traces are not shown; see them all with --limit 0", first);
+	free(chosen);
+	return count;
+}
+
+static void tell_nothing(const struct show_store *store, const char *path)
+{
+	if (store->count)
+		ta_cli_say("none of the %u traces in %s is what you asked for", store->count, path);
+	else
+		ta_cli_say("%s holds no traces yet: a trace is written when it is complete, at the "
+			   "latest TAGALONG_FLUSH_INTERVAL_MS after that", path);
+}
+
+static void tell_broken(const struct show_lines *lines, const char *path)
+{
+	if (lines->broken == 1)
+		ta_cli_say("%s: line %llu is not OTLP JSON (or not all of it); it is left out",
+			   path, (unsigned long long)lines->first_broken);
+	else if (lines->broken)
+		ta_cli_say("%s: %llu lines are not OTLP JSON (or not all of it), the first is line "
+			   "%llu; they are left out", path, (unsigned long long)lines->broken,
+			   (unsigned long long)lines->first_broken);
+}
+
+static int follow(const struct show_screen *screen, struct show_lines *lines,
+		  struct show_store *store, const struct request *request)
+{
+	while (fflush(screen->out) == 0) {
+		uint64_t broken = lines->broken;
+
+		store->pass++;
+		ta_show_lines_wait(lines, store);
+		if (lines->broken != broken)
+			ta_cli_say("%s: line %llu is not OTLP JSON; it is left out", request->path,
+				   (unsigned long long)lines->last_broken);
+		print_traces(screen, store, request, true);
+		if (store->count > 10000)
+			ta_show_store_clear(store);
+	}
+	return 1;
+}
+
+int ta_cli_show(int argc, char **argv)
+{
+	struct request request = { .limit = 20, .color = "auto" };
+	struct show_store store = { .pass = 1 };
+	struct show_lines lines;
+	struct show_screen screen;
+	char path[PATH_MAX];
+	int status = read_arguments(argc, argv, &request);
+
+	if (status < 0)
+		status = find_file(&request, path, sizeof(path)) ? 1 : -1;
+	if (status >= 0)
+		return status;
+	screen = make_screen(&request);
+	status = ta_show_lines_open(&lines, request.path);
+	if (status) {
+		ta_cli_say("cannot read %s: %s. Give the file that `tagalong run -o FILE` wrote",
+			   request.path, strerror(-status));
+		return 1;
+	}
+	ta_show_lines_read(&lines, &store, !request.follow);
+	if (!print_traces(&screen, &store, &request, false) && !request.follow)
+		tell_nothing(&store, request.path);
+	tell_broken(&lines, request.path);
+	status = request.follow ? follow(&screen, &lines, &store, &request) : 0;
+	ta_show_lines_close(&lines);
+	ta_show_store_clear(&store);
+	return fflush(stdout) == 0 && !ferror(stdout) ? status : 1;
+}

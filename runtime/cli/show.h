@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * show.h - what the files of `tagalong show` share.
+ *
+ * show.c reads the command line, show_read.c the file, show_store.c keeps spans
+ * by trace, show_notes.c picks the attributes worth a reader's time,
+ * show_filter.c chooses traces, show_tree.c and show_text.c print.
+ *
+ * Everything in a file may come from an attacker (request targets, host names):
+ * show_text.c is the only way to the terminal and lets no control character by.
+ *
+ * Runs: the command line, one thread.  Out of memory ends the command.
+ */
+#ifndef TA_CLI_SHOW_H
+#define TA_CLI_SHOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct show_process {
+	char *service;
+	uint64_t pid;
+	struct show_process *next; /* all of them, for freeing */
+};
+
+struct show_span {
+	uint64_t id, parent_id;
+	uint64_t start_ns, end_ns; /* wall clock */
+	char *name;
+	char *notes;
+	const struct show_process *process;
+	uint8_t kind, status; /* as in OTLP */
+	uint8_t mark;	      /* show_tree.c */
+	uint16_t http_status; /* 0: none */
+	struct show_span *parent, *first_child, *last_child, *next;
+};
+
+struct show_trace {
+	uint64_t hi, lo;
+	uint64_t start_ns, end_ns;
+	struct show_span **spans;
+	uint32_t count, capacity;
+	uint64_t touched; /* number of the pass that last added a span */
+};
+
+struct show_store {
+	struct show_trace **traces;
+	uint32_t count, capacity;
+	uint32_t *slots; /* hash: index + 1 */
+	uint32_t slot_count;
+	struct show_process *processes;
+	uint64_t pass;
+};
+
+struct show_filter {
+	const char *name;
+	const char *trace; /* lower case */
+	uint64_t min_duration_ns;
+	int kind; /* 0: any */
+	bool errors;
+};
+
+struct show_screen {
+	FILE *out;
+	unsigned int width;
+	bool color, utf8;
+	bool cut; /* a terminal: lines end at its edge */
+};
+
+/* Memory or death. */
+void *ta_show_alloc(void *old, size_t bytes);
+char *ta_show_copy(const char *text);
+
+/* The span is the store's afterwards, with its strings.  A span id that the trace
+ * has already is dropped. */
+void ta_show_store_add(struct show_store *store, uint64_t hi, uint64_t lo, struct show_span *span);
+const struct show_process *ta_show_store_process(struct show_store *store, const char *service,
+						 uint64_t pid);
+void ta_show_store_clear(struct show_store *store);
+
+/* One line of the file.  False when it is not OTLP JSON (or only in part). */
+bool ta_show_read_line(struct show_store *store, const char *line, size_t bytes);
+
+struct cJSON;
+/* The value of an attribute as text ("" when it has none); number is set for
+ * integers.  Static memory. */
+const char *ta_show_value(const struct cJSON *key_value, int64_t *ret_number);
+/* Fills notes and http_status from an array of KeyValue and the status' message. */
+void ta_show_notes(struct show_span *span, const struct cJSON *attributes, const char *message);
+
+bool ta_show_filter_trace(const struct show_filter *filter, const struct show_trace *trace);
+
+/* Everything that is not printable becomes '?'.  Returns the columns used; at most
+ * max are, and a text that does not fit ends in an ellipsis. */
+unsigned int ta_show_text(const struct show_screen *screen, const char *text, unsigned int max);
+/* The columns that ta_show_text() would use. */
+unsigned int ta_show_width(const struct show_screen *screen, const char *text);
+void ta_show_pad(const struct show_screen *screen, unsigned int columns);
+/* An ANSI style ("1", "31;1"), or the plain one for NULL; nothing without colour. */
+void ta_show_style(const struct show_screen *screen, const char *style);
+/* "12.3 ms" */
+void ta_show_duration(const struct show_screen *screen, uint64_t ns, char *out, size_t out_bytes);
+
+void ta_show_trace(const struct show_screen *screen, struct show_trace *trace);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * show_follow.h - the lines of a file that may grow, be rotated, or be cut.
+ *
+ * Runs: the command line, one thread.
+ */
+#ifndef TA_CLI_SHOW_FOLLOW_H
+#define TA_CLI_SHOW_FOLLOW_H
+
+#include "runtime/cli/show.h"
+
+struct show_lines {
+	const char *path;
+	int fd;
+	uint64_t inode, device, position;
+	char *rest; /* of a line whose end is not there yet */
+	size_t rest_bytes, rest_capacity;
+	uint64_t line, broken, first_broken, last_broken;
+};
+
+/* 0 or -errno.  path "-" is standard input. */
+int ta_show_lines_open(struct show_lines *lines, const char *path);
+void ta_show_lines_close(struct show_lines *lines);
+
+/* Reads to the end of what is there.  final: a line without an end is one, too. */
+void ta_show_lines_read(struct show_lines *lines, struct show_store *store, bool final);
+
+/* Waits until something was added, and reads it; when the file was replaced, goes
+ * on with the new one after the end of the old. */
+void ta_show_lines_wait(struct show_lines *lines, struct show_store *store);
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spans.h - spans made by hand, and checks that say what they compared.
+ *
+ * For tests of the exporters and of `tagalong show`.
+ */
+#ifndef TA_TESTS_UNIT_SPANS_H
+#define TA_TESTS_UNIT_SPANS_H
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "runtime/agent/model.h"
+#include "runtime/export/enrich.h"
+#include "runtime/wire/config.h"
+
+static int failures;
+
+__attribute__((unused)) static void check(const char *name, bool good, const char *why)
+{
+	if (good) {
+		printf("ok %s\n", name);
+		return;
+	}
+	printf("not ok %s: %s\n", name, why);
+	failures = 1;
+}
+
+__attribute__((unused)) static void check_text(const char *name, const char *got, const char *want)
+{
+	char why[2048];
+
+	snprintf(why, sizeof(why), "got '%s', want '%s'", got ? got : "(nothing)", want);
+	check(name, got && strcmp(got, want) == 0, why);
+}
+
+__attribute__((unused)) static void check_number(const char *name, long long got, long long want)
+{
+	char why[128];
+
+	snprintf(why, sizeof(why), "got %lld, want %lld", got, want);
+	check(name, got == want, why);
+}
+
+/* A span whose records hold the attributes given with put_*(). */
+struct made_span {
+	struct ta_span span;
+	struct ta_record *records[1];
+	char *bytes; /* of the one record, with room for attributes */
+	size_t used;
+};
+
+__attribute__((unused)) static void span_make(struct made_span *made, enum ta_span_type type)
+{
+	memset(made, 0, sizeof(*made));
+	made->bytes = calloc(1, 65536);
+	made->used = sizeof(struct ta_record_span_start);
+	made->records[0] = (struct ta_record *)(void *)made->bytes;
+	made->records[0]->kind = TA_RECORD_SPAN_START;
+	made->records[0]->units = (uint16_t)(made->used / 8);
+	made->span.type = (uint8_t)type;
+	made->span.end = TA_SPAN_ENDED;
+	made->span.trace_hi = 0x0af7651916cd43ddull;
+	made->span.trace_lo = 0x8448eb211c80319cull;
+	made->span.span_id = 0xb7ad6b7169203331ull;
+	made->span.start_ns = 1000;
+	made->span.end_ns = 3000;
+	made->span.records = (struct ta_record_list){ made->records, 1, 1 };
+}
+
+__attribute__((unused)) static void span_drop(struct made_span *made)
+{
+	free(made->bytes);
+}
+
+__attribute__((unused)) static void put_attr(struct made_span *made, uint8_t key, uint8_t type,
+					     const void *value, size_t bytes)
+{
+	struct ta_attr attr = { key, type, (uint16_t)bytes };
+
+	memcpy(made->bytes + made->used, &attr, sizeof(attr));
+	memcpy(made->bytes + made->used + sizeof(attr), value, bytes);
+	made->used += sizeof(attr) + ((bytes + 3) & ~(size_t)3);
+	made->records[0]->units = (uint16_t)((made->used + 7) / 8);
+}
+
+__attribute__((unused)) static void put_text(struct made_span *made, uint8_t key, const char *text)
+{
+	put_attr(made, key, TA_ATTR_STRING, text, strlen(text));
+}
+
+__attribute__((unused)) static void put_int(struct made_span *made, uint8_t key, int64_t value)
+{
+	put_attr(made, key, TA_ATTR_INT, &value, sizeof(value));
+}
+
+__attribute__((unused)) static void put_named(struct made_span *made, const char *name, uint8_t type,
+					      const void *value, size_t bytes)
+{
+	char both[1024];
+
+	both[0] = (char)strlen(name);
+	memcpy(both + 1, name, strlen(name));
+	memcpy(both + 1 + strlen(name), value, bytes);
+	put_attr(made, TA_ATTR_NAMED, type, both, 1 + strlen(name) + bytes);
+}
+
+__attribute__((unused)) static void put_ipv4(struct made_span *made, uint8_t key, const char *address,
+					     uint16_t port)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
+
+	inet_pton(AF_INET, address, &in.sin_addr);
+	put_attr(made, key, TA_ATTR_BYTES, &in, sizeof(in));
+}
+
+__attribute__((unused)) static void put_ipv6(struct made_span *made, uint8_t key, const char *address,
+					     uint16_t port)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+
+	inet_pton(AF_INET6, address, &in6.sin6_addr);
+	put_attr(made, key, TA_ATTR_BYTES, &in6, sizeof(in6));
+}
+
+/* All settings at what an empty environment gives, as far as the exporters care. */
+__attribute__((unused)) static struct ta_config plain_config(void)
+{
+	struct ta_config config = { 0 };
+
+	config.http_names = "path";
+	config.http_routes = config.service_name = config.resource_attributes = "";
+	config.file = "";
+	return config;
+}
+
+/* The attribute of that name, or NULL. */
+__attribute__((unused)) static const struct ta_out_attr *attr_of(const struct ta_out_span *out,
+								 const char *name)
+{
+	for (uint32_t i = 0; i < out->attr_count; i++)
+		if (out->attrs[i].name_bytes == strlen(name) &&
+		    memcmp(out->attrs[i].name, name, strlen(name)) == 0)
+			return &out->attrs[i];
+	return NULL;
+}
+
+/* Its text in static memory; NULL when it is missing or is no string. */
+__attribute__((unused)) static const char *text_of(const struct ta_out_span *out, const char *name)
+{
+	static char text[65536];
+	const struct ta_out_attr *attr = attr_of(out, name);
+
+	if (!attr || attr->type != TA_ATTR_STRING)
+		return NULL;
+	memcpy(text, attr->text, attr->text_bytes);
+	text[attr->text_bytes] = '\0';
+	return text;
+}
+
+/* Its number; -1 when it is missing or is none. */
+__attribute__((unused)) static long long number_of(const struct ta_out_span *out, const char *name)
+{
+	const struct ta_out_attr *attr = attr_of(out, name);
+
+	return attr && (attr->type == TA_ATTR_INT || attr->type == TA_ATTR_BOOL) ? attr->number : -1;
+}
+
+#endif

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_enrich.c - names, kinds, status and attributes of every type of span, as
+ * the semantic conventions (1.44) and docs/ have them.
+ */
+#include "tests/unit/spans.h"
+
+static struct ta_config config;
+static struct ta_enrich *enrich;
+static struct ta_out_span out;
+
+static void restart(void)
+{
+	ta_enrich_free(enrich);
+	enrich = ta_enrich_new(&config);
+}
+
+/* A request that was answered; attributes may be added before run(). */
+static void request(struct made_span *made, const char *method, const char *target, int status)
+{
+	span_make(made, TA_SPAN_HTTP_SERVER);
+	put_text(made, TA_ATTR_HTTP_METHOD, method);
+	put_text(made, TA_ATTR_HTTP_TARGET, target);
+	put_int(made, TA_ATTR_HTTP_VERSION_MINOR, 1);
+	if (status)
+		put_int(made, TA_ATTR_HTTP_STATUS, status);
+}
+
+/* What comes out points into the records: they stay until the next run. */
+static void run(struct made_span *made)
+{
+	static struct made_span last;
+
+	span_drop(&last);
+	last = *made;
+	ta_enrich_span(enrich, &made->span, &out);
+}
+
+static const char *name_of(const char *method, const char *target)
+{
+	struct made_span made;
+
+	request(&made, method, target, 200);
+	run(&made);
+	return out.name;
+}
+
+static void test_plain_request(void)
+{
+	struct made_span made;
+
+	request(&made, "GET", "/items/42?page=2&sort=up", 200);
+	put_text(&made, TA_ATTR_HTTP_HOST, "shop.example:8080");
+	put_text(&made, TA_ATTR_USER_AGENT, "curl/7.88.1");
+	put_ipv4(&made, TA_ATTR_PEER, "192.0.2.7", 50123);
+	put_ipv4(&made, TA_ATTR_LOCAL, "127.0.0.1", 8080);
+	run(&made);
+	check_text("http/name", out.name, "GET /items/*");
+	check_number("http/kind", out.kind, 2);
+	check_number("http/status", out.status, 0);
+	check_text("http/method", text_of(&out, "http.request.method"), "GET");
+	check_text("http/path", text_of(&out, "url.path"), "/items/42");
+	check_text("http/query", text_of(&out, "url.query"), "page=2&sort=up");
+	check_text("http/scheme", text_of(&out, "url.scheme"), "http");
+	check_number("http/status_code", number_of(&out, "http.response.status_code"), 200);
+	check_text("http/version", text_of(&out, "network.protocol.version"), "1.1");
+	check_text("http/server", text_of(&out, "server.address"), "shop.example");
+	check_number("http/server_port", number_of(&out, "server.port"), 8080);
+	check_text("http/client", text_of(&out, "client.address"), "192.0.2.7");
+	check_text("http/peer", text_of(&out, "network.peer.address"), "192.0.2.7");
+	check_number("http/peer_port", number_of(&out, "network.peer.port"), 50123);
+	check_text("http/local", text_of(&out, "network.local.address"), "127.0.0.1");
+	check_number("http/local_port", number_of(&out, "network.local.port"), 8080);
+	check_text("http/agent", text_of(&out, "user_agent.original"), "curl/7.88.1");
+	check("http/no_raw_target", !attr_of(&out, "tagalong.http.target"), "it is there");
+	check("http/no_route", !attr_of(&out, "http.route"), "it is there");
+	check("http/no_error_type", !attr_of(&out, "error.type"), "it is there");
+}
+
+static void test_targets(void)
+{
+	struct made_span made;
+
+	request(&made, "GET", "http://u.example:81/a?b=c", 200);
+	put_text(&made, TA_ATTR_HTTP_HOST, "other.example");
+	run(&made);
+	check_text("absolute/path", text_of(&out, "url.path"), "/a");
+	check_text("absolute/query", text_of(&out, "url.query"), "b=c");
+	check_text("absolute/server", text_of(&out, "server.address"), "u.example");
+	check_number("absolute/port", number_of(&out, "server.port"), 81);
+	check_text("absolute/raw", text_of(&out, "tagalong.http.target"),
+		   "http://u.example:81/a?b=c");
+
+	request(&made, "GET", "http://user:secret@u.example/", 200);
+	run(&made);
+	check("absolute/no_password", !attr_of(&out, "tagalong.http.target"), "it is there");
+	check_text("absolute/no_user", text_of(&out, "server.address"), "u.example");
+
+	request(&made, "CONNECT", "db.example:5432", 200);
+	run(&made);
+	check_text("connect/name", out.name, "CONNECT");
+	check_text("connect/server", text_of(&out, "server.address"), "db.example");
+	check_number("connect/port", number_of(&out, "server.port"), 5432);
+
+	request(&made, "GET", "/x?", 200);
+	run(&made);
+	check_text("lone_mark/path", text_of(&out, "url.path"), "/x");
+	check_text("lone_mark/raw", text_of(&out, "tagalong.http.target"), "/x?");
+
+	request(&made, "GET", "/f?a=1&sig=abc&X-Amz-Signature=def&signature=kept", 200);
+	run(&made);
+	check_text("redacted/query", text_of(&out, "url.query"),
+		   "a=1&sig=REDACTED&X-Amz-Signature=REDACTED&signature=kept");
+	check("redacted/no_raw", !attr_of(&out, "tagalong.http.target"), "it is there");
+
+	request(&made, "GET", "/\xff", 200);
+	run(&made);
+	check("bytes/raw", attr_of(&out, "tagalong.http.target") &&
+	      attr_of(&out, "tagalong.http.target")->type == TA_ATTR_BYTES, "no bytes attribute");
+
+	check_text("options/name", name_of("OPTIONS", "*"), "OPTIONS *");
+	check_text("options/path", text_of(&out, "url.path"), "*");
+}
+
+static void test_methods(void)
+{
+	struct made_span made;
+
+	request(&made, "BREW", "/pot", 418);
+	run(&made);
+	check_text("unknown_method/name", out.name, "HTTP /pot");
+	check_text("unknown_method/method", text_of(&out, "http.request.method"), "_OTHER");
+	check_text("unknown_method/original", text_of(&out, "http.request.method_original"), "BREW");
+	check_text("lower_case_method", name_of("get", "/"), "HTTP /");
+
+	span_make(&made, TA_SPAN_HTTP_SERVER);
+	put_int(&made, TA_ATTR_INCOMPLETE, 1);
+	run(&made);
+	check_text("incomplete/name", out.name, "HTTP");
+	check_number("incomplete/flag", number_of(&out, "tagalong.http.incomplete"), 1);
+}
+
+static void test_status(void)
+{
+	struct made_span made;
+
+	request(&made, "GET", "/", 404);
+	run(&made);
+	check_number("404/status", out.status, 0);
+	check("404/no_error_type", !attr_of(&out, "error.type"), "it is there");
+
+	request(&made, "GET", "/", 500);
+	run(&made);
+	check_number("500/status", out.status, 2);
+	check_text("500/error", text_of(&out, "error.type"), "500");
+
+	request(&made, "GET", "/", 0);
+	made.span.reason = TA_END_CLOSED_EARLY;
+	run(&made);
+	check_number("closed/status", out.status, 2);
+	check_text("closed/error", text_of(&out, "error.type"), "connection_closed");
+
+	request(&made, "GET", "/", 200);
+	made.span.reason = TA_END_CLOSED_EARLY;
+	put_int(&made, TA_ATTR_ERRNO, 104);
+	run(&made);
+	check_text("reset/error", text_of(&out, "error.type"), "ECONNRESET");
+
+	request(&made, "GET", "/", 0);
+	made.span.end = TA_SPAN_HOST_DIED;
+	run(&made);
+	check_number("died/status", out.status, 2);
+	check_text("died/error", text_of(&out, "error.type"), "process_died");
+	check_text("died/message", out.status_message, "process ended with the span open");
+	check_number("died/flag", number_of(&out, "tagalong.unfinished"), 1);
+}
+
+static void test_addresses(void)
+{
+	struct made_span made;
+
+	request(&made, "GET", "/", 200);
+	put_ipv6(&made, TA_ATTR_PEER, "::ffff:192.0.2.9", 1);
+	put_ipv6(&made, TA_ATTR_LOCAL, "::", 80);
+	put_text(&made, TA_ATTR_HTTP_HOST, "[2001:db8::1]:8443");
+	put_text(&made, TA_ATTR_FORWARDED_FOR, "\"[2001:db8::2]:99\"");
+	put_int(&made, TA_ATTR_SCHEME, 1);
+	run(&made);
+	check_text("v6/mapped_peer", text_of(&out, "network.peer.address"), "192.0.2.9");
+	check_text("v6/server", text_of(&out, "server.address"), "2001:db8::1");
+	check_number("v6/port", number_of(&out, "server.port"), 8443);
+	check_text("v6/client", text_of(&out, "client.address"), "2001:db8::2");
+	check_text("https", text_of(&out, "url.scheme"), "https");
+	check("v6/no_wildcard", !attr_of(&out, "network.local.address"), "it is there");
+
+	request(&made, "GET", "/", 200);
+	put_ipv4(&made, TA_ATTR_LOCAL, "10.0.0.5", 8000);
+	put_ipv4(&made, TA_ATTR_PEER, "10.0.0.6", 9000);
+	put_text(&made, TA_ATTR_FORWARDED_FOR, "unknown");
+	run(&made);
+	check_text("no_host/server", text_of(&out, "server.address"), "10.0.0.5");
+	check_number("no_host/port", number_of(&out, "server.port"), 8000);
+	check_text("unknown_client", text_of(&out, "client.address"), "10.0.0.6");
+
+	request(&made, "GET", "/", 200);
+	put_attr(&made, TA_ATTR_PEER, TA_ATTR_BYTES, "\2", 1);
+	run(&made);
+	check("cut_address", !attr_of(&out, "network.peer.address"), "something was read");
+}
+
+static void test_variable_segments(void)
+{
+	static const char *const rows[][2] = {
+		{ "/", "GET /" },
+		{ "/a/b/", "GET /a/b/" },
+		{ "/user/42", "GET /user/*" },
+		{ "/c/deadbeef01", "GET /c/*" },
+		{ "/c/0a1b2c", "GET /c/*" },
+		{ "/o/123e4567-e89b-12d3-a456-426614174000/x", "GET /o/*/x" },
+		{ "/t/eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9", "GET /t/*" },
+		{ "/v1/health", "GET /v1/health" },
+		{ "/log/2024-01-31", "GET /log/*" },
+		{ "/static/bootstrap-4.5.2.min.js", "GET /static/bootstrap-4.5.2.min.js" },
+		{ "/mail/a@b.example", "GET /mail/*" },
+		{ "/cafe", "GET /cafe" },
+	};
+
+	restart();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check_text(rows[i][0], name_of("GET", rows[i][0]), rows[i][1]);
+}
+
+static void test_cardinality(void)
+{
+	static const char *const words[] = { "ann", "bob", "cyd", "dan", "eve", "fox",
+					     "gus", "hal", "ivy", "joe", "kim" };
+	char target[64];
+
+	restart();
+	for (int i = 0; i < 10; i++) {
+		char want[80];
+
+		snprintf(target, sizeof(target), "/u/%s/log", words[i]);
+		snprintf(want, sizeof(want), "GET %s", target);
+		check_text("ten_values", name_of("GET", target), want);
+	}
+	check_text("eleventh_value", name_of("GET", "/u/kim/log"), "GET /u/*/log");
+	check_text("collapsed_for_all", name_of("GET", "/u/ann/log"), "GET /u/*/log");
+	check_text("other_prefix_is_free", name_of("GET", "/w/ann/log"), "GET /w/ann/log");
+}
+
+/* Millions of different paths: memory is bounded, and so is every name. */
+static void test_many_paths(void)
+{
+	char target[200];
+
+	restart();
+	for (int i = 0; i < 60000; i++) {
+		char a = (char)('g' + i % 7), b = (char)('g' + i / 7 % 7), c = (char)('g' + i / 49 % 7);
+
+		snprintf(target, sizeof(target), "/%c/%c/%c/%c%c/%c%c/%c%c%c", a, b, c, a, b, b, c, a, b,
+			 c);
+		if (strlen(name_of("GET", target)) >= sizeof(out.name))
+			check("many_paths", false, "name too long");
+	}
+	check("many_paths", true, "");
+	memset(target, 'z', sizeof(target) - 1);
+	target[0] = '/';
+	target[sizeof(target) - 1] = '\0';
+	check_text("long_segment", name_of("GET", target), "GET /*");
+}
+
+static void test_routes(void)
+{
+	config.http_routes = "/user/{id}, /user/me ,/files/{path...},bad/{x},/a/{x...}/b";
+	restart();
+	check_text("route/name", name_of("GET", "/user/ann"), "GET /user/{id}");
+	check_text("route/attr", text_of(&out, "http.route"), "/user/{id}");
+	check_text("route/literal_wins", name_of("GET", "/user/me"), "GET /user/me");
+	check_text("route/rest", name_of("PUT", "/files/a/b/c?x=1"), "PUT /files/{path...}");
+	check_text("route/none", name_of("GET", "/user/ann/x"), "GET /user/ann/x");
+	check("route/none_attr", !attr_of(&out, "http.route"), "it is there");
+	check_text("route/empty_segment", name_of("GET", "/user/"), "GET /user/");
+	check("route/warning", ta_enrich_warning(enrich, 1) && !ta_enrich_warning(enrich, 2) &&
+	      strstr(ta_enrich_warning(enrich, 0), "bad/{x}"), "want two warnings");
+	config.http_names = "method";
+	restart();
+	check_text("method_name/route", name_of("GET", "/user/ann"), "GET /user/{id}");
+	check_text("method_name/none", name_of("GET", "/nothing"), "GET");
+	config = plain_config();
+	restart();
+}
+
+static void test_connection(void)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX, .sun_path = "/run/app.sock" };
+	struct made_span made;
+
+	span_make(&made, TA_SPAN_CONNECTION);
+	put_ipv4(&made, TA_ATTR_PEER, "192.0.2.1", 4000);
+	put_ipv4(&made, TA_ATTR_LOCAL, "0.0.0.0", 6379);
+	put_int(&made, TA_ATTR_TRANSPORT, 0);
+	put_int(&made, TA_ATTR_BYTES_IN, 14);
+	put_int(&made, TA_ATTR_BYTES_OUT, 7);
+	run(&made);
+	check_text("connection/name", out.name, "tcp accept :6379");
+	check_number("connection/kind", out.kind, 2);
+	check_number("connection/status", out.status, 0);
+	check_text("connection/transport", text_of(&out, "network.transport"), "tcp");
+	check_text("connection/type", text_of(&out, "network.type"), "ipv4");
+	check_text("connection/peer", text_of(&out, "network.peer.address"), "192.0.2.1");
+	check_number("connection/peer_port", number_of(&out, "network.peer.port"), 4000);
+	check_number("connection/local_port", number_of(&out, "network.local.port"), 6379);
+	check_number("connection/in", number_of(&out, "tagalong.connection.bytes_in"), 14);
+	check_number("connection/out", number_of(&out, "tagalong.connection.bytes_out"), 7);
+
+	span_make(&made, TA_SPAN_CONNECTION);
+	put_attr(&made, TA_ATTR_LOCAL, TA_ATTR_BYTES, &un, sizeof(un));
+	put_int(&made, TA_ATTR_TRANSPORT, 1);
+	put_int(&made, TA_ATTR_ERRNO, 32);
+	run(&made);
+	check_text("unix/name", out.name, "unix accept /run/app.sock");
+	check_text("unix/transport", text_of(&out, "network.transport"), "unix");
+	check_number("unix/status", out.status, 2);
+	check_text("unix/error", text_of(&out, "error.type"), "EPIPE");
+}
+
+static void test_thread_and_signal(void)
+{
+	struct made_span made;
+
+	span_make(&made, TA_SPAN_THREAD);
+	put_int(&made, TA_ATTR_THREAD_ID, 4711);
+	put_int(&made, TA_ATTR_START_ROUTINE, 0x401136);
+	run(&made);
+	check_text("thread/name", out.name, "thread");
+	check_number("thread/kind", out.kind, 1);
+	check_number("thread/id", number_of(&out, "thread.id"), 4711);
+	check_text("thread/start", text_of(&out, "tagalong.thread.start"), "0x401136");
+
+	span_make(&made, TA_SPAN_SIGNAL);
+	put_int(&made, TA_ATTR_SIGNAL_NUMBER, 10);
+	put_int(&made, TA_ATTR_SIGNAL_CODE, -6);
+	put_int(&made, TA_ATTR_SIGNAL_SENDER_PID, 99);
+	run(&made);
+	check_text("signal/name", out.name, "signal SIGUSR1");
+	check_number("signal/kind", out.kind, 1);
+	check_number("signal/number", number_of(&out, "tagalong.signal.number"), 10);
+	check_text("signal/word", text_of(&out, "tagalong.signal.name"), "SIGUSR1");
+	check_number("signal/code", number_of(&out, "tagalong.signal.code"), -6);
+	check_number("signal/sender", number_of(&out, "tagalong.signal.sender_pid"), 99);
+
+	span_make(&made, TA_SPAN_SIGNAL);
+	put_int(&made, TA_ATTR_SIGNAL_NUMBER, 37);
+	run(&made);
+	check_text("signal/real_time", out.name, "signal SIGRTMIN+3");
+}
+
+static void test_api(void)
+{
+	struct ta_tag tags[] = { { "user", "ann", 4, 3 } };
+	struct made_span made;
+	double half = 0.5;
+	int64_t one = 1;
+
+	span_make(&made, TA_SPAN_API);
+	put_named(&made, "name", TA_ATTR_STRING, "charge card", 11);
+	put_named(&made, "ratio", TA_ATTR_DOUBLE, &half, sizeof(half));
+	put_named(&made, "tries", TA_ATTR_INT, &one, sizeof(one));
+	put_named(&made, "tries", TA_ATTR_STRING, "two", 3);
+	made.span.status = TA_STATUS_ERROR;
+	made.span.tags = tags;
+	made.span.tag_count = 1;
+	run(&made);
+	check_text("api/name", out.name, "charge card");
+	check_number("api/kind", out.kind, 1);
+	check("api/no_name_attr", !attr_of(&out, "name"), "it is there");
+	check("api/double", attr_of(&out, "ratio") && attr_of(&out, "ratio")->real == 0.5, "not 0.5");
+	check_text("api/later_wins", text_of(&out, "tries"), "two");
+	check_text("api/tag", text_of(&out, "tagalong.tag.user"), "ann");
+	check_number("api/status", out.status, 2);
+	check_text("api/error", text_of(&out, "error.type"), "_OTHER");
+	check_number("api/count", out.attr_count, 4);
+}
+
+static void test_limits(void)
+{
+	struct made_span made;
+	char name[16], long_name[300];
+
+	span_make(&made, TA_SPAN_API);
+	for (int i = 0; i < 140; i++) {
+		snprintf(name, sizeof(name), "k%d", i);
+		put_named(&made, name, TA_ATTR_STRING, "v", 1);
+	}
+	run(&made);
+	check_number("limit/attributes", out.attr_count, 128);
+	check_number("limit/dropped", out.dropped_attrs, 12);
+	check_text("limit/no_name", out.name, "span");
+
+	memset(long_name, 'x', sizeof(long_name));
+	memcpy(long_name + 254, "\xc3\xa9", 2); /* would be cut in two */
+	span_make(&made, TA_SPAN_API);
+	put_named(&made, "name", TA_ATTR_STRING, long_name, sizeof(long_name));
+	run(&made);
+	check_number("limit/name_bytes", out.name_bytes, 254);
+}
+
+static void test_trace_state(void)
+{
+	struct made_span made;
+	char long_state[700] = "a=1,";
+
+	request(&made, "GET", "/", 200);
+	put_text(&made, TA_ATTR_TRACESTATE, "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7");
+	run(&made);
+	check_text("trace_state", out.trace_state, "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7");
+	memset(long_state + 4, 'b', sizeof(long_state) - 5);
+	request(&made, "GET", "/", 200);
+	put_text(&made, TA_ATTR_TRACESTATE, long_state);
+	run(&made);
+	check_text("trace_state/cut", out.trace_state, "a=1");
+}
+
+static void check_resource(const char *name, const struct ta_process *process, const char *wanted,
+			   bool there)
+{
+	struct ta_buf buf = { 0 };
+
+	ta_enrich_resource_json(enrich, process, &buf);
+	ta_buf_putc(&buf, '\0');
+	check(name, (strstr(buf.data, wanted) != NULL) == there, buf.data);
+	ta_buf_fini(&buf);
+}
+
+static void test_resource(void)
+{
+	struct ta_process process = { .proc_id = 7, .pid = 42, .parent_pid = 41 };
+
+	snprintf(process.exe, sizeof(process.exe), "/usr/sbin/nginx");
+	snprintf(process.instance_id, sizeof(process.instance_id),
+		 "123e4567-e89b-42d3-a456-426614174000");
+	restart();
+	check_resource("resource/fallback", &process,
+		       "{\"key\":\"service.name\",\"value\":{\"stringValue\":\"unknown_service:nginx\"}}",
+		       true);
+	check_resource("resource/pid", &process,
+		       "{\"key\":\"process.pid\",\"value\":{\"intValue\":\"42\"}}", true);
+	check_resource("resource/path", &process,
+		       "{\"key\":\"process.executable.path\",\"value\":{\"stringValue\":"
+		       "\"/usr/sbin/nginx\"}}", true);
+	check_resource("resource/os", &process,
+		       "{\"key\":\"os.type\",\"value\":{\"stringValue\":\"linux\"}}", true);
+	process.pid = 43; /* learnt late: the kept text must not be used */
+	check_resource("resource/late_pid", &process, "\"intValue\":\"43\"", true);
+
+	config.resource_attributes = "deployment.environment.name=a%2Cb , host.name=box,"
+				     "service.name=listed,service.name=last";
+	restart();
+	check_resource("resource/user", &process,
+		       "{\"key\":\"deployment.environment.name\",\"value\":{\"stringValue\":\"a,b\"}}",
+		       true);
+	check_resource("resource/user_beats_host", &process,
+		       "{\"key\":\"host.name\",\"value\":{\"stringValue\":\"box\"}}", true);
+	check_resource("resource/last_wins", &process, "\"stringValue\":\"last\"", true);
+	check_resource("resource/first_lost", &process, "\"stringValue\":\"listed\"", false);
+	check("resource/no_warning", !ta_enrich_warning(enrich, 0), "there is one");
+
+	config.service_name = "mine";
+	config.resource_attributes = "team=x,bad=%zz";
+	restart();
+	check_resource("resource/service", &process, "\"stringValue\":\"mine\"", true);
+	check_resource("resource/all_or_nothing", &process, "team", false);
+	check("resource/warning", ta_enrich_warning(enrich, 0) &&
+	      strstr(ta_enrich_warning(enrich, 0), "bad=%zz"), "want a warning with the pair");
+	config = plain_config();
+	restart();
+}
+
+int main(void)
+{
+	config = plain_config();
+	restart();
+	test_plain_request();
+	test_targets();
+	test_methods();
+	test_status();
+	test_addresses();
+	test_variable_segments();
+	test_cardinality();
+	test_many_paths();
+	test_routes();
+	test_connection();
+	test_thread_and_signal();
+	test_api();
+	test_limits();
+	test_trace_state();
+	test_resource();
+	ta_enrich_free(enrich);
+	return failures;
+}
