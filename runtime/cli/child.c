@@ -50,9 +50,9 @@ void ta_cli_child_init(struct ta_cli_child *child)
 	sigprocmask(SIG_BLOCK, &set, &child->caller_mask);
 }
 
-static void execute(char *const *argv, char *const *envp)
+static void execute(const char *path, char *const *argv, char *const *envp)
 {
-	execvpe(argv[0], argv, envp);
+	execvpe(path, argv, envp); /* path has a slash: nothing is searched */
 	int error = errno;
 
 	if (error == ENOENT)
@@ -63,8 +63,8 @@ static void execute(char *const *argv, char *const *envp)
 	_exit(error == ENOENT ? 127 : 126);
 }
 
-int ta_cli_child_start(struct ta_cli_child *child, char *const *argv, char *const *envp,
-		       char *root_pid)
+int ta_cli_child_start(struct ta_cli_child *child, const char *path, char *const *argv,
+		       char *const *envp, char *root_pid)
 {
 	child->pid = fork();
 	if (child->pid < 0)
@@ -73,7 +73,7 @@ int ta_cli_child_start(struct ta_cli_child *child, char *const *argv, char *cons
 		if (root_pid)
 			snprintf(root_pid, 11, "%d", getpid());
 		sigprocmask(SIG_SETMASK, &child->caller_mask, NULL);
-		execute(argv, envp);
+		execute(path, argv, envp);
 	}
 	return 0;
 }

@@ -26,12 +26,12 @@ struct ta_cli_child {
 /* From here on signals wait for ta_cli_child_wait(). */
 void ta_cli_child_init(struct ta_cli_child *child);
 
-/* Starts argv[0] as the shell would find it.  root_pid is the digits of a
+/* Starts path, a script without #! line by the shell.  root_pid is the digits of a
  * variable in envp, at least 11 bytes, that gets the child's own pid; may be NULL.
  * Returns 0 or -errno of fork; a failing exec is told by the child on stderr and
  * is an exit status of 126 or 127. */
-int ta_cli_child_start(struct ta_cli_child *child, char *const *argv, char *const *envp,
-		       char *root_pid);
+int ta_cli_child_start(struct ta_cli_child *child, const char *path, char *const *argv,
+		       char *const *envp, char *root_pid);
 
 /* Waits for its end; reaps strangers too (we may be PID 1). */
 void ta_cli_child_wait(struct ta_cli_child *child, struct ta_cli_watch *watch);

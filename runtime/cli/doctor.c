@@ -68,11 +68,10 @@ static void check_run_dir(const struct ta_cli_settings *settings,
 			  const struct ta_cli_findings *findings)
 {
 	const char *dir = settings->run_dir;
-	int error = ta_cli_run_dir_make(dir, settings->run_dir_configured);
+	const char *wrong = ta_cli_run_dir_make(dir, settings->run_dir_configured);
 
-	if (error) {
-		ta_cli_find(findings, TA_CLI_PROBLEM, "run directory %s: %s: %s", dir,
-			    strerror(-error), ta_cli_run_dir_advice(error));
+	if (wrong) {
+		ta_cli_find(findings, TA_CLI_PROBLEM, "run directory %s: %s", dir, wrong);
 		return;
 	}
 	ta_cli_find(findings, TA_CLI_OK, "run directory %s", dir);

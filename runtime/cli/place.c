@@ -105,44 +105,41 @@ int ta_cli_run_dir(const char *configured, const char *cwd, char *ret_path)
 	return put(ret_path, path, "", "");
 }
 
-int ta_cli_run_dir_make(const char *path, bool configured)
+static const char *run_dir_advice(int error)
+{
+	switch (error) {
+	case EACCES:
+	case EPERM:
+		return "you may not write there: set TAGALONG_RUN_DIR to a directory of yours";
+	case ENOENT:
+		return "the directory above it does not exist: make it, or set TAGALONG_RUN_DIR";
+	case EROFS:
+		return "its file system is read-only: set TAGALONG_RUN_DIR to one that is not";
+	case ENOSPC:
+		return "its file system is full: make room, or set TAGALONG_RUN_DIR";
+	default:
+		return "it cannot be made: set TAGALONG_RUN_DIR to a directory of yours";
+	}
+}
+
+const char *ta_cli_run_dir_make(const char *path, bool configured)
 {
 	struct stat found;
 
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return -errno;
+		return run_dir_advice(errno);
 	/* lstat: in a directory that all can write to, a link is an attack. */
 	if ((configured ? stat : lstat)(path, &found) < 0)
-		return -errno;
+		return run_dir_advice(errno);
 	if (!S_ISDIR(found.st_mode))
-		return -ENOTDIR;
+		return "it is not a directory: remove it, or set TAGALONG_RUN_DIR";
 	if (found.st_uid != geteuid())
-		return -EPERM;
-	if ((found.st_mode & 0777) == 0700)
-		return access(path, W_OK) == 0 ? 0 : -errno;
-	if (configured)
-		return -EACCES;
-	return chmod(path, 0700) == 0 ? 0 : -errno;
-}
-
-const char *ta_cli_run_dir_advice(int error)
-{
-	switch (-error) {
-	case EPERM:
-		return "it belongs to another user: remove it or set TAGALONG_RUN_DIR";
-	case EACCES:
-		return "only its owner may have access to it: chmod 700, or name another directory";
-	case ENOTDIR:
-		return "it is not a directory: remove it or set TAGALONG_RUN_DIR";
-	case ENOENT:
-		return "the directory above it does not exist: make it or set TAGALONG_RUN_DIR";
-	case EROFS:
-		return "its file system is read-only: set TAGALONG_RUN_DIR to one that is not";
-	case ENOSPC:
-		return "its file system is full: make room or set TAGALONG_RUN_DIR";
-	default:
-		return "set TAGALONG_RUN_DIR to a directory of yours with mode 0700";
-	}
+		return "it belongs to another user: remove it, or set TAGALONG_RUN_DIR";
+	if (!configured && (found.st_mode & 0777) != 0700 && chmod(path, 0700) < 0)
+		return run_dir_advice(errno);
+	if (configured && (found.st_mode & 022))
+		return "others may write to it: chmod 700 it, or name another one";
+	return access(path, W_OK | X_OK) == 0 ? NULL : run_dir_advice(errno);
 }
 
 static int runnable(const char *path)

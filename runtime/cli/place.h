@@ -28,13 +28,9 @@ int ta_cli_library(char *ret_path);
 /* configured, or the default for this user.  0 or -ENAMETOOLONG. */
 int ta_cli_run_dir(const char *configured, const char *cwd, char *ret_path);
 
-/* Makes the run directory.  0, or -errno: -EPERM somebody else's, -ENOTDIR,
- * -EACCES others may enter it (an own directory that the user named is not
- * changed), or what mkdir said. */
-int ta_cli_run_dir_make(const char *path, bool configured);
-
-/* What to do about an error of ta_cli_run_dir_make(), as a clause. */
-const char *ta_cli_run_dir_advice(int error);
+/* Makes the run directory.  NULL, or what is wrong and what to do, as a clause.
+ * A directory that the user named is made, but never changed. */
+const char *ta_cli_run_dir_make(const char *path, bool configured);
 
 /* What execvp would start.  0, -ENOENT, or -EACCES (found, not executable). */
 int ta_cli_find_program(const char *name, const char *search_path, char *ret_path);

@@ -162,11 +162,11 @@ static void prepare_tracing(struct run *run, const char *program)
 			   "without traces; install elsewhere", run->library, run->argv[0]);
 		return;
 	}
-	int error = ta_cli_run_dir_make(settings->run_dir, settings->run_dir_configured);
+	const char *wrong = ta_cli_run_dir_make(settings->run_dir, settings->run_dir_configured);
 
-	if (error) {
-		ta_cli_say("run directory %s: %s (%s); %s runs without traces", settings->run_dir,
-			   strerror(-error), ta_cli_run_dir_advice(error), run->argv[0]);
+	if (wrong) {
+		ta_cli_say("run directory %s: %s; %s runs without traces", settings->run_dir, wrong,
+			   run->argv[0]);
 		return;
 	}
 	run->traced = true;
@@ -237,8 +237,9 @@ static void summarize(const struct run *run, const struct ta_cli_child *child,
 	int pending = ta_cli_watch_pending(watch, child->ended_ns, &living);
 
 	ta_cli_tally_end(tally, &spans, &traces);
-	ta_cli_say("%" PRIu64 " span%s in %" PRIu64 " trace%s -> %s (tagalong show %s)", spans,
-		   spans == 1 ? "" : "s", traces, traces == 1 ? "" : "s", file, file);
+	ta_cli_say("%" PRIu64 " span%s in %" PRIu64 " trace%s -> %s (tagalong %s %s)", spans,
+		   spans == 1 ? "" : "s", traces, traces == 1 ? "" : "s", file,
+		   spans ? "show" : "doctor", spans ? file : run->argv[0]);
 	if (living)
 		ta_cli_say("%u process%s of it still run%s; their spans follow", living,
 			   living == 1 ? "" : "es", living == 1 ? "s" : "");
@@ -256,7 +257,7 @@ static char *root_pid_slot(struct run *run)
 	return (char *)ta_cli_env_get(&run->settings.env, ROOT_PID);
 }
 
-static int run_traced(struct run *run, struct ta_cli_child *child)
+static int run_traced(struct run *run, const char *program, struct ta_cli_child *child)
 {
 	static struct ta_cli_tally tally;
 	struct ta_cli_watch watch;
@@ -267,7 +268,7 @@ static int run_traced(struct run *run, struct ta_cli_child *child)
 	ta_cli_tally_start(&tally, file);
 	ta_cli_watch_start(&watch, run->settings.run_dir, run->settings.key);
 	start_agent(run);
-	int error = ta_cli_child_start(child, run->argv, run->settings.env.items,
+	int error = ta_cli_child_start(child, program, run->argv, run->settings.env.items,
 				       root_pid_slot(run));
 
 	if (error)
@@ -280,10 +281,11 @@ static int run_traced(struct run *run, struct ta_cli_child *child)
 	return 0;
 }
 
-static int run_plain(struct run *run, struct ta_cli_child *child)
+static int run_plain(struct run *run, const char *program, struct ta_cli_child *child)
 {
 	struct ta_cli_watch none = { .fd = -1 };
-	int error = ta_cli_child_start(child, run->argv, run->settings.env.items, NULL);
+	int error = ta_cli_child_start(child, program, run->argv, run->settings.env.items,
+				       NULL);
 
 	if (!error)
 		ta_cli_child_wait(child, &none);
@@ -311,7 +313,8 @@ int ta_cli_run(int argc, char **argv)
 		if (status)
 			return status - 1;
 		prepare_tracing(&run, program);
-		error = run.traced ? run_traced(&run, &child) : run_plain(&run, &child);
+		error = run.traced ? run_traced(&run, program, &child)
+				   : run_plain(&run, program, &child);
 	}
 	if (error) {
 		ta_cli_say("cannot start %s: %s", run.argv[0], strerror(-error));
