@@ -3,8 +3,8 @@
  * buf.c - a growing byte buffer, and text as JSON strings.
  *
  * Strings come off the network: ta_buf_put_json() makes valid JSON of any
- * bytes.  It takes eight bytes at a time as long as they need no escape, which
- * is nearly always.
+ * bytes.  Text that needs no escape, which is nearly all, is checked eight bytes
+ * at a time and copied once.
  *
  * Runs: agent, cli.  No locks.  Never gives memory back before ta_buf_fini().
  */
@@ -67,6 +67,11 @@ void ta_buf_put(struct ta_buf *buf, const void *data, size_t bytes)
 	buf->bytes += bytes;
 }
 
+char *ta_buf_reserve(struct ta_buf *buf, size_t bytes)
+{
+	return reserve(buf, bytes) ? buf->data + buf->bytes : NULL;
+}
+
 void ta_buf_puts(struct ta_buf *buf, const char *text)
 {
 	ta_buf_put(buf, text, strlen(text));
@@ -81,13 +86,20 @@ void ta_buf_putc(struct ta_buf *buf, char c)
 
 void ta_buf_put_u64(struct ta_buf *buf, uint64_t value)
 {
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+				    "25262728293031323334353637383940414243444546474849"
+				    "50515253545556575859606162636465666768697071727374"
+				    "75767778798081828384858687888990919293949596979899";
 	char digits[20];
 	size_t at = sizeof(digits);
 
-	do {
-		digits[--at] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
+	while (value >= 10) {
+		at -= 2;
+		memcpy(digits + at, pairs + value % 100 * 2, 2);
+		value /= 100;
+	}
+	if (value || at == sizeof(digits))
+		digits[--at] = (char)('0' + value);
 	ta_buf_put(buf, digits + at, sizeof(digits) - at);
 }
 
@@ -111,26 +123,66 @@ void ta_buf_put_hex64(struct ta_buf *buf, uint64_t value)
 	ta_buf_put(buf, digits, sizeof(digits));
 }
 
-/* How many bytes at text need no escape: ASCII without controls, quote, backslash. */
-static size_t plain_prefix(const unsigned char *text, size_t bytes)
+static inline uint64_t load8(const unsigned char *text)
+{
+	uint64_t word;
+
+	memcpy(&word, text, sizeof(word));
+	return word;
+}
+
+/* Four bytes, twice. */
+static inline uint64_t load4(const unsigned char *text)
+{
+	uint32_t word;
+
+	memcpy(&word, text, sizeof(word));
+	return (uint64_t)word << 32 | word;
+}
+
+/* Whether eight bytes need no escape: ASCII without controls, quote, backslash. */
+static inline bool plain_word(uint64_t word)
 {
 	const uint64_t ones = 0x0101010101010101ull;
 	const uint64_t tops = 0x8080808080808080ull;
+	uint64_t quote = word ^ (ones * '"'), slash = word ^ (ones * '\\');
+
+	return !((word | (word - ones * 0x20) | ((quote - ones) & ~quote) |
+		  ((slash - ones) & ~slash)) & tops);
+}
+
+static inline bool plain_byte(unsigned char c)
+{
+	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+static size_t plain_prefix_slow(const unsigned char *text, size_t bytes)
+{
 	size_t i = 0;
 
-	for (; i + 8 <= bytes; i += 8) {
-		uint64_t word, quote, slash;
-
-		memcpy(&word, text + i, 8);
-		quote = word ^ (ones * '"');
-		slash = word ^ (ones * '\\');
-		if ((word | (word - ones * 0x20) | ((quote - ones) & ~quote) |
-		     ((slash - ones) & ~slash)) & tops)
-			break;
-	}
-	while (i < bytes && text[i] >= 0x20 && text[i] < 0x80 && text[i] != '"' && text[i] != '\\')
+	while (i + 8 <= bytes && plain_word(load8(text + i)))
+		i += 8;
+	while (i < bytes && plain_byte(text[i]))
 		i++;
 	return i;
+}
+
+/* How many bytes at text need no escape; all of them, mostly. */
+static inline size_t plain_prefix(const unsigned char *text, size_t bytes)
+{
+	bool plain = true;
+
+	if (bytes >= 8) {
+		for (size_t i = 0; i + 8 < bytes; i += 8)
+			plain &= plain_word(load8(text + i));
+		plain &= plain_word(load8(text + bytes - 8));
+	} else if (bytes >= 4) {
+		plain = plain_word(load4(text)) & plain_word(load4(text + bytes - 4));
+	} else {
+		for (size_t i = 0; i < bytes; i++)
+			plain &= plain_byte(text[i]);
+	}
+	return plain ? bytes : plain_prefix_slow(text, bytes);
 }
 
 /* Length of the valid UTF-8 sequence (two bytes and more) at text; 0 if there is none. */
@@ -198,7 +250,7 @@ static void put_escape(struct ta_buf *buf, unsigned char c)
 static void put_escaped(struct ta_buf *buf, const unsigned char *text, size_t bytes)
 {
 	while (bytes) {
-		size_t run = plain_prefix(text, bytes);
+		size_t run = plain_prefix_slow(text, bytes);
 
 		if (run) {
 			ta_buf_put(buf, text, run);
@@ -214,6 +266,11 @@ static void put_escaped(struct ta_buf *buf, const unsigned char *text, size_t by
 		text += run;
 		bytes -= run;
 	}
+}
+
+bool ta_text_plain(const char *text, size_t bytes)
+{
+	return plain_prefix((const unsigned char *)text, bytes) == bytes;
 }
 
 void ta_buf_put_json(struct ta_buf *buf, const char *text, size_t bytes)

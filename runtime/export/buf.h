@@ -27,8 +27,14 @@ void ta_buf_putc(struct ta_buf *buf, char c);
 void ta_buf_put_u64(struct ta_buf *buf, uint64_t value);
 void ta_buf_put_i64(struct ta_buf *buf, int64_t value);
 void ta_buf_put_hex64(struct ta_buf *buf, uint64_t value); /* 16 lower-case digits */
+/* Room for bytes at the end, for a caller who writes there and adds what he used
+ * to buf->bytes; NULL when out of memory. */
+char *ta_buf_reserve(struct ta_buf *buf, size_t bytes);
 /* A JSON string with quotes; invalid UTF-8 becomes U+FFFD, controls \u00xx. */
 void ta_buf_put_json(struct ta_buf *buf, const char *text, size_t bytes);
+
+/* Whether text goes into a JSON string as it is. */
+bool ta_text_plain(const char *text, size_t bytes);
 
 /* Whether bytes are valid UTF-8 (RFC 3629). */
 bool ta_utf8_valid(const char *text, size_t bytes);

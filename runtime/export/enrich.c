@@ -109,9 +109,11 @@ struct ta_out_attr *ta_out_add(struct ta_out_span *out, const char *name, uint32
 	attr = &out->attrs[out->attr_count++];
 	attr->name = name;
 	attr->name_bytes = name_bytes;
+	attr->plain_name = false;
 	return attr;
 }
 
+/* The names given to these three are literals of ours. */
 void ta_out_text(struct ta_out_span *out, const char *name, uint32_t name_bytes, const char *text,
 		 size_t text_bytes)
 {
@@ -120,6 +122,7 @@ void ta_out_text(struct ta_out_span *out, const char *name, uint32_t name_bytes,
 	if (!attr)
 		return;
 	attr->type = TA_ATTR_STRING;
+	attr->plain_name = true;
 	attr->text = text;
 	attr->text_bytes = (uint32_t)text_bytes;
 }
@@ -131,6 +134,7 @@ void ta_out_int(struct ta_out_span *out, const char *name, uint32_t name_bytes, 
 	if (!attr)
 		return;
 	attr->type = TA_ATTR_INT;
+	attr->plain_name = true;
 	attr->number = value;
 }
 
@@ -141,6 +145,7 @@ void ta_out_bool(struct ta_out_span *out, const char *name, uint32_t name_bytes,
 	if (!attr)
 		return;
 	attr->type = TA_ATTR_BOOL;
+	attr->plain_name = true;
 	attr->number = value;
 }
 
@@ -315,6 +320,7 @@ static void add_tags(struct ta_enrich *enrich, const struct ta_span *span, struc
 	for (uint32_t i = 0; i < span->tag_count; i++) {
 		const struct ta_tag *tag = &span->tags[i];
 		char *name = ta_scratch(enrich, prefix + tag->key_bytes);
+		struct ta_out_attr *attr;
 
 		if (!name) {
 			out->dropped_attrs++;
@@ -322,8 +328,12 @@ static void add_tags(struct ta_enrich *enrich, const struct ta_span *span, struc
 		}
 		memcpy(name, TAG_PREFIX, prefix);
 		memcpy(name + prefix, tag->key, tag->key_bytes);
-		ta_out_text(out, name, (uint32_t)prefix + tag->key_bytes, tag->value,
-			    tag->value_bytes);
+		attr = ta_out_add(out, name, (uint32_t)prefix + tag->key_bytes);
+		if (!attr)
+			continue;
+		attr->type = TA_ATTR_STRING;
+		attr->text = tag->value;
+		attr->text_bytes = tag->value_bytes;
 	}
 }
 

@@ -21,6 +21,7 @@ struct ta_out_attr {
 	const char *name;
 	uint32_t name_bytes;
 	uint8_t type; /* enum ta_attr_type */
+	bool plain_name; /* known to need no escape in JSON */
 	int64_t number;
 	double real;
 	const char *text;

@@ -95,20 +95,51 @@ static void put_value(struct ta_buf *buf, const struct ta_out_attr *attr)
 	}
 }
 
+/* Most attributes: a name and a text that need no escape, in one go. */
+static bool put_plain(struct ta_buf *buf, const struct ta_out_attr *attr)
+{
+	char *at;
+
+	if (!attr->plain_name || attr->type != TA_ATTR_STRING ||
+	    !ta_text_plain(attr->text, attr->text_bytes))
+		return false;
+	at = ta_buf_reserve(buf, (size_t)attr->name_bytes + attr->text_bytes + 64);
+	if (!at)
+		return true;
+	memcpy(at, ",{\"key\":\"", 9);
+	memcpy(at + 9, attr->name, attr->name_bytes);
+	at += 9 + attr->name_bytes;
+	memcpy(at, "\",\"value\":{\"stringValue\":\"", 26);
+	if (attr->text_bytes)
+		memcpy(at + 26, attr->text, attr->text_bytes);
+	at += 26 + attr->text_bytes;
+	memcpy(at, "\"}}", 3);
+	buf->bytes = (size_t)(at + 3 - buf->data);
+	return true;
+}
+
+static void put_attribute(struct ta_buf *buf, const struct ta_out_attr *attr)
+{
+	if (put_plain(buf, attr))
+		return;
+	PUT(buf, ",{\"key\":");
+	ta_buf_put_json(buf, attr->name, attr->name_bytes);
+	PUT(buf, ",\"value\":{");
+	put_value(buf, attr);
+	PUT(buf, "}}");
+}
+
 static void put_attributes(struct ta_buf *buf, const struct ta_out_span *out)
 {
 	if (out->attr_count) {
-		PUT(buf, ",\"attributes\":[");
-		for (uint32_t i = 0; i < out->attr_count; i++) {
-			if (i)
-				PUT(buf, ",{\"key\":");
-			else
-				PUT(buf, "{\"key\":");
-			ta_buf_put_json(buf, out->attrs[i].name, out->attrs[i].name_bytes);
-			PUT(buf, ",\"value\":{");
-			put_value(buf, &out->attrs[i]);
-			PUT(buf, "}}");
-		}
+		size_t first;
+
+		PUT(buf, ",\"attributes\":");
+		first = buf->bytes;
+		for (uint32_t i = 0; i < out->attr_count; i++)
+			put_attribute(buf, &out->attrs[i]);
+		if (!buf->failed)
+			buf->data[first] = '['; /* where the first comma stood */
 		ta_buf_putc(buf, ']');
 	}
 	if (out->dropped_attrs) {
