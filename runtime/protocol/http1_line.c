@@ -139,14 +139,13 @@ static void cut_target(struct ta_http1_head *head, uint32_t total)
 	}
 }
 
-static void end_bare_line(struct ta_http1 *parser, struct ta_http1_head *head)
+static void end_bare_line(struct ta_http1 *parser, struct ta_http1_head *head, uint32_t total)
 {
+	cut_target(head, total);
 	const char *space = memchr(head->target, ' ', head->target_len);
 
 	if (space)
 		cut_target(head, (uint32_t)(space - head->target));
-	else
-		cut_target(head, head->target_total - (parser->last == '\r'));
 	head->version_minor = 9;
 	parser->flags |= TA_SEEN_BARE;
 	parser->state = head->target_len ? TA_STATE_HEAD_END : TA_STATE_BROKEN;
@@ -154,10 +153,12 @@ static void end_bare_line(struct ta_http1 *parser, struct ta_http1_head *head)
 
 static void end_request_line(struct ta_http1 *parser, struct ta_http1_head *head)
 {
-	if (parser->matched < VERSION_WHOLE || parser->status / 10 != 1) {
-		if (parser->matched >= VERSION_WHOLE)
-			cut_target(head, parser->mark);
-		end_bare_line(parser, head);
+	if (parser->matched < VERSION_WHOLE) {
+		end_bare_line(parser, head, head->target_total - (parser->last == '\r'));
+		return;
+	}
+	if (parser->status / 10 != 1) {
+		end_bare_line(parser, head, parser->mark);
 		return;
 	}
 	cut_target(head, parser->mark);
