@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exec.c - new images: what they are told, and the end of this one.
+ *
+ * The child's environment is a copy on the stack with at most two entries put in
+ * front: TRACEPARENT when a span is current (W3C trace context; the new image
+ * continues the trace), and TAGALONG_DISABLED=1 under TAGALONG_FOLLOW=0 when the
+ * image would run in another process.  The program's own environment is never
+ * touched; one with more than ENV_MAX entries is passed on as it is.
+ *
+ * Runs: any host thread, forked and vfork children.  No heap, no locks; in a
+ * vfork child nothing is recorded, only read.
+ */
+#include "hooks/hook.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/protocol/traceparent.h"
+
+#define ENV_MAX 512
+#define ARGS_MAX 1024
+
+extern char **environ;
+
+struct exec_env {
+	char traceparent[12 + TA_TRACEPARENT_BYTES + 1];
+	char *entries[ENV_MAX + 3];
+};
+
+static bool is_entry(const char *entry, const char *name)
+{
+	size_t length = strlen(name);
+
+	return strncmp(entry, name, length) == 0 && entry[length] == '=';
+}
+
+/* The current span as TRACEPARENT=...; false when there is none. */
+static bool put_traceparent(char *out)
+{
+	struct ta_thread *thread = ta_tls.thread;
+	const struct ta_context *context = thread ? ta_context_now(thread) : NULL;
+
+	if (context == NULL || context->span_id == 0)
+		return false;
+	struct ta_traceparent parent = { .trace_hi = context->trace_hi,
+					 .trace_lo = context->trace_lo,
+					 .span_id = context->span_id,
+					 .flags = context->flags & TA_SPAN_NOT_SAMPLED ? 0 : 1 };
+
+	memcpy(out, "TRACEPARENT=", 12);
+	ta_traceparent_format(&parent, out + 12);
+	return true;
+}
+
+/* The environment for the new image: envp itself when nothing is to be added. */
+static char *const *make_env(struct exec_env *env, char *const *envp, bool other_process)
+{
+	static char disabled[] = "TAGALONG_DISABLED=1";
+	size_t count = 0, at = 0;
+
+	if (!ta_runtime.enabled || envp == NULL)
+		return envp;
+	while (envp[count])
+		if (++count > ENV_MAX)
+			return envp;
+	bool traced = put_traceparent(env->traceparent);
+	bool disable = !ta_runtime.follow && other_process;
+
+	if (!traced && !disable)
+		return envp;
+	if (traced)
+		env->entries[at++] = env->traceparent;
+	if (disable)
+		env->entries[at++] = disabled;
+	for (size_t from = 0; from < count; from++)
+		if (!(traced && is_entry(envp[from], "TRACEPARENT")))
+			env->entries[at++] = envp[from];
+	env->entries[at] = NULL;
+	return env->entries;
+}
+
+static bool in_other_process(void)
+{
+	return ta_tls.passive || !ta_runtime.creator;
+}
+
+static void note_exec(void)
+{
+	TA_GUARD(guard);
+
+	if (guard.entered)
+		ta_process_exec();
+}
+
+/* ---- exec ---- */
+
+static int run_execve(const char *path, char *const *argv, char *const *envp)
+{
+	struct exec_env env;
+
+	note_exec();
+	return TA_REAL(execve)(path, argv, make_env(&env, envp, in_other_process()));
+}
+
+static int run_execvpe(const char *file, char *const *argv, char *const *envp)
+{
+	struct exec_env env;
+
+	note_exec();
+	return TA_REAL(execvpe)(file, argv, make_env(&env, envp, in_other_process()));
+}
+
+TA_HOOK int execve(const char *path, char *const *argv, char *const *envp)
+{
+	return run_execve(path, argv, envp);
+}
+
+TA_HOOK int execv(const char *path, char *const *argv)
+{
+	return run_execve(path, argv, environ);
+}
+
+TA_HOOK int execvp(const char *file, char *const *argv)
+{
+	return run_execvpe(file, argv, environ);
+}
+
+TA_HOOK int execvpe(const char *file, char *const *argv, char *const *envp)
+{
+	return run_execvpe(file, argv, envp);
+}
+
+TA_HOOK int fexecve(int fd, char *const *argv, char *const *envp)
+{
+	struct exec_env env;
+
+	note_exec();
+	return TA_REAL(fexecve)(fd, argv, make_env(&env, envp, in_other_process()));
+}
+
+TA_HOOK int execveat(int dir, const char *path, char *const *argv, char *const *envp, int flags)
+{
+	struct exec_env env;
+
+	note_exec();
+	return TA_REAL(execveat)(dir, path, argv, make_env(&env, envp, in_other_process()), flags);
+}
+
+/* The list forms: arguments up to NULL, for execle followed by the environment.
+ * A list longer than ARGS_MAX is more than anybody writes by hand. */
+#define EXECL(name, run, environment)                                                              \
+	TA_HOOK int name(const char *path, const char *first, ...)                                 \
+	{                                                                                          \
+		char *argv[ARGS_MAX];                                                              \
+		size_t count = 0;                                                                  \
+		va_list list;                                                                      \
+                                                                                                   \
+		va_start(list, first);                                                             \
+		for (char *next = (char *)first; next; next = va_arg(list, char *)) {              \
+			if (count == ARGS_MAX - 1) {                                               \
+				va_end(list);                                                      \
+				errno = E2BIG;                                                     \
+				return -1;                                                         \
+			}                                                                          \
+			argv[count++] = next;                                                      \
+		}                                                                                  \
+		argv[count] = NULL;                                                                \
+		char *const *envp = environment;                                                   \
+                                                                                                   \
+		va_end(list);                                                                      \
+		return run(path, argv, envp);                                                      \
+	}
+
+EXECL(execl, run_execve, environ)
+EXECL(execle, run_execve, va_arg(list, char *const *))
+EXECL(execlp, run_execvpe, environ)
+
+/* ---- spawn ---- */
+
+TA_HOOK int posix_spawn(pid_t *restrict child, const char *restrict path,
+			const posix_spawn_file_actions_t *restrict actions,
+			const posix_spawnattr_t *restrict attr, char *const *restrict argv,
+			char *const *restrict envp)
+{
+	struct exec_env env;
+
+	return TA_REAL(posix_spawn)(child, path, actions, attr, argv, make_env(&env, envp, true));
+}
+
+TA_HOOK int posix_spawnp(pid_t *restrict child, const char *restrict file,
+			 const posix_spawn_file_actions_t *restrict actions,
+			 const posix_spawnattr_t *restrict attr, char *const *restrict argv,
+			 char *const *restrict envp)
+{
+	struct exec_env env;
+
+	return TA_REAL(posix_spawnp)(child, file, actions, attr, argv, make_env(&env, envp, true));
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wait.c - poll, select and epoll: the turn boundary of event loops.
+ *
+ * A thread that is about to wait is done with the request that it worked for;
+ * the next event's fd says what comes next.  The calls themselves are passed on
+ * untouched.
+ *
+ * Runs: any host thread.  No locks.
+ */
+#include "hooks/wait.h"
+
+#include "runtime/core/context.h"
+
+void ta_about_to_wait_slow(void)
+{
+	TA_GUARD(guard);
+
+	if (guard.entered && ta_tls.thread)
+		ta_context_leave_conn(ta_tls.thread);
+}
+
+TA_HOOK int poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+	ta_about_to_wait();
+	return TA_REAL(poll)(fds, count, timeout);
+}
+
+TA_HOOK int __poll(struct pollfd *fds, nfds_t count, int timeout);
+TA_HOOK int __poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+	ta_about_to_wait();
+	return TA_REAL(__poll)(fds, count, timeout);
+}
+
+TA_HOOK int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t object_bytes);
+TA_HOOK int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t object_bytes)
+{
+	ta_about_to_wait();
+	return TA_REAL(__poll_chk)(fds, count, timeout, object_bytes);
+}
+
+TA_HOOK int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+		  const sigset_t *mask)
+{
+	ta_about_to_wait();
+	return TA_REAL(ppoll)(fds, count, timeout, mask);
+}
+
+TA_HOOK int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+			const sigset_t *mask, size_t object_bytes);
+TA_HOOK int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+			const sigset_t *mask, size_t object_bytes)
+{
+	ta_about_to_wait();
+	return TA_REAL(__ppoll_chk)(fds, count, timeout, mask, object_bytes);
+}
+
+TA_HOOK int select(int count, fd_set *restrict in, fd_set *restrict out, fd_set *restrict except,
+		   struct timeval *restrict timeout)
+{
+	ta_about_to_wait();
+	return TA_REAL(select)(count, in, out, except, timeout);
+}
+
+TA_HOOK int __select(int count, fd_set *restrict in, fd_set *restrict out, fd_set *restrict except,
+		     struct timeval *restrict timeout);
+TA_HOOK int __select(int count, fd_set *restrict in, fd_set *restrict out, fd_set *restrict except,
+		     struct timeval *restrict timeout)
+{
+	ta_about_to_wait();
+	return TA_REAL(__select)(count, in, out, except, timeout);
+}
+
+TA_HOOK int pselect(int count, fd_set *restrict in, fd_set *restrict out, fd_set *restrict except,
+		    const struct timespec *restrict timeout, const sigset_t *restrict mask)
+{
+	ta_about_to_wait();
+	return TA_REAL(pselect)(count, in, out, except, timeout, mask);
+}
+
+TA_HOOK int epoll_wait(int fd, struct epoll_event *events, int count, int timeout)
+{
+	ta_about_to_wait();
+	return TA_REAL(epoll_wait)(fd, events, count, timeout);
+}
+
+TA_HOOK int epoll_pwait(int fd, struct epoll_event *events, int count, int timeout,
+			const sigset_t *mask)
+{
+	ta_about_to_wait();
+	return TA_REAL(epoll_pwait)(fd, events, count, timeout, mask);
+}
+
+TA_HOOK int epoll_pwait2(int fd, struct epoll_event *events, int count,
+			 const struct timespec *timeout, const sigset_t *mask)
+{
+	ta_about_to_wait();
+	return TA_REAL(epoll_pwait2)(fd, events, count, timeout, mask);
+}

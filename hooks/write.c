@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * write.c - bytes that go out.
+ *
+ * On a bound fd the bytes that the kernel took go to the connection; sendfile and
+ * splice say only how many.  A write that fails for good is looked at as well:
+ * what the program tried to send tells the status that it will log.
+ *
+ * Runs: any host thread, signal handlers.  No locks.
+ */
+#include "hooks/hook.h"
+#include "hooks/note.h"
+
+#include <fcntl.h>
+#include <sys/sendfile.h>
+
+#include "runtime/core/conn.h"
+
+static __attribute__((noinline)) void note_wrote(uint64_t word, const struct iovec *iov,
+						 int iov_count, ssize_t result)
+{
+	TA_GUARD(guard);
+
+	if (!guard.entered)
+		return;
+	if (result > 0)
+		ta_conn_wrote(word, iov, iov_count, (uint64_t)result);
+	else if (result < 0 && guard.saved_errno != EAGAIN && guard.saved_errno != EINTR)
+		ta_conn_failed(word, guard.saved_errno, iov, iov_count);
+}
+
+static __attribute__((noinline)) void note_wrote_unseen(uint64_t word, ssize_t result)
+{
+	TA_GUARD(guard);
+
+	if (!guard.entered)
+		return;
+	if (result > 0)
+		ta_conn_wrote_unseen(word, (uint64_t)result);
+	else if (result < 0 && guard.saved_errno != EAGAIN && guard.saved_errno != EINTR)
+		ta_conn_failed(word, guard.saved_errno, NULL, 0);
+}
+
+static inline ssize_t noted(int fd, const void *data, size_t bytes, ssize_t result)
+{
+	uint64_t word = ta_conn_word(fd);
+
+	if (TA_UNLIKELY(word != 0)) {
+		struct iovec iov = { .iov_base = (void *)data, .iov_len = bytes };
+
+		note_wrote(word, &iov, 1, result);
+	}
+	return result;
+}
+
+static inline ssize_t noted_iov(int fd, const struct iovec *iov, int count, ssize_t result)
+{
+	uint64_t word = ta_conn_word(fd);
+
+	if (TA_UNLIKELY(word != 0))
+		note_wrote(word, iov, count, result);
+	return result;
+}
+
+void ta_note_wrote(int fd, const struct iovec *iov, int iov_count, ssize_t result)
+{
+	noted_iov(fd, iov, iov_count, result);
+}
+
+static inline ssize_t noted_unseen(int fd, ssize_t result)
+{
+	uint64_t word = ta_conn_word(fd);
+
+	if (TA_UNLIKELY(word != 0))
+		note_wrote_unseen(word, result);
+	return result;
+}
+
+TA_HOOK ssize_t write(int fd, const void *data, size_t bytes)
+{
+	return noted(fd, data, bytes, TA_REAL(write)(fd, data, bytes));
+}
+
+TA_HOOK ssize_t __write(int fd, const void *data, size_t bytes);
+TA_HOOK ssize_t __write(int fd, const void *data, size_t bytes)
+{
+	return noted(fd, data, bytes, TA_REAL(__write)(fd, data, bytes));
+}
+
+TA_HOOK ssize_t writev(int fd, const struct iovec *iov, int count)
+{
+	return noted_iov(fd, iov, count, TA_REAL(writev)(fd, iov, count));
+}
+
+TA_HOOK ssize_t send(int fd, const void *data, size_t bytes, int flags)
+{
+	return noted(fd, data, bytes, TA_REAL(send)(fd, data, bytes, flags));
+}
+
+TA_HOOK ssize_t __send(int fd, const void *data, size_t bytes, int flags);
+TA_HOOK ssize_t __send(int fd, const void *data, size_t bytes, int flags)
+{
+	return noted(fd, data, bytes, TA_REAL(__send)(fd, data, bytes, flags));
+}
+
+TA_HOOK ssize_t sendto(int fd, const void *data, size_t bytes, int flags,
+		       const struct sockaddr *addr, socklen_t len)
+{
+	return noted(fd, data, bytes, TA_REAL(sendto)(fd, data, bytes, flags, addr, len));
+}
+
+TA_HOOK ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	ssize_t result = TA_REAL(sendmsg)(fd, message, flags);
+
+	if (message == NULL)
+		return result;
+	return noted_iov(fd, message->msg_iov, (int)message->msg_iovlen, result);
+}
+
+TA_HOOK int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)
+{
+	int result = TA_REAL(sendmmsg)(fd, messages, count, flags);
+
+	for (int at = 0; at < result; at++)
+		noted_iov(fd, messages[at].msg_hdr.msg_iov,
+			  (int)messages[at].msg_hdr.msg_iovlen, (ssize_t)messages[at].msg_len);
+	return result;
+}
+
+TA_HOOK ssize_t sendfile(int out_fd, int in_fd, off_t *offset, size_t bytes)
+{
+	return noted_unseen(out_fd, TA_REAL(sendfile)(out_fd, in_fd, offset, bytes));
+}
+
+TA_HOOK ssize_t sendfile64(int out_fd, int in_fd, off64_t *offset, size_t bytes)
+{
+	return noted_unseen(out_fd, TA_REAL(sendfile64)(out_fd, in_fd, offset, bytes));
+}
+
+static void note_spliced_in(int in_fd, ssize_t result)
+{
+	uint64_t word = ta_conn_word(in_fd);
+
+	if (word == 0 || result <= 0)
+		return;
+	TA_GUARD(guard);
+	if (guard.entered)
+		ta_conn_read_unseen(word, (uint64_t)result);
+}
+
+TA_HOOK ssize_t splice(int in_fd, off64_t *in_offset, int out_fd, off64_t *out_offset,
+		       size_t bytes, unsigned int flags)
+{
+	ssize_t result = TA_REAL(splice)(in_fd, in_offset, out_fd, out_offset, bytes, flags);
+
+	note_spliced_in(in_fd, result);
+	return noted_unseen(out_fd, result);
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * init.c - start and stop order, and the only place that decides "active or
+ * quiet".
+ *
+ * Order: real symbols, settings, segment, fork page, agent.  Anything that fails
+ * on the way leaves the library quiet: hooks pass through, nothing is printed,
+ * nothing is kept open.  Runs before other constructors (priority 101).
+ *
+ * Quiet from the start: TAGALONG_DISABLED, OTEL_SDK_DISABLED, include and exclude
+ * lists, setuid programs (AT_SECURE), a second copy of the library.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "preload/real.h"
+#include "preload/segment_file.h"
+#include "preload/spawn.h"
+#include "runtime/core/clock.h"
+#include "runtime/core/conn.h"
+#include "runtime/core/fd.h"
+#include "runtime/core/id.h"
+#include "runtime/core/runtime.h"
+#include "runtime/core/sys.h"
+#include "runtime/core/thread.h"
+#include "runtime/include/tagalong.h"
+#include "runtime/protocol/traceparent.h"
+
+extern const struct tagalong_api tagalong_api_v1;
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+
+static char wipe_page[TA_WIRE_PAGE] __attribute__((aligned(4096)));
+static char exe_path[512];
+static char cwd_path[4096];
+
+/* ---- what the environment says ---- */
+
+static const char *env_value(char *const *envp, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (; envp && *envp; envp++)
+		if (strncmp(*envp, name, length) == 0 && (*envp)[length] == '=')
+			return *envp + length + 1;
+	return "";
+}
+
+static const char *program_name(void)
+{
+	long bytes = ta_sys(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", exe_path,
+			    sizeof(exe_path) - 1);
+	const char *slash;
+
+	exe_path[bytes > 0 ? bytes : 0] = '\0';
+	slash = strrchr(exe_path, '/');
+	return slash ? slash + 1 : exe_path;
+}
+
+/* Under TAGALONG_FOLLOW=0 `tagalong run` names the one process to be traced. */
+static bool is_other_than_root(const struct ta_config *config, char *const *envp, uint32_t pid)
+{
+	const char *root = env_value(envp, "TAGALONG_ROOT_PID");
+
+	return !config->follow && *root && strtoul(root, NULL, 10) != pid;
+}
+
+static bool is_second_copy(void)
+{
+	return dlsym(RTLD_DEFAULT, "tagalong_api_v1") != (const void *)&tagalong_api_v1;
+}
+
+static bool wanted(const struct ta_config *config, char *const *envp, uint32_t pid)
+{
+	return !getauxval(AT_SECURE) && !is_second_copy() &&
+	       ta_config_wants(config, program_name()) && !is_other_than_root(config, envp, pid);
+}
+
+/* ---- identity ---- */
+
+static uint64_t random_seed(void)
+{
+	const char *bytes = (const char *)getauxval(AT_RANDOM);
+	struct ta_id_source source = { .state = ta_now_ns() };
+	uint64_t word = 0;
+
+	if (bytes)
+		memcpy(&word, bytes, sizeof(word));
+	source.salt = word;
+	return ta_id_next(&source);
+}
+
+static void set_runtime(const struct ta_config *config, const struct ta_segment_plan *plan)
+{
+	struct ta_traceparent parent;
+
+	ta_runtime.threads = config->threads;
+	ta_runtime.signals = config->signals;
+	ta_runtime.http = config->http;
+	ta_runtime.follow = config->follow;
+	ta_runtime.exit_wait_ms = (uint32_t)config->exit_wait_ms;
+	ta_runtime.proc_id = plan->proc_id;
+	ta_runtime.seed = plan->seed;
+	ta_runtime.pid = plan->pid;
+	ta_runtime.creator = true;
+	if (!ta_traceparent_parse(plan->traceparent, strlen(plan->traceparent), &parent))
+		return;
+	ta_runtime.remote.trace_hi = parent.trace_hi;
+	ta_runtime.remote.trace_lo = parent.trace_lo;
+	ta_runtime.remote.span_id = parent.span_id;
+	ta_runtime.remote.flags = parent.flags & 1 ? 0 : TA_SPAN_NOT_SAMPLED;
+}
+
+/* ---- pieces of the start ---- */
+
+static void set_fork_page(void)
+{
+	ta_wipe = (struct ta_wipe *)(void *)wipe_page;
+	atomic_store(&ta_wipe->alive, 1);
+	/* An old kernel says no: then only forks that hooks see are noticed. */
+	ta_sys(SYS_madvise, wipe_page, sizeof(wipe_page), MADV_WIPEONFORK);
+}
+
+/* A connection that was accepted for us and came over exec (inetd, sshd -R). */
+static void adopt_standard_input(void)
+{
+	struct sockaddr_storage peer;
+	socklen_t bytes = sizeof(peer);
+	struct stat input, other;
+
+	if (ta_sys(SYS_getpeername, 0, &peer, &bytes) != 0 ||
+	    (peer.ss_family != AF_INET && peer.ss_family != AF_INET6))
+		return;
+	ta_conn_accepted(0, &peer, bytes, 0);
+	ta_context_leave_conn(ta_tls.thread);
+	if (ta_sys(SYS_newfstatat, 0, "", &input, AT_EMPTY_PATH) != 0)
+		return;
+	for (int fd = 1; fd < 3; fd++)
+		if (ta_sys(SYS_newfstatat, fd, "", &other, AT_EMPTY_PATH) == 0 &&
+		    other.st_dev == input.st_dev && other.st_ino == input.st_ino)
+			ta_fd_duplicated(0, fd);
+}
+
+static bool make_segment(const struct ta_config *config, char *const *envp, uint32_t pid)
+{
+	uint64_t seed = random_seed();
+	struct ta_id_source ids = { .state = seed, .salt = pid };
+	bool has_cwd = ta_sys(SYS_getcwd, cwd_path, sizeof(cwd_path)) > 0;
+	struct ta_segment_plan plan = { .exe = exe_path,
+					.traceparent = env_value(envp, "TRACEPARENT"),
+					.proc_id = ta_id_next(&ids),
+					.seed = seed,
+					.pid = pid,
+					.key = ta_config_key(config, envp,
+							     has_cwd ? cwd_path : "") };
+	char run_dir[TA_RUN_DIR_MAX];
+	int dir_fd = ta_run_dir_open(config, run_dir);
+
+	if (dir_fd < 0)
+		return false;
+	ta_runtime.segment = ta_segment_create(dir_fd, config, &plan);
+	if (ta_runtime.segment) {
+		set_runtime(config, &plan);
+		ta_agent_spawn(config, dir_fd, run_dir, plan.key, envp);
+	}
+	ta_sys(SYS_close, dir_fd);
+	return ta_runtime.segment != NULL;
+}
+
+__attribute__((constructor(101))) static void start(int argc, char **argv, char **envp)
+{
+	struct ta_config config;
+	int saved_errno = errno;
+	uint32_t pid = (uint32_t)ta_sys(SYS_getpid);
+
+	(void)argc;
+	(void)argv;
+	ta_real_resolve();
+	ta_config_load(&config, envp, NULL, NULL);
+	if (wanted(&config, envp, pid) && make_segment(&config, envp, pid)) {
+		set_fork_page();
+		pthread_atfork(ta_process_fork_prepare, NULL, ta_process_fork_child);
+		ta_runtime.enabled = true;
+		adopt_standard_input();
+	}
+	errno = saved_errno;
+}
+
+/* Status 0: what exit() was given does not reach a destructor. */
+__attribute__((destructor(101))) static void stop(void)
+{
+	if (ta_runtime.enabled && !ta_tls.passive) {
+		int saved_errno = errno;
+
+		ta_process_check();
+		ta_process_ending(0);
+		errno = saved_errno;
+	}
+}

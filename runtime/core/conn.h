@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conn.h - accepted connections and the requests on them.
+ *
+ * A connection forks an isolation scope and gets ids when it is accepted, and is
+ * published when its first byte shows what it is: HTTP/1.x makes one root span a
+ * request (the first one takes the connection's own ids, so that a thread born
+ * for the connection is its child); anything else is one span for the whole
+ * connection.  A connection that never carries a byte leaves nothing behind.
+ *
+ * Connections live in a static pool and are never freed, only recycled under a
+ * new generation.  One thread at a time works on one: a busy bit in the state
+ * word, waited for a bounded moment (then the loss is counted and HTTP on that
+ * connection is given up).  Whoever holds the bit when the last fd goes away
+ * finishes the connection.
+ *
+ * Runs: any host thread, inside the guard (but ta_conn_unref: anywhere).
+ */
+#ifndef TA_CORE_CONN_H
+#define TA_CORE_CONN_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "runtime/core/context.h"
+#include "runtime/protocol/http1.h"
+
+#define TA_CONNS_MAX 16384u
+#define TA_CONN_ADDRESS_BYTES 28 /* sockaddr_in6; longer unix names are cut */
+#define TA_REQUESTS_INLINE 4u
+
+/* One request that has been read and not been answered in full. */
+struct ta_request {
+	struct ta_context context;
+	uint64_t start_ns;
+	uint64_t answered_bytes;
+	uint16_t flags;	 /* enum ta_http1_head_flags of its head */
+	uint16_t status; /* 0: no answer yet */
+	bool published;	 /* its SPAN_START is out (or was lost: do not try again) */
+};
+
+enum ta_conn_mode {
+	TA_CONN_NEW,	/* no byte yet, or too few to tell */
+	TA_CONN_HTTP,
+	TA_CONN_OPAQUE, /* one span for the connection */
+	TA_CONN_LOST,	/* HTTP that could not be followed: no more spans */
+};
+
+struct ta_conn {
+	_Atomic uint64_t state; /* generation << 32 | flags, see conn.c */
+	_Atomic uint32_t fds;	/* numbers that stand for it in this process */
+	uint8_t mode;		/* enum ta_conn_mode */
+	bool published;		/* its own SPAN_START is out */
+	bool referenced;	/* something names it as parent: publish it in any case */
+	bool first_taken;	/* the first request has taken its ids */
+	bool answering;		/* the response parser is inside a response */
+	bool request_open;	/* a request's head has begun and is not complete */
+	bool request_broken;	/* it was no HTTP after all */
+	bool tunnel;		/* an answer has turned the connection into something else */
+	uint8_t prefix_bytes;
+	char prefix[TA_HTTP1_METHOD_MAX];
+	uint16_t answer_status; /* of the response that is being written, also 1xx */
+	uint64_t owner;	     /* proc_id that published it, 0 nobody */
+	uint64_t acceptor;   /* proc_id that accepted it */
+	uint64_t accepted_ns;
+	uint64_t request_ns; /* first byte of the head that is being read */
+	uint64_t bytes_in, bytes_out;
+	int32_t error; /* errno of a failed read or write */
+	uint32_t request_count;
+	struct ta_context context;
+	struct ta_http1 in, out;
+	struct ta_http1_head *head; /* borrowed while a head is incomplete */
+	struct ta_request *queue;   /* inline_queue, or borrowed when it is long */
+	uint32_t queue_size, queue_first, queue_count;
+	uint32_t skipped; /* requests beyond the queue, to be answered after it */
+	uint16_t peer_bytes, local_bytes;
+	char peer[TA_CONN_ADDRESS_BYTES];
+	char local[TA_CONN_ADDRESS_BYTES];
+	struct ta_request inline_queue[TA_REQUESTS_INLINE];
+};
+
+/* accept returned fd.  peer may be NULL.  listen_word: the listener's fd word.
+ * Enters the connection's context on this thread. */
+void ta_conn_accepted(int fd, const void *peer, uint32_t peer_bytes, uint64_t listen_word);
+
+/* Bytes that the program has read from, or written to, the fd of word; skipped
+ * bytes passed without being seen (sendfile, splice, MSG_TRUNC). */
+void ta_conn_read(uint64_t word, const struct iovec *iov, int iov_count, uint64_t bytes);
+void ta_conn_wrote(uint64_t word, const struct iovec *iov, int iov_count, uint64_t bytes);
+void ta_conn_read_unseen(uint64_t word, uint64_t bytes);
+void ta_conn_wrote_unseen(uint64_t word, uint64_t bytes);
+
+/* A read or write failed for good (not EAGAIN, EINTR).  For a write, what was
+ * tried tells the status that the program meant to send. */
+void ta_conn_failed(uint64_t word, int error, const struct iovec *iov, int iov_count);
+
+/* The program will send nothing more (shutdown of the writing side). */
+void ta_conn_shut(uint64_t word);
+
+/* One more, or one fewer, fd number stands for it. */
+void ta_conn_ref(uint64_t word);
+void ta_conn_unref(uint64_t word);
+
+/* The context that is current when a thread works for it: the oldest unanswered
+ * request's, else the connection's own.  NULL when the connection is gone. */
+struct ta_context *ta_conn_context(uint32_t index, uint32_t generation);
+
+/* The ids of its own span or of its first request; NULL when it is gone. */
+const struct ta_context *ta_conn_first_context(uint32_t index, uint32_t generation);
+uint32_t ta_conn_index(const struct ta_conn *conn);
+
+/* Whether the context above is a span that has been published. */
+bool ta_conn_has_span(uint32_t index, uint32_t generation);
+
+/* A span names it as parent; it has to be published even without any byte. */
+void ta_conn_referenced(uint32_t index, uint32_t generation);
+
+/* ---- for http.c ---- */
+
+struct ta_thread;
+
+void ta_conn_publish(struct ta_conn *conn, struct ta_thread *thread);
+/* This process takes the connection as its own; ids that another process may
+ * also use are made anew. */
+void ta_conn_own(struct ta_conn *conn, struct ta_thread *thread);
+void ta_http_start(struct ta_conn *conn);
+void ta_http_read(struct ta_conn *conn, struct ta_thread *thread, const char *data, uint64_t bytes);
+void ta_http_wrote(struct ta_conn *conn, struct ta_thread *thread, const char *data,
+		   uint64_t bytes);
+void ta_http_read_unseen(struct ta_conn *conn, struct ta_thread *thread, uint64_t bytes);
+void ta_http_wrote_unseen(struct ta_conn *conn, struct ta_thread *thread, uint64_t bytes);
+/* The answer that the program tried to send and could not. */
+void ta_http_tried(struct ta_conn *conn, struct ta_thread *thread, const char *data,
+		   uint64_t bytes);
+void ta_http_shut(struct ta_conn *conn, struct ta_thread *thread);
+/* Bytes were missed: HTTP on this connection is given up. */
+void ta_http_lost(struct ta_conn *conn, struct ta_thread *thread);
+/* Ends every request; gives borrowed memory back. */
+void ta_http_finish(struct ta_conn *conn, struct ta_thread *thread);
+
+#endif

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http.c - HTTP/1.x on an accepted connection: one root span per request.
+ *
+ * A request's span starts with its first byte and is published when its head is
+ * complete; it ends with the last byte of its final response.  Requests wait in
+ * a queue, oldest first, so pipelining needs no more than order.  A response to a
+ * request whose head never got complete (400, 408) is a span as well.
+ *
+ * Memory: heads that arrive in pieces and queues that grow long borrow from
+ * static pools.  What does not fit is counted, and the response parser still
+ * gets past it.
+ *
+ * Runs: the thread that holds the connection's busy bit.  No locks.
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "runtime/core/clock.h"
+#include "runtime/core/conn.h"
+#include "runtime/core/pool.h"
+#include "runtime/core/publish.h"
+#include "runtime/core/runtime.h"
+#include "runtime/core/span.h"
+#include "runtime/protocol/traceparent.h"
+
+#define HEADS 1024
+#define QUEUES 64
+#define QUEUE_LONG 256
+
+static struct ta_http1_head heads[HEADS];
+static _Atomic uint32_t head_links[HEADS];
+static struct ta_pool head_pool = TA_POOL(HEADS, head_links);
+
+static struct ta_request queues[QUEUES][QUEUE_LONG];
+static _Atomic uint32_t queue_links[QUEUES];
+static struct ta_pool queue_pool = TA_POOL(QUEUES, queue_links);
+
+void ta_http_start(struct ta_conn *conn)
+{
+	ta_http1_init(&conn->in, TA_HTTP1_REQUEST);
+	ta_http1_init(&conn->out, TA_HTTP1_RESPONSE);
+}
+
+/* ---- borrowed memory ---- */
+
+static void return_head(struct ta_conn *conn)
+{
+	if (conn->head)
+		ta_pool_give(&head_pool, (uint32_t)(conn->head - heads));
+	conn->head = NULL;
+}
+
+/* The head is incomplete: it moves from the thread's scratch to the connection. */
+static bool keep_head(struct ta_conn *conn, const struct ta_http1_head *scratch)
+{
+	if (conn->head)
+		return true;
+	int index = ta_pool_take(&head_pool);
+
+	if (index < 0) {
+		ta_lost(TA_LOSS_HEAD_POOL);
+		return false;
+	}
+	conn->head = &heads[index];
+	*conn->head = *scratch;
+	return true;
+}
+
+static bool grow_queue(struct ta_conn *conn)
+{
+	int index = conn->queue == conn->inline_queue ? ta_pool_take(&queue_pool) : -1;
+
+	if (index < 0) {
+		ta_lost(TA_LOSS_PIPELINE);
+		return false;
+	}
+	for (uint32_t at = 0; at < conn->queue_count; at++)
+		queues[index][at] =
+			conn->queue[(conn->queue_first + at) % conn->queue_size];
+	conn->queue = queues[index];
+	conn->queue_size = QUEUE_LONG;
+	conn->queue_first = 0;
+	return true;
+}
+
+static void shrink_queue(struct ta_conn *conn)
+{
+	if (conn->queue == conn->inline_queue || conn->queue_count)
+		return;
+	ta_pool_give(&queue_pool,
+		     (uint32_t)((struct ta_request(*)[QUEUE_LONG])conn->queue - queues));
+	conn->queue = conn->inline_queue;
+	conn->queue_size = TA_REQUESTS_INLINE;
+	conn->queue_first = 0;
+}
+
+/* ---- a request arrives ---- */
+
+static uint32_t start_room(const struct ta_conn *conn, const struct ta_http1_head *head)
+{
+	return TA_ATTR_ROOM(head->method_len) + TA_ATTR_ROOM(head->target_len) +
+	       TA_ATTR_ROOM(head->host_len) + TA_ATTR_ROOM(head->user_agent_len) +
+	       TA_ATTR_ROOM(head->forwarded_len) + TA_ATTR_ROOM(head->tracestate_len) +
+	       TA_ATTR_ROOM(conn->peer_bytes) + TA_ATTR_ROOM(conn->local_bytes) +
+	       4 * TA_ATTR_ROOM(8);
+}
+
+static void put_start_attrs(struct ta_emit *emit, const struct ta_conn *conn,
+			    const struct ta_http1_head *head, bool remote, bool incomplete)
+{
+	ta_emit_string(emit, TA_ATTR_HTTP_METHOD, head->method, head->method_len);
+	ta_emit_string(emit, TA_ATTR_HTTP_TARGET, head->target, head->target_len);
+	if (head->target_total > head->target_len)
+		ta_emit_int(emit, TA_ATTR_TARGET_TRUNCATED, head->target_total);
+	ta_emit_int(emit, TA_ATTR_HTTP_VERSION_MINOR, head->version_minor);
+	ta_emit_string(emit, TA_ATTR_HTTP_HOST, head->host, head->host_len);
+	ta_emit_string(emit, TA_ATTR_USER_AGENT, head->user_agent, head->user_agent_len);
+	ta_emit_string(emit, TA_ATTR_FORWARDED_FOR, head->forwarded, head->forwarded_len);
+	if (remote)
+		ta_emit_string(emit, TA_ATTR_TRACESTATE, head->tracestate, head->tracestate_len);
+	if (head->flags & TA_HTTP1_HAS_LENGTH)
+		ta_emit_int(emit, TA_ATTR_REQUEST_BODY_SIZE, (int64_t)head->content_length);
+	if (incomplete)
+		ta_emit_bool(emit, TA_ATTR_INCOMPLETE, true);
+	ta_emit_bytes(emit, TA_ATTR_PEER, conn->peer, conn->peer_bytes);
+	ta_emit_bytes(emit, TA_ATTR_LOCAL, conn->local, conn->local_bytes);
+}
+
+static bool remote_parent(const struct ta_http1_head *head, struct ta_traceparent *ret_parent)
+{
+	return head->traceparent_count == 1 &&
+	       ta_traceparent_parse(head->traceparent, head->traceparent_len, ret_parent);
+}
+
+/* Ids of the request: the peer's trace if it sent one, and for the first request
+ * the connection's own span id, because a thread may have been born under it. */
+static void choose_ids(struct ta_conn *conn, struct ta_thread *thread, struct ta_context *context,
+		       const struct ta_traceparent *remote)
+{
+	bool first = !conn->first_taken && !conn->published;
+
+	*context = conn->context;
+	if (!first)
+		ta_span_new_trace(thread, context);
+	if (remote && !(first && conn->referenced)) {
+		context->trace_hi = remote->trace_hi;
+		context->trace_lo = remote->trace_lo;
+		context->flags = remote->flags & 1 ? 0 : TA_SPAN_NOT_SAMPLED;
+		if (first) {
+			conn->context.trace_hi = remote->trace_hi;
+			conn->context.trace_lo = remote->trace_lo;
+		}
+	}
+	conn->first_taken = true;
+}
+
+static void publish_request(struct ta_conn *conn, struct ta_thread *thread,
+			    struct ta_request *request, const struct ta_http1_head *head,
+			    bool incomplete)
+{
+	struct ta_traceparent parent;
+	struct ta_emit emit;
+	bool remote = remote_parent(head, &parent);
+
+	choose_ids(conn, thread, &request->context, remote ? &parent : NULL);
+	bool continued = remote && request->context.trace_hi == parent.trace_hi &&
+			 request->context.trace_lo == parent.trace_lo;
+	struct ta_context link = { 0 };
+
+	if (remote && !continued)
+		link = (struct ta_context){ .trace_hi = parent.trace_hi,
+					    .trace_lo = parent.trace_lo,
+					    .span_id = parent.span_id };
+	struct ta_span_facts facts = { .context = &request->context,
+				       .parent_id = continued ? parent.span_id : 0,
+				       .start_ns = request->start_ns,
+				       .link = &link,
+				       .type = TA_SPAN_HTTP_SERVER,
+				       .flags = continued ? TA_SPAN_REMOTE_PARENT : 0 };
+
+	request->published = true;
+	if (!ta_span_start_begin(&emit, thread, &facts, start_room(conn, head)))
+		return;
+	put_start_attrs(&emit, conn, head, continued, incomplete);
+	ta_emit_commit(&emit);
+}
+
+static void request_arrived(struct ta_conn *conn, struct ta_thread *thread,
+			    const struct ta_http1_head *head, bool incomplete)
+{
+	conn->request_count++;
+	if (conn->skipped || (conn->queue_count == conn->queue_size && !grow_queue(conn))) {
+		conn->skipped++;
+		conn->request_ns = 0;
+		return;
+	}
+	struct ta_request *request =
+		&conn->queue[(conn->queue_first + conn->queue_count) % conn->queue_size];
+
+	memset(request, 0, sizeof(*request));
+	request->flags = head->flags;
+	request->start_ns = conn->request_ns ? conn->request_ns : ta_now_ns();
+	conn->request_ns = 0;
+	publish_request(conn, thread, request, head, incomplete);
+	conn->queue_count++;
+}
+
+/* What a parser event behind the bytes taken so far means for the requests. */
+static void on_request_event(struct ta_conn *conn, struct ta_thread *thread,
+			     enum ta_http1_event event, const struct ta_http1_head *head)
+{
+	switch (event) {
+	case TA_HTTP1_STARTED:
+		conn->request_open = true;
+		if (conn->request_ns == 0)
+			conn->request_ns = ta_now_ns();
+		break;
+	case TA_HTTP1_HEAD:
+		conn->request_open = false;
+		request_arrived(conn, thread, head, false);
+		return_head(conn);
+		break;
+	case TA_HTTP1_BROKEN:
+		conn->request_broken = true;
+		break;
+	default:
+		break;
+	}
+}
+
+void ta_http_read(struct ta_conn *conn, struct ta_thread *thread, const char *data, uint64_t bytes)
+{
+	enum ta_http1_event event;
+
+	while (bytes > 0 && !conn->request_broken && !conn->tunnel) {
+		struct ta_http1_head *head = conn->head ? conn->head : &thread->head;
+		size_t used = ta_http1_feed(&conn->in, head, data, bytes, &event);
+
+		data += used;
+		bytes -= used;
+		on_request_event(conn, thread, event, head);
+		if (event == TA_HTTP1_MORE)
+			break;
+	}
+	if (conn->request_open && !keep_head(conn, &thread->head))
+		ta_http_lost(conn, thread);
+}
+
+void ta_http_read_unseen(struct ta_conn *conn, struct ta_thread *thread, uint64_t bytes)
+{
+	enum ta_http1_event event;
+
+	while (bytes > 0 && !conn->request_broken && !conn->tunnel) {
+		bytes -= ta_http1_skip(&conn->in, bytes, &event);
+		if (event == TA_HTTP1_BROKEN)
+			ta_http_lost(conn, thread);
+		if (event == TA_HTTP1_MORE || event == TA_HTTP1_BROKEN)
+			break;
+	}
+}
+
+/* ---- an answer goes out ---- */
+
+static struct ta_request *oldest(struct ta_conn *conn)
+{
+	return conn->queue_count ? &conn->queue[conn->queue_first] : NULL;
+}
+
+static void end_request(struct ta_conn *conn, struct ta_thread *thread, enum ta_end_reason reason)
+{
+	struct ta_request *request = oldest(conn);
+	struct ta_emit emit;
+
+	conn->queue_first = (conn->queue_first + 1) % conn->queue_size;
+	conn->queue_count--;
+	if (!ta_emit_span_end(&emit, thread, request->context.span_id, ta_now_ns(),
+			      &request->context, 3 * TA_ATTR_ROOM(8)))
+		return;
+	((struct ta_record_span_end *)(void *)emit.record)->reason = (uint8_t)reason;
+	if (request->status)
+		ta_emit_int(&emit, TA_ATTR_HTTP_STATUS, request->status);
+	if (conn->error && reason == TA_END_CLOSED_EARLY)
+		ta_emit_int(&emit, TA_ATTR_ERRNO, conn->error);
+	if (conn->tunnel)
+		ta_emit_bool(&emit, TA_ATTR_UPGRADE, true);
+	ta_emit_commit(&emit);
+}
+
+static void answer_done(struct ta_conn *conn, struct ta_thread *thread)
+{
+	conn->answering = false;
+	if (conn->answer_status < 200 && conn->answer_status != 101)
+		return; /* an interim response; the final one is still to come */
+	if (conn->queue_count)
+		end_request(conn, thread, TA_END_NORMAL);
+	else if (conn->skipped)
+		conn->skipped--;
+	shrink_queue(conn);
+}
+
+/* The program answers before the head is complete, or answers what is no HTTP:
+ * what is known of the request by then is its span. */
+static void answer_unfinished(struct ta_conn *conn, struct ta_thread *thread)
+{
+	static const struct ta_http1_head nothing;
+
+	conn->request_open = false;
+	request_arrived(conn, thread, conn->head ? conn->head : &nothing, true);
+	conn->request_broken = true; /* whatever else comes in is not looked at */
+}
+
+static void begin_answer(struct ta_conn *conn, struct ta_thread *thread)
+{
+	if (conn->queue_count == 0 && conn->skipped == 0 &&
+	    (conn->request_open || (conn->request_broken && conn->head)))
+		answer_unfinished(conn, thread);
+	const struct ta_request *request = oldest(conn);
+
+	ta_http1_answers(&conn->out, request ? request->flags : 0);
+	conn->answering = true;
+	conn->answer_status = 0;
+}
+
+static void on_answer_event(struct ta_conn *conn, struct ta_thread *thread,
+			    enum ta_http1_event event, const struct ta_http1_head *head)
+{
+	struct ta_request *request = oldest(conn);
+
+	switch (event) {
+	case TA_HTTP1_HEAD:
+		conn->answer_status = head->status;
+		if (request && (head->status >= 200 || head->status == 101)) {
+			request->status = head->status;
+			request->flags |= head->flags & TA_HTTP1_UNTIL_CLOSE;
+		}
+		break;
+	case TA_HTTP1_DONE:
+		answer_done(conn, thread);
+		break;
+	case TA_HTTP1_TUNNEL:
+		conn->tunnel = true;
+		break;
+	case TA_HTTP1_BROKEN:
+		ta_http_lost(conn, thread);
+		break;
+	default:
+		break;
+	}
+}
+
+void ta_http_wrote(struct ta_conn *conn, struct ta_thread *thread, const char *data,
+		   uint64_t bytes)
+{
+	enum ta_http1_event event;
+
+	while (bytes > 0 && !conn->tunnel && conn->mode == TA_CONN_HTTP) {
+		if (!conn->answering)
+			begin_answer(conn, thread);
+		size_t used = ta_http1_feed(&conn->out, &thread->head, data, bytes, &event);
+
+		data += used;
+		bytes -= used;
+		on_answer_event(conn, thread, event, &thread->head);
+		if (event == TA_HTTP1_MORE)
+			break;
+	}
+}
+
+void ta_http_wrote_unseen(struct ta_conn *conn, struct ta_thread *thread, uint64_t bytes)
+{
+	enum ta_http1_event event;
+
+	while (bytes > 0 && !conn->tunnel && conn->mode == TA_CONN_HTTP) {
+		bytes -= ta_http1_skip(&conn->out, bytes, &event);
+		on_answer_event(conn, thread, event, &thread->head);
+		if (event == TA_HTTP1_MORE)
+			break;
+	}
+}
+
+void ta_http_tried(struct ta_conn *conn, struct ta_thread *thread, const char *data,
+		   uint64_t bytes)
+{
+	struct ta_request *request = oldest(conn);
+	enum ta_http1_event event = TA_HTTP1_STARTED;
+	struct ta_http1 probe;
+
+	if (conn->answering || request == NULL || request->status)
+		return;
+	ta_http1_init(&probe, TA_HTTP1_RESPONSE);
+	ta_http1_answers(&probe, request->flags);
+	while (bytes > 0 && event == TA_HTTP1_STARTED) {
+		size_t used = ta_http1_feed(&probe, &thread->head, data, bytes, &event);
+
+		data += used;
+		bytes -= used;
+	}
+	if (event == TA_HTTP1_HEAD && thread->head.status >= 200)
+		request->status = thread->head.status;
+}
+
+/* ---- the end ---- */
+
+void ta_http_shut(struct ta_conn *conn, struct ta_thread *thread)
+{
+	const struct ta_request *request = oldest(conn);
+
+	if (conn->answering && request && request->flags & TA_HTTP1_UNTIL_CLOSE)
+		answer_done(conn, thread);
+}
+
+void ta_http_finish(struct ta_conn *conn, struct ta_thread *thread)
+{
+	while (thread && conn->queue_count) {
+		const struct ta_request *request = oldest(conn);
+		bool whole = conn->tunnel ||
+			     (conn->answering && request->flags & TA_HTTP1_UNTIL_CLOSE &&
+			      conn->error == 0);
+
+		end_request(conn, thread, whole ? TA_END_NORMAL : TA_END_CLOSED_EARLY);
+		conn->answering = false;
+	}
+	conn->queue_count = 0;
+	shrink_queue(conn);
+	return_head(conn);
+}
+
+void ta_http_lost(struct ta_conn *conn, struct ta_thread *thread)
+{
+	ta_lost(TA_LOSS_HTTP_DESYNC);
+	ta_http_finish(conn, thread);
+	conn->mode = TA_CONN_LOST;
+	conn->request_open = false;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * publish.c - choosing the ring, building in place, waking the agent.
+ *
+ * Which ring: the main one, unless this thread was interrupted while it was
+ * writing there.  A mark left behind by a handler that jumped out is recognised
+ * by ta_thread_heal() (signal levels), or here: on the same level a second write
+ * can only mean that the first one was abandoned.
+ *
+ * The agent is woken when a lane passes half, once per filling, and only if it
+ * said that it sleeps; never in a sandbox, where the call might be fatal.
+ *
+ * Runs: the owning thread.  No locks; the wake is the only system call.
+ */
+#include "runtime/core/publish.h"
+
+#include <linux/futex.h>
+#include <string.h>
+
+#include "runtime/core/runtime.h"
+#include "runtime/core/sys.h"
+
+static struct ta_ring_writer *choose_ring(struct ta_thread *thread, uintptr_t stack)
+{
+	uint8_t mark = (uint8_t)(ta_tls.level + 1);
+
+	if (thread->main_busy == mark && stack >= thread->main_busy_at)
+		thread->main_busy = thread->signal_busy = 0;
+	if (thread->main_busy == 0) {
+		thread->main_busy_at = stack;
+		thread->main_busy = mark;
+		return &thread->main_ring;
+	}
+	if (thread->signal_busy)
+		return NULL;
+	thread->signal_busy = mark;
+	return &thread->signal_ring;
+}
+
+static void give_back(struct ta_thread *thread, struct ta_ring_writer *ring)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	if (ring == &thread->main_ring)
+		thread->main_busy = 0;
+	else
+		thread->signal_busy = 0;
+}
+
+bool ta_emit_begin(struct ta_emit *emit, struct ta_thread *thread, enum ta_record_kind kind,
+		   uint32_t fixed_bytes, uint32_t attr_bytes)
+{
+	uint32_t room = (fixed_bytes + attr_bytes + 7u) & ~7u;
+	struct ta_ring_writer *ring = choose_ring(thread, (uintptr_t)__builtin_frame_address(0));
+
+	atomic_signal_fence(memory_order_seq_cst);
+	if (ring == NULL) {
+		ta_lost(TA_LOSS_SIGNAL_NESTED);
+		return false;
+	}
+	char *record = room <= ring->size / 4 ? ta_ring_reserve(ring, room) : NULL;
+
+	if (record == NULL) {
+		give_back(thread, ring);
+		ta_lost(TA_LOSS_LANE_FULL);
+		return false;
+	}
+	memset(record, 0, fixed_bytes);
+	((struct ta_record *)(void *)record)->kind = (uint8_t)kind;
+	((struct ta_record *)(void *)record)->seq = ++thread->seq;
+	*emit = (struct ta_emit){ .thread = thread,
+				  .ring = ring,
+				  .record = record,
+				  .cursor = record + fixed_bytes,
+				  .end = record + room };
+	return true;
+}
+
+static void wake_agent(struct ta_thread *thread)
+{
+	struct ta_segment *segment = ta_runtime.segment;
+
+	thread->woken = true;
+	if (atomic_load_explicit(&ta_runtime.sandboxed, memory_order_relaxed))
+		return;
+	if (atomic_load_explicit(&segment->agent_waiting, memory_order_relaxed) == 0)
+		return;
+	if (atomic_exchange(&segment->agent_waiting, 0) != 0)
+		ta_sys(SYS_futex, &segment->agent_waiting, FUTEX_WAKE, 1);
+}
+
+void ta_emit_commit(struct ta_emit *emit)
+{
+	uint32_t bytes = (uint32_t)(emit->cursor - emit->record);
+	uint32_t padded = (bytes + 7u) & ~7u;
+
+	memset(emit->cursor, 0, padded - bytes);
+	((struct ta_record *)(void *)emit->record)->units = (uint16_t)(padded / 8);
+	ta_ring_commit(emit->ring, padded);
+	give_back(emit->thread, emit->ring);
+	if (!ta_ring_past_half(emit->ring))
+		emit->thread->woken = false;
+	else if (!emit->thread->woken)
+		wake_agent(emit->thread);
+}
+
+static char *put_attr(struct ta_emit *emit, uint8_t key, enum ta_attr_type type, uint32_t bytes)
+{
+	uint32_t room = TA_ATTR_ROOM(bytes);
+
+	if (bytes > UINT16_MAX || (uint32_t)(emit->end - emit->cursor) < room)
+		return NULL;
+	struct ta_attr attr = { .key = key, .type = (uint8_t)type, .bytes = (uint16_t)bytes };
+	char *value = emit->cursor + sizeof(attr);
+
+	memset(emit->cursor + room - 4, 0, 4);
+	memcpy(emit->cursor, &attr, sizeof(attr));
+	emit->cursor += room;
+	return value;
+}
+
+void ta_emit_int(struct ta_emit *emit, enum ta_attr_key key, int64_t value)
+{
+	char *at = put_attr(emit, (uint8_t)key, TA_ATTR_INT, sizeof(value));
+
+	if (at)
+		memcpy(at, &value, sizeof(value));
+}
+
+void ta_emit_bool(struct ta_emit *emit, enum ta_attr_key key, bool value)
+{
+	char *at = put_attr(emit, (uint8_t)key, TA_ATTR_BOOL, 1);
+
+	if (at)
+		*at = value;
+}
+
+void ta_emit_string(struct ta_emit *emit, enum ta_attr_key key, const char *text, uint32_t bytes)
+{
+	char *at = bytes ? put_attr(emit, (uint8_t)key, TA_ATTR_STRING, bytes) : NULL;
+
+	if (at)
+		memcpy(at, text, bytes);
+}
+
+void ta_emit_bytes(struct ta_emit *emit, enum ta_attr_key key, const void *data, uint32_t bytes)
+{
+	char *at = bytes ? put_attr(emit, (uint8_t)key, TA_ATTR_BYTES, bytes) : NULL;
+
+	if (at)
+		memcpy(at, data, bytes);
+}
+
+void ta_emit_named(struct ta_emit *emit, const char *name, const char *text, uint32_t bytes)
+{
+	size_t name_bytes = strlen(name);
+	char *at = name_bytes > 255 ? NULL
+				    : put_attr(emit, TA_ATTR_NAMED, TA_ATTR_STRING,
+					       1 + (uint32_t)name_bytes + bytes);
+
+	if (at == NULL)
+		return;
+	*at = (char)name_bytes;
+	memcpy(at + 1, name, name_bytes);
+	memcpy(at + 1 + name_bytes, text, bytes);
+}
+
+bool ta_emit_span_end(struct ta_emit *emit, struct ta_thread *thread, uint64_t span_id,
+		      uint64_t end_ns, const struct ta_context *context, uint32_t attr_bytes)
+{
+	if (!ta_emit_begin(emit, thread, TA_RECORD_SPAN_END, sizeof(struct ta_record_span_end),
+			   attr_bytes))
+		return false;
+	struct ta_record_span_end *end = (void *)emit->record;
+
+	end->span_id = span_id;
+	end->end_ns = end_ns;
+	end->isolation = context->isolation;
+	end->current = context->current;
+	return true;
+}

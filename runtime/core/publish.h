@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * publish.h - records into the calling thread's lane.
+ *
+ * Use: begin, add attributes, commit.  The record is built in place; nobody sees
+ * it before the commit.  A handler that interrupts a write on the same thread
+ * gets the signal ring.  When there is no room, begin returns false, the loss is
+ * counted, and the rest is not called.
+ *
+ * Runs: the owning thread, inside the guard or in its signal handlers.
+ */
+#ifndef TA_CORE_PUBLISH_H
+#define TA_CORE_PUBLISH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/core/thread.h"
+#include "runtime/wire/record.h"
+
+struct ta_emit {
+	struct ta_thread *thread;
+	struct ta_ring_writer *ring;
+	char *record;
+	char *cursor;
+	char *end;
+};
+
+/* Room for a record of fixed_bytes and attributes of at most attr_bytes (use
+ * TA_ATTR_ROOM).  The head is filled in; the fixed part is zeroed. */
+bool ta_emit_begin(struct ta_emit *emit, struct ta_thread *thread, enum ta_record_kind kind,
+		   uint32_t fixed_bytes, uint32_t attr_bytes);
+void ta_emit_commit(struct ta_emit *emit);
+
+/* Bytes that an attribute of value_bytes takes. */
+#define TA_ATTR_ROOM(value_bytes) (4u + (((uint32_t)(value_bytes) + 3u) & ~3u))
+
+void ta_emit_int(struct ta_emit *emit, enum ta_attr_key key, int64_t value);
+void ta_emit_bool(struct ta_emit *emit, enum ta_attr_key key, bool value);
+void ta_emit_string(struct ta_emit *emit, enum ta_attr_key key, const char *text, uint32_t bytes);
+void ta_emit_bytes(struct ta_emit *emit, enum ta_attr_key key, const void *data, uint32_t bytes);
+/* An attribute with a name of the program's own; name at most 255 bytes. */
+void ta_emit_named(struct ta_emit *emit, const char *name, const char *text, uint32_t bytes);
+
+/* The common part of a span's end. */
+bool ta_emit_span_end(struct ta_emit *emit, struct ta_thread *thread, uint64_t span_id,
+		      uint64_t end_ns, const struct ta_context *context, uint32_t attr_bytes);
+
+#endif

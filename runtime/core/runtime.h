@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime.h - the process-wide state of the host side.
+ *
+ * Written by the constructor before any thread exists, and by a forked child;
+ * read by everybody.  Losses are counted in the segment so that they outlive us.
+ */
+#ifndef TA_CORE_RUNTIME_H
+#define TA_CORE_RUNTIME_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/wire/segment.h"
+
+struct ta_runtime {
+	struct ta_segment *segment; /* NULL while quiet */
+	bool enabled;		    /* hooks record */
+	bool threads, signals, http;
+	bool follow;		    /* children that exec are traced as well */
+	_Atomic uint32_t sandboxed; /* seccomp seen: no system call of ours from here on */
+	uint64_t proc_id;
+	uint64_t parent_proc_id;
+	uint64_t seed;
+	uint32_t pid; /* 0: not known */
+	uint32_t exit_wait_ms;
+	bool ended;
+	bool creator; /* this process made the segment */
+	struct {
+		uint64_t trace_hi, trace_lo, span_id; /* from TRACEPARENT */
+		uint8_t flags;
+	} remote;
+};
+
+extern struct ta_runtime ta_runtime;
+
+/* A page that reads zero in every forked child (MADV_WIPEONFORK): how a raw
+ * clone or _Fork is noticed.  alive is 1 in the process that set it. */
+extern struct ta_wipe {
+	_Atomic uint32_t alive;
+} *ta_wipe;
+
+static inline void ta_lost(enum ta_loss loss)
+{
+	if (ta_runtime.segment)
+		atomic_fetch_add_explicit(&ta_runtime.segment->lost[loss], 1, memory_order_relaxed);
+}
+
+/* ---- processes (process.c) ---- */
+
+/* Before a fork: makes the child's id (it waits in the thread's fork_token) and
+ * counts the fork.  Both do nothing in a vfork child and while we are quiet. */
+void ta_process_fork_prepare(void);
+void ta_process_fork_child(void);
+/* In the parent: tells the agent the child's pid; not when the fork failed. */
+void ta_process_forked_parent(long child_pid);
+/* In the child: a process of its own, whatever noticed it. */
+void ta_process_forked_child(void);
+
+/* Notices a fork that no hook saw.  One load. */
+static inline void ta_process_check(void)
+{
+	if (__builtin_expect(ta_wipe != NULL &&
+				     atomic_load_explicit(&ta_wipe->alive, memory_order_relaxed) == 0,
+			     0))
+		ta_process_forked_child();
+}
+/* The process is about to end in an orderly way, or to exec. */
+void ta_process_ending(int status);
+void ta_process_exec(void);
+
+#endif

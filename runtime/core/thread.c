@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * thread.c - attaching threads, their own spans, the guard.
+ *
+ * A thread that never records anything costs nothing: its birth (what it takes
+ * over from its creator) waits in a static pool until the thread first needs a
+ * lane, at the latest at its end.  So the span of a thread is published when it
+ * is known whose child it is: the first bound fd that it reads decides over the
+ * context that it was created in.
+ *
+ * Runs: host threads, signal handlers, forked children.  No locks, no heap.
+ */
+#include "runtime/core/thread.h"
+
+#include <string.h>
+
+#include "runtime/core/clock.h"
+#include "runtime/core/conn.h"
+#include "runtime/core/lane_claim.h"
+#include "runtime/core/publish.h"
+#include "runtime/core/runtime.h"
+#include "runtime/core/span.h"
+#include "runtime/core/sys.h"
+
+#define BIRTHS 4096u
+#define RETRY_EVERY 64u /* a thread that found no lane asks again after so many calls */
+
+_Thread_local struct ta_tls ta_tls __attribute__((tls_model("initial-exec")));
+
+static struct ta_thread threads[TA_LANES_MAX]; /* private memory; touched when used */
+static struct ta_thread_birth births[BIRTHS];
+static _Thread_local struct ta_thread_birth *own_birth
+	__attribute__((tls_model("initial-exec")));
+
+/* ---- birth ---- */
+
+struct ta_thread_birth *ta_thread_birth_new(void *(*start)(void *), void *argument)
+{
+	static _Atomic uint32_t hint;
+	uint32_t first = atomic_fetch_add_explicit(&hint, 1, memory_order_relaxed);
+
+	for (uint32_t step = 0; step < 16; step++) {
+		struct ta_thread_birth *birth = &births[(first + step) % BIRTHS];
+
+		if (atomic_exchange_explicit(&birth->taken, 1, memory_order_acquire))
+			continue;
+		birth->start = start;
+		birth->argument = argument;
+		birth->conn = 0;
+		birth->created_ns = ta_now_ns();
+		memset(&birth->context, 0, sizeof(birth->context));
+		return birth;
+	}
+	ta_lost(TA_LOSS_THREAD_POOL);
+	return NULL;
+}
+
+void ta_thread_birth_free(struct ta_thread_birth *birth)
+{
+	atomic_store_explicit(&birth->taken, 0, memory_order_release);
+}
+
+void ta_thread_birth_inherit(struct ta_thread_birth *birth)
+{
+	struct ta_thread *creator = ta_tls.thread;
+
+	if (creator == NULL)
+		return;
+	struct ta_frame *top = ta_frame_top(creator);
+
+	if (top->kind == TA_FRAME_BASE && creator->span_pending)
+		ta_thread_publish(creator, NULL);
+	birth->context = *ta_context_now(creator);
+	if (top->kind == TA_FRAME_CONN) {
+		birth->conn = top->conn + 1;
+		birth->conn_generation = top->conn_generation;
+	}
+}
+
+void ta_thread_begin(struct ta_thread_birth *birth)
+{
+	own_birth = birth;
+}
+
+/* ---- lanes ---- */
+
+static void write_thread_record(struct ta_thread *thread)
+{
+	struct ta_emit emit;
+
+	if (!ta_emit_begin(&emit, thread, TA_RECORD_THREAD, sizeof(struct ta_record_thread), 0))
+		return;
+	struct ta_record_thread *record = (void *)emit.record;
+
+	record->proc_id = ta_runtime.proc_id;
+	record->parent_proc_id = ta_runtime.parent_proc_id;
+	record->time_ns = thread->start_ns;
+	record->pid = ta_runtime.pid;
+	record->tid = thread->tid;
+	ta_emit_commit(&emit);
+}
+
+static void bind_lane(struct ta_thread *thread, uint32_t index, uint64_t token)
+{
+	struct ta_segment *segment = ta_runtime.segment;
+	struct ta_lane *lane = ta_lane_at(segment, index);
+
+	thread->index = index;
+	thread->lane = lane;
+	thread->token = token;
+	thread->main_busy = thread->signal_busy = 0;
+	thread->woken = false;
+	ta_ring_writer_init(&thread->main_ring, ta_lane_ring(lane), ta_lane_ring_bytes(segment),
+			    &lane->head, &lane->tail);
+	ta_ring_writer_init(&thread->signal_ring, ta_lane_signal_ring(segment, lane),
+			    segment->signal_ring_bytes, &lane->signal_head, &lane->signal_tail);
+	thread->seq = atomic_load_explicit(&lane->seq, memory_order_relaxed);
+	atomic_store_explicit(&lane->pid, ta_runtime.pid, memory_order_relaxed);
+	atomic_store_explicit(&lane->tid, thread->tid, memory_order_relaxed);
+	atomic_store_explicit(&lane->claimed_ns, thread->start_ns, memory_order_relaxed);
+	atomic_store_explicit(&lane->proc_id, ta_runtime.proc_id, memory_order_release);
+	write_thread_record(thread);
+}
+
+static struct ta_thread *claim_thread(uint64_t *ret_token)
+{
+	uint64_t token = ta_runtime.seed ^ (uint64_t)(uintptr_t)&ta_tls ^ ta_now_ns();
+
+	if (token <= TA_OWNER_AGENT)
+		token += 2;
+	int index = ta_lane_claim(token);
+
+	*ret_token = token;
+	return index < 0 ? NULL : &threads[index];
+}
+
+static void set_identity(struct ta_thread *thread, uint64_t token)
+{
+	bool sandboxed = atomic_load_explicit(&ta_runtime.sandboxed, memory_order_relaxed);
+
+	thread->start_ns = ta_now_ns();
+	thread->tid = sandboxed ? 0 : (uint32_t)ta_sys(SYS_gettid);
+	thread->ids.state = token * 0x9e3779b97f4a7c15ull ^ ta_runtime.seed;
+	thread->ids.salt = ta_runtime.proc_id;
+}
+
+static void set_base(struct ta_thread *thread, struct ta_thread_birth *birth)
+{
+	struct ta_frame *base = &thread->frames[0];
+
+	memset(base, 0, sizeof(*base));
+	thread->depth = 0;
+	thread->span_parent = 0;
+	thread->span_open = thread->span_pending = false;
+	thread->inherited_conn = 0;
+	if (birth == NULL) {
+		base->context.trace_hi = ta_runtime.remote.trace_hi;
+		base->context.trace_lo = ta_runtime.remote.trace_lo;
+		base->context.span_id = ta_runtime.remote.span_id;
+		base->context.flags = ta_runtime.remote.flags;
+		return;
+	}
+	base->context = birth->context;
+	thread->span_parent = birth->context.span_id;
+	thread->start_ns = birth->created_ns;
+	thread->start_routine = (uint64_t)(uintptr_t)birth->start;
+	thread->inherited_conn = birth->conn;
+	thread->inherited_generation = birth->conn_generation;
+	thread->span_pending = ta_runtime.threads;
+	ta_thread_birth_free(birth);
+}
+
+static bool may_try_lane(void)
+{
+	return ta_tls.lane_tries++ % RETRY_EVERY == 0;
+}
+
+struct ta_thread *ta_thread_attach(void)
+{
+	uint64_t token;
+
+	if (ta_tls.thread || ta_tls.attaching || ta_runtime.segment == NULL || !may_try_lane())
+		return ta_tls.thread;
+	ta_tls.attaching = 1;
+	atomic_signal_fence(memory_order_seq_cst);
+	struct ta_thread *thread = claim_thread(&token);
+
+	if (thread) {
+		set_identity(thread, token);
+		set_base(thread, own_birth);
+		own_birth = NULL;
+		ta_tls.lane_tries = 0;
+		bind_lane(thread, (uint32_t)(thread - threads), token);
+		ta_tls.thread = thread;
+	}
+	atomic_signal_fence(memory_order_seq_cst);
+	ta_tls.attaching = 0;
+	return thread;
+}
+
+static void release_lane(struct ta_thread *thread)
+{
+	ta_tls.thread = NULL;
+	atomic_signal_fence(memory_order_seq_cst);
+	atomic_store_explicit(&thread->lane->seq, thread->seq, memory_order_relaxed);
+	ta_lane_give_back(thread->index);
+}
+
+void ta_thread_prepare_lane(void)
+{
+	ta_lane_prepare();
+}
+
+/* ---- the thread's own span ---- */
+
+/* Decides trace and parent of the thread's span; see the file's head. */
+static void choose_parent(struct ta_thread *thread, const struct ta_conn *worked_for)
+{
+	struct ta_context *base = &thread->frames[0].context;
+	const struct ta_context *born_in = NULL;
+
+	if (thread->inherited_conn) {
+		uint32_t conn = thread->inherited_conn - 1;
+
+		if (worked_for == NULL || ta_conn_index(worked_for) == conn)
+			born_in = ta_conn_first_context(conn, thread->inherited_generation);
+		thread->span_parent = born_in ? born_in->span_id : 0;
+		if (born_in) {
+			base->trace_hi = born_in->trace_hi;
+			base->trace_lo = born_in->trace_lo;
+			if (worked_for == NULL)
+				ta_conn_referenced(conn, thread->inherited_generation);
+		}
+	}
+	if (thread->span_parent == 0)
+		ta_span_new_trace(thread, base);
+	else
+		base->span_id = ta_id_next(&thread->ids);
+}
+
+void ta_thread_publish(struct ta_thread *thread, const struct ta_conn *worked_for)
+{
+	struct ta_emit emit;
+
+	thread->span_pending = false;
+	choose_parent(thread, worked_for);
+	thread->span_open = true;
+	struct ta_span_facts facts = { .context = &thread->frames[0].context,
+				       .parent_id = thread->span_parent,
+				       .start_ns = thread->start_ns,
+				       .type = TA_SPAN_THREAD };
+
+	if (!ta_span_start_begin(&emit, thread, &facts, 2 * TA_ATTR_ROOM(8)))
+		return;
+	ta_emit_int(&emit, TA_ATTR_THREAD_ID, thread->tid);
+	ta_emit_int(&emit, TA_ATTR_START_ROUTINE, (int64_t)thread->start_routine);
+	ta_emit_commit(&emit);
+}
+
+static void end_own_span(struct ta_thread *thread)
+{
+	struct ta_context *base = &thread->frames[0].context;
+	struct ta_emit emit;
+
+	if (thread->span_pending)
+		ta_thread_publish(thread, NULL);
+	if (!thread->span_open)
+		return;
+	thread->span_open = false;
+	if (ta_emit_span_end(&emit, thread, base->span_id, ta_now_ns(), base, 0))
+		ta_emit_commit(&emit);
+}
+
+void ta_thread_end(void)
+{
+	if (!ta_runtime.enabled || ta_tls.passive)
+		return;
+	ta_tls.level = 0;
+	ta_tls.inside = (uintptr_t)__builtin_frame_address(0);
+	struct ta_thread *thread = ta_thread_self();
+
+	if (thread) {
+		ta_context_unwind(thread, 0);
+		end_own_span(thread);
+		release_lane(thread);
+	} else if (own_birth) {
+		ta_thread_birth_free(own_birth);
+		own_birth = NULL;
+	}
+	ta_tls.inside = 0;
+}
+
+/* ---- fork ---- */
+
+/* The contexts go on in the child; the spans in them stay the parent's to end. */
+static void inherit_contexts(struct ta_thread *child, const struct ta_thread *parent)
+{
+	child->depth = parent->depth;
+	memcpy(child->frames, parent->frames, sizeof(parent->frames[0]) * (parent->depth + 1));
+	memcpy(child->levels, parent->levels, sizeof(parent->levels));
+	for (uint32_t at = 0; at <= child->depth; at++)
+		child->frames[at].inherited = true;
+}
+
+void ta_thread_forked(void)
+{
+	struct ta_thread *parent = ta_tls.thread;
+
+	ta_tls.thread = NULL;
+	ta_tls.attaching = 0;
+	ta_tls.lane_tries = 0;
+	ta_tls.inside = 0;
+	own_birth = NULL;
+	struct ta_thread *child = ta_thread_attach();
+
+	if (child == NULL)
+		ta_tls.level = 0;
+	else if (parent && child != parent)
+		inherit_contexts(child, parent);
+}
+
+/* ---- guard ---- */
+
+static bool level_is_gone(const struct ta_signal_level *level, uintptr_t stack)
+{
+	if (level->stack_low && (stack < level->stack_low || stack >= level->stack_high))
+		return true;
+	return stack > level->frame;
+}
+
+void ta_thread_heal(uintptr_t stack)
+{
+	struct ta_thread *thread = ta_tls.thread;
+
+	while (ta_tls.level && thread && level_is_gone(&thread->levels[ta_tls.level - 1], stack)) {
+		struct ta_signal_level *level = &thread->levels[--ta_tls.level];
+
+		/* What the handler had interrupted is younger than where it jumped to. */
+		if (ta_tls.inside && ta_tls.inside_level >= ta_tls.level)
+			ta_tls.inside = 0;
+		if (thread->main_busy > ta_tls.level)
+			thread->main_busy = 0;
+		if (thread->signal_busy > ta_tls.level)
+			thread->signal_busy = 0;
+		if (level->framed) {
+			ta_context_unwind(thread, level->depth + 1);
+			thread->depth = level->depth;
+		}
+	}
+}
+
+struct ta_guard ta_guard_enter(void)
+{
+	struct ta_guard guard = { .saved_errno = errno };
+	uintptr_t stack = (uintptr_t)__builtin_frame_address(0);
+
+	if (!ta_runtime.enabled || ta_tls.passive)
+		return guard;
+	ta_process_check();
+	if (ta_tls.level)
+		ta_thread_heal(stack);
+	if (ta_tls.inside && (ta_tls.inside_level < ta_tls.level || stack <= ta_tls.inside)) {
+		ta_lost(TA_LOSS_GUARD_BUSY);
+		return guard;
+	}
+	ta_tls.inside = stack;
+	ta_tls.inside_level = ta_tls.level;
+	guard.entered = true;
+	return guard;
+}

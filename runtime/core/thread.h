@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * thread.h - a thread's private state, its lane, and the guard around hooks.
+ *
+ * A thread claims a lane when it first has something to record.  Lane number N
+ * and ta_threads[N] belong together; both come back when the thread ends (or
+ * when the agent sees that it is gone).
+ *
+ * The guard marks that this thread is inside the library.  It heals itself: a
+ * handler that jumps out of a hook leaves the mark behind, and the next hook on
+ * an older stack frame, or on a lower signal level, takes it over.
+ *
+ * No locks.  Thread-local storage is one struct of pointers and bytes,
+ * initial-exec: the general-dynamic model would call malloc.
+ */
+#ifndef TA_CORE_THREAD_H
+#define TA_CORE_THREAD_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/core/context.h"
+#include "runtime/core/id.h"
+#include "runtime/protocol/http1.h"
+#include "runtime/wire/lane.h"
+
+#define TA_SIGNAL_LEVELS_MAX 8
+
+/* One signal handler that is running on this thread. */
+struct ta_signal_level {
+	uintptr_t frame;       /* address in the trampoline's frame */
+	uintptr_t stack_low;   /* bounds of the alternate stack it runs on; 0: the thread's own */
+	uintptr_t stack_high;
+	uint32_t depth;	       /* frames of the context stack below it */
+	bool framed;	       /* it has a context frame and a span */
+};
+
+struct ta_thread {
+	struct ta_ring_writer main_ring;
+	struct ta_ring_writer signal_ring;
+	uint32_t seq;
+	uint32_t index;		/* of the lane */
+	uint32_t depth;		/* top frame */
+	volatile uint8_t main_busy;	/* a write to the main ring is under way (1 + signal level) */
+	volatile uint8_t signal_busy;
+	bool woken; /* the agent was woken for this filling */
+	uintptr_t main_busy_at; /* stack address of that write */
+	struct ta_id_source ids;
+	struct ta_lane *lane;
+	uint64_t token; /* the claim */
+	uint64_t start_ns;
+
+	/* The thread's own span, published when something shows that it matters. */
+	uint64_t span_parent; /* 0: root */
+	uint64_t start_routine;
+	bool span_pending;
+	bool span_open;
+	uint32_t inherited_conn; /* + 1; the connection whose context it was born in */
+	uint32_t inherited_generation;
+	uint32_t tid;
+
+	struct ta_signal_level levels[TA_SIGNAL_LEVELS_MAX];
+	struct ta_frame frames[TA_FRAMES_MAX];
+	struct ta_http1_head head; /* scratch for heads that arrive whole */
+};
+
+struct ta_tls {
+	struct ta_thread *thread;
+	uintptr_t inside;     /* stack address of the guard that is held; 0 none */
+	uint8_t inside_level; /* signal level at which it was taken */
+	uint8_t level;	      /* signal handlers running */
+	uint8_t passive;      /* vfork child on this thread's memory: hooks pass through */
+	uint8_t attaching;
+	uint64_t fork_token; /* id of the child that is being forked; 0 none */
+	uint64_t lane_tries; /* calls since no lane was found: when to try again */
+};
+
+extern _Thread_local struct ta_tls ta_tls __attribute__((tls_model("initial-exec")));
+
+/* The calling thread's state; claims a lane at the first call.  NULL: no lane. */
+struct ta_thread *ta_thread_attach(void);
+
+static inline struct ta_thread *ta_thread_self(void)
+{
+	return __builtin_expect(ta_tls.thread != NULL, 1) ? ta_tls.thread : ta_thread_attach();
+}
+
+/* What a new thread takes over from its creator.  Kept in a static pool between
+ * pthread_create and the thread's first instruction. */
+struct ta_thread_birth {
+	void *(*start)(void *);
+	void *argument;
+	struct ta_context context;
+	uint64_t created_ns;
+	uint32_t conn; /* + 1; 0: not born in a connection's context */
+	uint32_t conn_generation;
+	_Atomic uint32_t taken;
+};
+
+/* A free birth, or NULL (pool empty).  Needs no guard. */
+struct ta_thread_birth *ta_thread_birth_new(void *(*start)(void *), void *argument);
+void ta_thread_birth_free(struct ta_thread_birth *birth);
+/* Fills in the calling thread's context.  Inside the guard. */
+void ta_thread_birth_inherit(struct ta_thread_birth *birth);
+
+/* In the new thread: the birth is its own from here on, and is freed when the
+ * thread attaches or ends. */
+void ta_thread_begin(struct ta_thread_birth *birth);
+
+/* The thread is ending: closes its spans and gives the lane back. */
+void ta_thread_end(void);
+
+/* Publishes the thread's own span if that is still to be done.  conn: the
+ * connection it has just worked for, or NULL. */
+struct ta_conn;
+void ta_thread_publish(struct ta_thread *thread, const struct ta_conn *conn);
+
+/* After a fork, in the child: a lane of its own, the same contexts.  May find
+ * none; the child is then quiet until there is one. */
+void ta_thread_forked(void);
+
+/* Makes sure that a forked child or a new thread will find a ready lane. */
+void ta_thread_prepare_lane(void);
+
+/* Drops signal levels whose handler was left by a long jump; ends their spans. */
+void ta_thread_heal(uintptr_t stack);
+
+/* ---- guard ---- */
+
+struct ta_guard {
+	bool entered; /* false: nested, passive or switched off; do nothing but atomics */
+	int saved_errno;
+};
+
+struct ta_guard ta_guard_enter(void);
+
+static inline void ta_guard_leave(struct ta_guard *guard)
+{
+	if (guard->entered)
+		ta_tls.inside = 0;
+	errno = guard->saved_errno;
+}
+
+/* Leaves, and restores errno, at the end of the block.  The real call is never
+ * inside: it may block, and a cancelled thread would keep the guard. */
+#define TA_GUARD(name)                                                                             \
+	struct ta_guard name __attribute__((cleanup(ta_guard_leave))) = ta_guard_enter()
+
+#endif
