@@ -294,7 +294,8 @@ static uint32_t print_traces(const struct show_screen *screen, struct show_store
 	for (uint32_t i = first; i < count; i++)
 		ta_show_trace(screen, chosen[i]);
 	if (first)
-		ta_cli_say("%u older traces are not shown; see them all with --limit 0", first);
+		ta_cli_say("%u older trace%s not shown; see all with --limit 0", first,
+			   first == 1 ? " is" : "s are");
 	free(chosen);
 	return count;
 }

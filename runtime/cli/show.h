@@ -73,8 +73,9 @@ struct show_screen {
 void *ta_show_alloc(void *old, size_t bytes);
 char *ta_show_copy(const char *text);
 
-/* The span is the store's afterwards, with its strings.  A span id that the trace
- * has already is dropped. */
+void ta_show_span_free(struct show_span *span);
+
+/* The span is the store's afterwards, with its strings. */
 void ta_show_store_add(struct show_store *store, uint64_t hi, uint64_t lo, struct show_span *span);
 const struct show_process *ta_show_store_process(struct show_store *store, const char *service,
 						 uint64_t pid);
@@ -103,6 +104,8 @@ void ta_show_style(const struct show_screen *screen, const char *style);
 /* "12.3 ms" */
 void ta_show_duration(const struct show_screen *screen, uint64_t ns, char *out, size_t out_bytes);
 
+/* Prints one trace.  A span that is there twice (a batch that came again after an
+ * agent's restart) is dropped from the trace first. */
 void ta_show_trace(const struct show_screen *screen, struct show_trace *trace);
 
 #endif

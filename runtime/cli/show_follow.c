@@ -37,7 +37,7 @@ static int open_named(struct show_lines *lines)
 	lines->fd = fd;
 	lines->inode = status.st_ino;
 	lines->device = status.st_dev;
-	lines->position = 0;
+	lines->position = lines->last_start = 0;
 	lines->line = 0;
 	lines->rest_bytes = 0;
 	return 0;
@@ -76,6 +76,7 @@ static void take_lines(struct show_lines *lines, struct show_store *store, size_
 		size_t end = (size_t)(newline - lines->rest);
 
 		take_line(lines, store, lines->rest + start, end - start);
+		lines->last_start = lines->position - lines->rest_bytes + start;
 		start = looked_at = end + 1;
 	}
 	memmove(lines->rest, lines->rest + start, lines->rest_bytes - start);
@@ -129,16 +130,26 @@ static void follow_name(struct show_lines *lines, struct show_store *store)
 	ta_show_lines_read(lines, store, false);
 }
 
-/* Cut to a smaller size: begin anew, or behind a line that was taken back. */
+/* A file that is shorter than what was read of it: an agent that was restarted
+ * took back its last line, and goes on behind the one before; or somebody emptied
+ * the file, and it is read anew. */
 static void notice_cut(struct show_lines *lines)
 {
 	struct stat status;
+	uint64_t size;
 
-	if (fstat(lines->fd, &status) != 0 || !S_ISREG(status.st_mode) ||
-	    (uint64_t)status.st_size >= lines->position)
+	if (fstat(lines->fd, &status) != 0 || !S_ISREG(status.st_mode))
 		return;
-	lines->position = (uint64_t)lseek(lines->fd, status.st_size ? status.st_size : 0, SEEK_SET);
+	size = (uint64_t)status.st_size;
+	if (size >= lines->position)
+		return;
+	if (size != lines->last_start && size != lines->position - lines->rest_bytes) {
+		size = 0;
+		lines->line = 0;
+	}
 	lines->rest_bytes = 0;
+	lines->position = size;
+	lseek(lines->fd, (off_t)size, SEEK_SET);
 }
 
 void ta_show_lines_wait(struct show_lines *lines, struct show_store *store)

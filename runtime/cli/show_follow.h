@@ -13,6 +13,7 @@ struct show_lines {
 	const char *path;
 	int fd;
 	uint64_t inode, device, position;
+	uint64_t last_start; /* where the last whole line began */
 	char *rest; /* of a line whose end is not there yet */
 	size_t rest_bytes, rest_capacity;
 	uint64_t line, broken, first_broken, last_broken;

@@ -92,31 +92,17 @@ static struct show_trace *trace_of(struct show_store *store, uint64_t hi, uint64
 	return trace;
 }
 
-static void free_span(struct show_span *span)
+void ta_show_span_free(struct show_span *span)
 {
 	free(span->name);
 	free(span->notes);
 	free(span);
 }
 
-/* The same batch again, after an agent's restart, stands behind the first. */
-static bool is_there(const struct show_trace *trace, uint64_t id)
-{
-	for (uint32_t i = trace->count; i-- > 0;)
-		if (trace->spans[i]->id == id)
-			return true;
-	return false;
-}
-
 void ta_show_store_add(struct show_store *store, uint64_t hi, uint64_t lo, struct show_span *span)
 {
 	struct show_trace *trace = trace_of(store, hi, lo);
 
-	/* Large traces are not searched, the tree drops their doubles. */
-	if (trace->count < 1000 && is_there(trace, span->id)) {
-		free_span(span);
-		return;
-	}
 	if (trace->count == trace->capacity) {
 		trace->capacity = trace->capacity ? trace->capacity * 2 : 4;
 		trace->spans = ta_show_alloc(trace->spans,
@@ -134,7 +120,7 @@ void ta_show_store_clear(struct show_store *store)
 {
 	for (uint32_t i = 0; i < store->count; i++) {
 		for (uint32_t j = 0; j < store->traces[i]->count; j++)
-			free_span(store->traces[i]->spans[j]);
+			ta_show_span_free(store->traces[i]->spans[j]);
 		free(store->traces[i]->spans);
 		free(store->traces[i]);
 	}

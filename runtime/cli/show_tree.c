@@ -44,6 +44,20 @@ static int by_start(const void *a, const void *b)
 	return by_id(a, b);
 }
 
+/* Of spans sorted by id. */
+static void drop_doubles(struct show_trace *trace)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < trace->count; i++) {
+		if (kept && trace->spans[kept - 1]->id == trace->spans[i]->id)
+			ta_show_span_free(trace->spans[i]);
+		else
+			trace->spans[kept++] = trace->spans[i];
+	}
+	trace->count = kept;
+}
+
 static struct show_span *find(const struct show_trace *trace, uint64_t id)
 {
 	struct show_span key = { .id = id }, *key_ptr = &key, **found;
@@ -74,6 +88,7 @@ static struct show_span *link_spans(struct show_trace *trace)
 	struct show_span top = { 0 };
 
 	qsort(trace->spans, trace->count, sizeof(trace->spans[0]), by_id);
+	drop_doubles(trace);
 	for (uint32_t i = 0; i < trace->count; i++) {
 		struct show_span *span = trace->spans[i];
 
@@ -179,7 +194,7 @@ static void put_bar(const struct show_screen *screen, const struct show_trace *t
 {
 	double whole = (double)(trace->end_ns - trace->start_ns);
 	double scale = whole > 0 ? columns / whole : 0;
-	unsigned int from = (unsigned int)((double)(span->start_ns - trace->start_ns) * scale);
+	unsigned int from = (unsigned int)((double)(span->start_ns - trace->start_ns) * scale + 0.5);
 	unsigned int to = (unsigned int)((double)(span->end_ns - trace->start_ns) * scale + 0.5);
 	const char *cell = screen->utf8 ? "\xe2\x96\x88" : "#";
 

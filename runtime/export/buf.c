@@ -177,7 +177,7 @@ static inline size_t plain_prefix(const unsigned char *text, size_t bytes)
 			plain &= plain_word(load8(text + i));
 		plain &= plain_word(load8(text + bytes - 8));
 	} else if (bytes >= 4) {
-		plain = plain_word(load4(text)) & plain_word(load4(text + bytes - 4));
+		plain = plain_word(load4(text)) && plain_word(load4(text + bytes - 4));
 	} else {
 		for (size_t i = 0; i < bytes; i++)
 			plain &= plain_byte(text[i]);
