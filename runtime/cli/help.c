@@ -26,6 +26,9 @@ static int explain(const char *name)
 {
 	const struct ta_cli_verb *verb = ta_cli_verb(name);
 
+	/* Its options are many and stand in its own text. */
+	if (verb && verb->main == ta_cli_show)
+		return ta_cli_show(2, (char *[]){ (char *)"show", (char *)"--help", NULL });
 	if (verb) {
 		printf("usage: tagalong %s %s\n\n%s.\n%s%s", verb->name, verb->synopsis,
 		       verb->clause, verb->text[0] ? "\n" : "", verb->text);
@@ -78,12 +81,13 @@ static void settings_text(void)
 /* A cell: the bar would end it, and <placeholders> would be tags. */
 static void print_cell(const char *text)
 {
+	putchar(' ');
 	for (; *text; text++) {
 		if (*text == '|')
 			putchar('\\');
 		putchar(*text);
 	}
-	fputs(" | ", stdout);
+	fputs(" |", stdout);
 }
 
 static void settings_markdown(void)
@@ -97,7 +101,7 @@ static void settings_markdown(void)
 	       "| variable | allowed | default | meaning |\n"
 	       "|---|---|---|---|\n");
 	for (size_t i = 0; (row = ta_config_row(i)); i++) {
-		printf("| `%s` | ", row->variable);
+		printf("| `%s` |", row->variable);
 		print_cell(row->allowed);
 		print_cell(row->dflt);
 		print_cell(row->text);

@@ -26,7 +26,7 @@ const struct ta_cli_verb ta_cli_verbs[] = {
 	  "tagalong die of the same one.  127: not found, 126: cannot be executed.\n"
 	  "`tagalong PROGRAM` is the same as `tagalong run PROGRAM`.\n" },
 	{ "show", ta_cli_show, "[OPTIONS] [FILE]", "print recorded traces for a reader",
-	  "FILE defaults to tagalong.jsonl; `tagalong show --help` lists the options.\n" },
+	  "" },
 	{ "doctor", ta_cli_doctor, "[PROGRAM]", "say whether a program can be traced, and why not",
 	  "Without PROGRAM: checks the installation.\n"
 	  "Exit status: 0 traceable, 1 not, 2 wrong usage.\n" },
@@ -75,8 +75,7 @@ static int dispatch(int argc, char **argv)
 	/* "--" and options belong to run, which knows them. */
 	if (!verb)
 		return ta_cli_run(argc, argv);
-	if (verb->main != ta_cli_run && argc > 2 && strcmp(argv[2], "--help") == 0 &&
-	    verb->main != ta_cli_show)
+	if (argc > 2 && strcmp(argv[2], "--help") == 0)
 		return ta_cli_help(2, (char *[]){ argv[0], argv[1], NULL });
 	return verb->main(argc - 1, argv + 1);
 }
