@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * process.c - which processes live, and what happens when one does not.
+ *
+ * A process is dead when its pid is gone, a zombie, or was given to somebody who
+ * was born later; when its image was replaced by exec; or, where its pid means
+ * nothing to us (another pid namespace, a sandbox), when nobody maps its segment
+ * any more.  A dead process's lanes are read once more before its open spans are
+ * closed.  A segment without living processes is removed, once nobody maps it:
+ * a forked child that never recorded anything may still be about to.
+ *
+ * Runs: agent, one thread.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/agent/worker.h"
+
+#define BORN_SLACK_NS 20000000ull
+#define EXEC_WAIT_NS 500000000ull
+#define SCAN_FIRST_NS 100000000ull
+#define SCAN_LAST_NS 10000000000ull
+
+/* /proc says when a process was born on a clock that also counts suspends. */
+static uint64_t boot_minus_monotonic_ns(void)
+{
+	struct timespec boot, monotonic;
+
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	clock_gettime(CLOCK_MONOTONIC, &monotonic);
+	return (uint64_t)(boot.tv_sec - monotonic.tv_sec) * 1000000000u +
+	       (uint64_t)(boot.tv_nsec - monotonic.tv_nsec);
+}
+
+static bool parse_stat(char *text, char *ret_state, uint64_t *ret_born_ns)
+{
+	char *at = strrchr(text, ')'); /* the name may hold anything */
+	unsigned long long ticks;
+
+	if (!at || sscanf(at + 1,
+			  " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
+			  "%*d %*d %llu",
+			  ret_state, &ticks) != 2)
+		return false;
+	*ret_born_ns = ticks * (1000000000ull / (uint64_t)sysconf(_SC_CLK_TCK));
+	return true;
+}
+
+bool ta_pid_alive(uint32_t pid, uint64_t born_before_ns)
+{
+	char path[64], text[1024], state;
+	uint64_t born_ns, offset = boot_minus_monotonic_ns();
+
+	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t bytes = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	if (bytes <= 0) /* gone, or hidden from us */
+		return kill((pid_t)pid, 0) == 0 || errno == EPERM;
+	text[bytes] = '\0';
+	if (!parse_stat(text, &state, &born_ns))
+		return true;
+	if (state == 'Z' || state == 'X')
+		return false;
+	return born_ns < offset || born_ns - offset <= born_before_ns;
+}
+
+static uint64_t born_before(const struct ta_proc *proc)
+{
+	return proc->process.start_ns ? proc->process.start_ns + BORN_SLACK_NS : UINT64_MAX;
+}
+
+/* Whether the process maps the file; -1 when we may not know. */
+static int maps_file(uint32_t pid, dev_t device, ino_t inode)
+{
+	char path[64], line[4352];
+	int found = 0;
+
+	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
+	FILE *file = fopen(path, "re");
+
+	if (!file)
+		return errno == ENOENT || errno == ESRCH ? 0 : -1;
+	while (!found && fgets(line, sizeof(line), file)) {
+		unsigned int major_number, minor_number;
+		unsigned long long number;
+
+		found = sscanf(line, "%*x-%*x %*s %*x %x:%x %llu", &major_number, &minor_number,
+			       &number) == 3 &&
+			number == inode && makedev(major_number, minor_number) == device;
+	}
+	if (ferror(file))
+		found = -1;
+	fclose(file);
+	return found;
+}
+
+struct mappers {
+	uint32_t pids[64];
+	uint32_t count;
+};
+
+/* Who else maps the segment.  Costs a look at every process; called rarely. */
+static void find_mappers(const struct ta_mapped *mapped, struct mappers *ret)
+{
+	DIR *dir = opendir("/proc");
+
+	ret->count = 0;
+	for (struct dirent *entry; dir && (entry = readdir(dir)) != NULL;) {
+		uint32_t pid = isdigit((unsigned char)entry->d_name[0]) ?
+				       (uint32_t)strtoul(entry->d_name, NULL, 10) :
+				       0;
+
+		if (pid == 0 || pid == (uint32_t)getpid() || ret->count == 64)
+			continue;
+		if (maps_file(pid, mapped->device, mapped->inode) == 1)
+			ret->pids[ret->count++] = pid;
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static struct ta_mapped *mapped_of(struct ta_worker *worker, uint64_t segment_id)
+{
+	TA_LIST_EACH(at, &worker->segments.mapped) {
+		struct ta_mapped *mapped = TA_CONTAINER(at, struct ta_mapped, link);
+
+		if (mapped->id == segment_id)
+			return mapped;
+	}
+	return NULL;
+}
+
+static bool has_pid(struct ta_worker *worker, uint64_t segment_id, uint32_t pid)
+{
+	TA_LIST_EACH(at, &worker->state.procs.all) {
+		const struct ta_proc *proc = TA_CONTAINER(at, struct ta_proc, link);
+
+		if (proc->segment_id == segment_id && !proc->dead && proc->process.pid == pid)
+			return true;
+	}
+	return false;
+}
+
+/* The innermost pid of a process, which is what it calls itself. */
+static uint32_t inner_pid(uint32_t pid)
+{
+	char path[64], line[512];
+	uint32_t inner = 0;
+
+	snprintf(path, sizeof(path), "/proc/%u/status", pid);
+	FILE *file = fopen(path, "re");
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, "NSpid:", 6) != 0)
+			continue;
+		char *last = strrchr(line, '\t');
+
+		inner = last ? (uint32_t)strtoul(last + 1, NULL, 10) : 0;
+		break;
+	}
+	if (file)
+		fclose(file);
+	return inner;
+}
+
+/* Finds the pid of a process that is known only by its records: the one that
+ * maps the segment and calls itself so, or the only one that is not accounted for. */
+static void learn_pid(struct ta_worker *worker, struct ta_proc *proc,
+		      const struct mappers *mappers)
+{
+	uint32_t candidate = 0, candidates = 0;
+
+	for (uint32_t i = 0; i < mappers->count; i++) {
+		uint32_t pid = mappers->pids[i];
+
+		if (has_pid(worker, proc->segment_id, pid))
+			continue;
+		if (proc->host_pid && inner_pid(pid) == proc->host_pid) {
+			proc->process.pid = pid;
+			return;
+		}
+		candidate = pid;
+		candidates++;
+	}
+	if (candidates == 1 && proc->host_pid == 0)
+		proc->process.pid = candidate;
+}
+
+static bool backed_off(struct ta_worker *worker, struct ta_proc *proc)
+{
+	if (!worker->once && worker->now_ns < proc->next_check_ns)
+		return true;
+	uint64_t delay = SCAN_FIRST_NS << (proc->checks < 7 ? proc->checks : 7);
+
+	proc->checks++;
+	proc->next_check_ns = worker->now_ns + (delay < SCAN_LAST_NS ? delay : SCAN_LAST_NS);
+	return false;
+}
+
+/* A process whose pid we do not know lives as long as somebody maps its segment
+ * whom no other process accounts for. */
+static bool unknown_alive(struct ta_worker *worker, struct ta_proc *proc,
+			  const struct ta_mapped *mapped)
+{
+	struct mappers mappers;
+
+	if (backed_off(worker, proc))
+		return true;
+	find_mappers(mapped, &mappers);
+	learn_pid(worker, proc, &mappers);
+	for (uint32_t i = 0; i < mappers.count; i++)
+		if (mappers.pids[i] == proc->process.pid ||
+		    !has_pid(worker, proc->segment_id, mappers.pids[i]))
+			return true;
+	return false;
+}
+
+/* After an EXEC record: whether the old image is still there (exec may fail). */
+static bool image_alive(struct ta_worker *worker, struct ta_proc *proc,
+			const struct ta_mapped *mapped)
+{
+	if (!worker->once && worker->now_ns < proc->exec_ns + EXEC_WAIT_NS)
+		return true;
+	return backed_off(worker, proc) ||
+	       maps_file(proc->process.pid, mapped->device, mapped->inode) != 0;
+}
+
+static bool pid_alive(struct ta_proc *proc)
+{
+	struct pollfd poll_pid = { .fd = proc->pidfd, .events = POLLIN };
+
+	if (proc->pidfd >= 0)
+		return poll(&poll_pid, 1, 0) == 0;
+	return ta_pid_alive(proc->process.pid, born_before(proc));
+}
+
+static void watch_pid(struct ta_worker *worker, struct ta_proc *proc)
+{
+	proc->pidfd = ta_watch_pid(&worker->watch, proc->process.pid);
+	if (proc->pidfd < 0 || ta_pid_alive(proc->process.pid, born_before(proc)))
+		return;
+	/* Gone before we could watch it; the pidfd may be a stranger's. */
+	ta_watch_forget(&worker->watch, proc->pidfd);
+	close(proc->pidfd);
+	proc->pidfd = -1;
+}
+
+static bool is_alive(struct ta_worker *worker, struct ta_proc *proc)
+{
+	struct ta_mapped *mapped = mapped_of(worker, proc->segment_id);
+
+	if (!mapped)
+		return false;
+	if (proc->process.pid == 0)
+		return unknown_alive(worker, proc, mapped);
+	if (proc->pidfd < 0)
+		watch_pid(worker, proc);
+	if (!pid_alive(proc))
+		return false;
+	return proc->exec_ns == 0 || image_alive(worker, proc, mapped);
+}
+
+static uint64_t time_of_death(const struct ta_worker *worker, const struct ta_proc *proc)
+{
+	uint64_t time_ns = proc->end_record_ns ? proc->end_record_ns : worker->now_ns;
+
+	if (proc->exec_ns)
+		time_ns = proc->exec_ns;
+	return time_ns > proc->last_ns ? time_ns : proc->last_ns;
+}
+
+static void bury(struct ta_worker *worker, struct ta_proc *proc)
+{
+	struct ta_event_dead event = { .proc_id = proc->process.proc_id,
+				       .time_ns = time_of_death(worker, proc) };
+
+	if (proc->pidfd >= 0) {
+		ta_watch_forget(&worker->watch, proc->pidfd);
+		close(proc->pidfd);
+		proc->pidfd = -1;
+	}
+	ta_worker_event(worker, TA_EVENT_DEAD, &event, sizeof(event));
+	worker->flush.soon |= proc->contributed;
+}
+
+/* Finds the dead, reads what they left, and closes their spans. */
+static void find_dead(struct ta_worker *worker)
+{
+	uint32_t count = 0;
+	struct ta_proc **dead = calloc(worker->state.procs.count + 1, sizeof(dead[0]));
+
+	if (!dead)
+		return;
+	TA_LIST_EACH(at, &worker->state.procs.all) {
+		struct ta_proc *proc = TA_CONTAINER(at, struct ta_proc, link);
+
+		if (!proc->dead && proc->segment_id && !is_alive(worker, proc))
+			dead[count++] = proc;
+	}
+	if (count > 0)
+		ta_drain_pass(worker);
+	for (uint32_t i = 0; i < count; i++)
+		bury(worker, dead[i]);
+	free(dead);
+}
+
+static uint32_t count_living(struct ta_worker *worker, const struct ta_mapped *mapped)
+{
+	uint32_t count = 0;
+
+	TA_LIST_EACH(at, &worker->state.procs.all) {
+		const struct ta_proc *proc = TA_CONTAINER(at, struct ta_proc, link);
+
+		count += proc->segment_id == mapped->id && !proc->dead;
+	}
+	return count;
+}
+
+/* All processes that we know of are dead; whether there can be no others. */
+static bool is_finished(struct ta_worker *worker, struct ta_mapped *mapped)
+{
+	const struct ta_proc *creator = ta_procs_find(&worker->state.procs, mapped->proc_id);
+	struct mappers mappers;
+
+	if (creator && creator->dead && atomic_load(&mapped->shared->forks) == 0)
+		return true;
+	if (!worker->once && worker->now_ns < mapped->nobody_check_ns)
+		return false;
+	mapped->nobody_check_ns = worker->now_ns + SCAN_FIRST_NS * 10;
+	find_mappers(mapped, &mappers);
+	return mappers.count == 0;
+}
+
+static void finish(struct ta_worker *worker, struct ta_mapped *mapped)
+{
+	struct ta_event_id event = { .segment_id = mapped->id };
+
+	ta_drain_pass(worker); /* whoever forked unseen may have written meanwhile */
+	ta_tell_segment(worker, mapped);
+	ta_worker_event(worker, TA_EVENT_GONE, &event, sizeof(event));
+	worker->flush.soon = true;
+	if (!worker->keep)
+		ta_journal_write(&worker->journal);
+	ta_segment_drop(&worker->segments, mapped, !worker->keep);
+}
+
+void ta_processes_check(struct ta_worker *worker)
+{
+	find_dead(worker);
+	TA_LIST_EACH(at, &worker->segments.mapped) {
+		struct ta_mapped *mapped = TA_CONTAINER(at, struct ta_mapped, link);
+		uint32_t living = count_living(worker, mapped);
+
+		if (!worker->keep)
+			atomic_store(&mapped->shared->live_processes, living);
+		if (living == 0 && is_finished(worker, mapped))
+			finish(worker, mapped);
+	}
+}
+
+/* A new image of a pid that we know: the image before it is gone. */
+void ta_processes_attach(struct ta_worker *worker, struct ta_mapped *mapped)
+{
+	TA_LIST_EACH(at, &worker->state.procs.all) {
+		struct ta_proc *proc = TA_CONTAINER(at, struct ta_proc, link);
+
+		if (proc->dead || proc->segment_id == 0 || proc->segment_id == mapped->id ||
+		    proc->process.pid != mapped->pid || mapped->pid == 0 ||
+		    proc->process.start_ns > mapped->created_ns)
+			continue;
+		ta_drain_pass(worker);
+		if (proc->exec_ns == 0)
+			proc->exec_ns = mapped->created_ns;
+		bury(worker, proc);
+	}
+}

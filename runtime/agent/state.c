@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * state.c - applying events.
+ *
+ * Payloads may come from a journal that was cut or damaged after its checksum
+ * was made, so every length is checked, and every number that came from a host
+ * is looked up, never used as an index unchecked.
+ *
+ * Runs: agent, one thread.  No clock, no I/O.
+ */
+#include "runtime/agent/state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int ta_state_init(struct ta_state *state)
+{
+	memset(state, 0, sizeof(*state));
+	ta_list_init(&state->segments);
+	state->scopes = ta_scopes_new();
+	if (!state->scopes || ta_procs_init(&state->procs) != 0 ||
+	    ta_buckets_init(&state->buckets, &state->procs, state->scopes) != 0)
+		return -ENOMEM;
+	return 0;
+}
+
+void ta_state_fini(struct ta_state *state)
+{
+	ta_buckets_fini(&state->buckets);
+	ta_procs_fini(&state->procs);
+	ta_scopes_free(state->scopes);
+	TA_LIST_EACH(at, &state->segments) {
+		ta_list_remove(at);
+		free(TA_CONTAINER(at, struct ta_segment_state, link));
+	}
+}
+
+struct ta_segment_state *ta_state_segment(const struct ta_state *state, uint64_t segment_id)
+{
+	TA_LIST_EACH(at, &state->segments) {
+		struct ta_segment_state *segment = TA_CONTAINER(at, struct ta_segment_state, link);
+
+		if (segment->id == segment_id)
+			return segment;
+	}
+	return NULL;
+}
+
+struct ta_proc *ta_state_proc(struct ta_state *state, struct ta_segment_state *segment,
+			      uint64_t proc_id)
+{
+	struct ta_proc *proc = ta_procs_find(&state->procs, proc_id);
+
+	if (proc || proc_id == 0)
+		return proc;
+	proc = ta_procs_add(&state->procs, proc_id, segment->id);
+	if (proc)
+		memcpy(proc->process.exe, segment->exe, sizeof(proc->process.exe));
+	return proc;
+}
+
+static void set_global(struct ta_state *state, struct ta_proc *proc, uint64_t version)
+{
+	ta_scopes_ref(state->scopes, proc->segment_id, version);
+	ta_scopes_unref(state->scopes, proc->segment_id, proc->global);
+	proc->global = version;
+}
+
+static void set_pid(struct ta_proc *proc, uint32_t pid, bool foreign)
+{
+	if (pid == 0)
+		return;
+	proc->host_pid = pid;
+	if (!foreign)
+		proc->process.pid = pid;
+}
+
+static int attach(struct ta_state *state, const struct ta_event_attach *event)
+{
+	struct ta_segment_state *segment;
+
+	if (event->lane_count == 0 || event->lane_count > TA_LANES_MAX)
+		return -EINVAL;
+	if (ta_state_segment(state, event->segment_id))
+		return 0;
+	segment = calloc(1, sizeof(*segment) + event->lane_count * sizeof(segment->lanes[0]));
+	if (!segment)
+		return -ENOMEM;
+	segment->id = event->segment_id;
+	segment->proc_id = event->proc_id;
+	segment->created_ns = event->created_ns;
+	segment->pid = event->pid;
+	segment->lane_count = event->lane_count;
+	segment->foreign = event->foreign != 0;
+	memcpy(segment->exe, event->exe, sizeof(segment->exe) - 1);
+	ta_list_append(&state->segments, &segment->link);
+	struct ta_proc *proc = ta_state_proc(state, segment, event->proc_id);
+
+	if (proc && proc->process.start_ns == 0) {
+		proc->process.start_ns = event->created_ns;
+		set_pid(proc, event->pid, segment->foreign);
+	}
+	return 0;
+}
+
+/* A process is what its THREAD record says; its parent may come later or never. */
+static void thread_record(struct ta_state *state, struct ta_segment_state *segment,
+			  struct ta_lane_state *lane, const struct ta_record_thread *record)
+{
+	bool is_new = !ta_procs_find(&state->procs, record->proc_id);
+	struct ta_proc *proc = ta_state_proc(state, segment, record->proc_id);
+	struct ta_proc *parent = ta_procs_find(&state->procs, record->parent_proc_id);
+
+	if (!proc)
+		return;
+	lane->proc_id = record->proc_id;
+	lane->tid = record->tid;
+	if (proc->process.start_ns == 0)
+		proc->process.start_ns = record->time_ns;
+	if (proc->host_pid == 0)
+		set_pid(proc, record->pid, segment->foreign);
+	proc->process.parent_proc_id = record->parent_proc_id;
+	if (parent)
+		proc->process.parent_pid = parent->process.pid;
+	if (is_new && parent && parent->segment_id == segment->id)
+		set_global(state, proc, parent->global);
+}
+
+static void fork_record(struct ta_state *state, struct ta_segment_state *segment,
+			struct ta_proc *parent, const struct ta_record_fork *record)
+{
+	bool is_new = !ta_procs_find(&state->procs, record->child_proc_id);
+	struct ta_proc *child = ta_state_proc(state, segment, record->child_proc_id);
+
+	if (!child)
+		return;
+	if (child->host_pid == 0)
+		set_pid(child, record->child_pid, segment->foreign);
+	if (child->process.start_ns == 0)
+		child->process.start_ns = record->time_ns;
+	child->process.parent_proc_id = parent->process.proc_id;
+	child->process.parent_pid = parent->process.pid;
+	if (is_new && parent->segment_id == segment->id)
+		set_global(state, child, parent->global);
+}
+
+static uint64_t time_of(const struct ta_record *record)
+{
+	switch (record->kind) {
+	case TA_RECORD_THREAD:
+		return ((const struct ta_record_thread *)record)->time_ns;
+	case TA_RECORD_FORK:
+		return ((const struct ta_record_fork *)record)->time_ns;
+	case TA_RECORD_PROCESS_END:
+		return ((const struct ta_record_process_end *)record)->time_ns;
+	case TA_RECORD_SPAN_START:
+		return ((const struct ta_record_span_start *)record)->start_ns;
+	case TA_RECORD_SPAN_END:
+		return ((const struct ta_record_span_end *)record)->end_ns;
+	case TA_RECORD_EXEC:
+		return ((const struct ta_record_exec *)record)->time_ns;
+	default:
+		return 0;
+	}
+}
+
+static void note_life(struct ta_proc *proc, const struct ta_record *record)
+{
+	uint64_t time_ns = time_of(record);
+
+	if (time_ns > proc->last_ns)
+		proc->last_ns = time_ns;
+	if (record->kind == TA_RECORD_EXEC)
+		proc->exec_ns = time_ns ? time_ns : 1;
+	else if (time_ns == 0 || time_ns > proc->exec_ns)
+		proc->exec_ns = 0; /* it goes on writing: the exec failed */
+	if (record->kind == TA_RECORD_PROCESS_END)
+		proc->end_record_ns = time_ns;
+}
+
+static void one_record(struct ta_state *state, struct ta_segment_state *segment,
+		       struct ta_lane_state *lane, const struct ta_record *record)
+{
+	if (record->kind == TA_RECORD_THREAD)
+		thread_record(state, segment, lane, (const struct ta_record_thread *)record);
+	struct ta_proc *proc = ta_state_proc(state, segment, lane->proc_id);
+
+	if (!proc) {
+		segment->bad_records++;
+		return;
+	}
+	note_life(proc, record);
+	switch (record->kind) {
+	case TA_RECORD_FORK:
+		fork_record(state, segment, proc, (const struct ta_record_fork *)record);
+		break;
+	case TA_RECORD_SPAN_START:
+	case TA_RECORD_SPAN_ATTRS:
+	case TA_RECORD_SPAN_END:
+		ta_buckets_record(&state->buckets, proc, lane->tid, record);
+		break;
+	case TA_RECORD_SCOPE_SET:
+		ta_scopes_set(state->scopes, segment->id, lane->proc_id,
+			      (const struct ta_record_scope_set *)record);
+		if (((const struct ta_record_scope_set *)record)->flags & TA_SCOPE_GLOBAL &&
+		    proc->segment_id == segment->id)
+			set_global(state, proc,
+				   ((const struct ta_record_scope_set *)record)->version);
+		break;
+	default:
+		break;
+	}
+}
+
+static int records(struct ta_state *state, const struct ta_event_records *event, size_t bytes)
+{
+	struct ta_segment_state *segment = ta_state_segment(state, event->lane.segment_id);
+	const char *at = (const char *)(event + 1), *end = (const char *)event + bytes;
+
+	if (!segment || event->lane.lane >= segment->lane_count)
+		return -EINVAL;
+	struct ta_lane_state *lane = &segment->lanes[event->lane.lane];
+
+	lane->tail = event->lane.tail;
+	lane->signal_tail = event->lane.signal_tail;
+	lane->attached = true;
+	lane->proc_id = event->lane.proc_id;
+	lane->tid = event->lane.tid;
+	segment->bad_records += event->bad;
+	segment->skipped_bytes += event->skipped_bytes;
+	while ((size_t)(end - at) >= sizeof(struct ta_record)) {
+		const struct ta_record *record = (const void *)at;
+		uint32_t size = (uint32_t)record->units * 8;
+
+		if (size > (size_t)(end - at) || !ta_record_valid(record, size))
+			return -EINVAL;
+		one_record(state, segment, lane, record);
+		at += size;
+	}
+	return 0;
+}
+
+static void pass(struct ta_state *state)
+{
+	bool waiting = ta_scopes_settle(state->scopes);
+
+	state->settling = ta_buckets_settle(&state->buckets) || waiting;
+}
+
+static int dead(struct ta_state *state, const struct ta_event_dead *event, bool only_thread)
+{
+	struct ta_proc *proc = ta_procs_find(&state->procs, event->proc_id);
+
+	if (!proc)
+		return -EINVAL;
+	if (only_thread) {
+		ta_buckets_close_thread(&state->buckets, proc, event->tid, event->time_ns);
+	} else {
+		proc->dead = true;
+		proc->process.end_ns = event->time_ns;
+		ta_buckets_close_process(&state->buckets, proc, event->time_ns);
+	}
+	state->settling = state->settling || !ta_list_empty(&state->buckets.settling);
+	return 0;
+}
+
+static int lane_event(struct ta_state *state, const struct ta_event_lane *event, bool reset)
+{
+	struct ta_segment_state *segment = ta_state_segment(state, event->segment_id);
+
+	if (!segment || event->lane >= segment->lane_count)
+		return -EINVAL;
+	struct ta_lane_state *lane = &segment->lanes[event->lane];
+
+	*lane = (struct ta_lane_state){ 0 };
+	if (reset)
+		return 0;
+	lane->tail = event->tail;
+	lane->signal_tail = event->signal_tail;
+	lane->proc_id = event->proc_id;
+	lane->tid = event->tid;
+	lane->attached = true;
+	return 0;
+}
+
+/* Processes that were never found dead do not outlive their segment. */
+static int gone(struct ta_state *state, uint64_t segment_id)
+{
+	struct ta_segment_state *segment = ta_state_segment(state, segment_id);
+
+	if (!segment)
+		return -EINVAL;
+	TA_LIST_EACH(at, &state->procs.all) {
+		struct ta_proc *proc = TA_CONTAINER(at, struct ta_proc, link);
+
+		if (proc->segment_id != segment_id)
+			continue;
+		if (!proc->dead)
+			ta_buckets_close_process(&state->buckets, proc, proc->last_ns);
+		proc->dead = true;
+		set_global(state, proc, 0);
+		ta_proc_detach(&state->procs, proc);
+	}
+	ta_scopes_forget(state->scopes, segment_id);
+	ta_list_remove(&segment->link);
+	free(segment);
+	state->settling = state->settling || !ta_list_empty(&state->buckets.settling);
+	return 0;
+}
+
+static int part(struct ta_state *state, const struct ta_event_trace *event)
+{
+	struct ta_bucket *bucket =
+		ta_buckets_find(&state->buckets, event->trace_hi, event->trace_lo);
+
+	if (bucket)
+		ta_buckets_part(&state->buckets, bucket);
+	return bucket ? 0 : -EINVAL;
+}
+
+static void flush_event(struct ta_state *state, uint32_t kind, const struct ta_event_flush *event)
+{
+	uint32_t before = state->buckets.group_spans;
+
+	state->flush_groups = kind == TA_EVENT_FLUSH_BEGIN ? event->groups : 0;
+	state->flush_place = event->place;
+	if (kind == TA_EVENT_FLUSH_DONE || kind == TA_EVENT_DROP)
+		ta_buckets_drop_groups(&state->buckets, event->groups);
+	if (kind == TA_EVENT_FLUSH_DONE)
+		state->exported += before - state->buckets.group_spans;
+	if (kind == TA_EVENT_DROP)
+		state->buckets.counters.dropped += before - state->buckets.group_spans;
+}
+
+static int proc_event(struct ta_state *state, const struct ta_event_proc *event)
+{
+	struct ta_proc *proc = ta_procs_find(&state->procs, event->proc_id);
+
+	if (!proc)
+		proc = ta_procs_add(&state->procs, event->proc_id, event->segment_id);
+	if (!proc)
+		return -ENOMEM;
+	set_global(state, proc, event->global);
+	proc->last_ns = event->last_ns;
+	proc->end_record_ns = event->end_record_ns;
+	proc->exec_ns = event->exec_ns;
+	proc->process.parent_proc_id = event->parent_proc_id;
+	proc->process.start_ns = event->start_ns;
+	proc->process.end_ns = event->end_ns;
+	proc->process.pid = event->pid;
+	proc->process.parent_pid = event->parent_pid;
+	proc->host_pid = event->host_pid;
+	proc->dead = event->dead != 0;
+	memcpy(proc->process.exe, event->exe, sizeof(proc->process.exe) - 1);
+	return 0;
+}
+
+static int scope_event(struct ta_state *state, const struct ta_event_scope *event, size_t bytes)
+{
+	const char *at = (const char *)(event + 1), *end = (const char *)event + bytes;
+	struct ta_tag tags[TA_SCOPE_TAGS_MAX];
+
+	if (event->count > TA_SCOPE_TAGS_MAX)
+		return -EINVAL;
+	for (uint32_t i = 0; i < event->count; i++) {
+		uint32_t lengths[2];
+
+		if ((size_t)(end - at) < sizeof(lengths))
+			return -EINVAL;
+		memcpy(lengths, at, sizeof(lengths));
+		at += sizeof(lengths);
+		if ((uint64_t)lengths[0] + lengths[1] > (uint64_t)(end - at))
+			return -EINVAL;
+		tags[i] = (struct ta_tag){ .key = at,
+					   .value = at + lengths[0],
+					   .key_bytes = lengths[0],
+					   .value_bytes = lengths[1] };
+		at += lengths[0] + lengths[1];
+	}
+	ta_scopes_restore(state->scopes, event->family, event->owner, event->version, tags,
+			  event->count);
+	return 0;
+}
+
+static int span_event(struct ta_state *state, const struct ta_event_span *event, size_t bytes)
+{
+	struct ta_proc *proc = ta_procs_find(&state->procs, event->proc_id);
+
+	if (!proc)
+		return -EINVAL;
+	ta_buckets_restore(&state->buckets, proc, &event->image, (const char *)(event + 1),
+			   (uint32_t)(bytes - sizeof(*event)));
+	return 0;
+}
+
+static int orphan_event(struct ta_state *state, const struct ta_record *record, size_t bytes)
+{
+	if (!ta_record_valid(record, (uint32_t)bytes) ||
+	    (record->kind != TA_RECORD_SPAN_ATTRS && record->kind != TA_RECORD_SPAN_END))
+		return -EINVAL;
+	ta_buckets_record(&state->buckets, NULL, 0, record);
+	return 0;
+}
+
+static size_t fixed_bytes(uint32_t kind)
+{
+	switch (kind) {
+	case TA_EVENT_ATTACH:
+		return sizeof(struct ta_event_attach);
+	case TA_EVENT_RECORDS:
+		return sizeof(struct ta_event_records);
+	case TA_EVENT_DEAD:
+	case TA_EVENT_THREAD_DEAD:
+		return sizeof(struct ta_event_dead);
+	case TA_EVENT_LANE:
+	case TA_EVENT_LANE_RESET:
+		return sizeof(struct ta_event_lane);
+	case TA_EVENT_GONE:
+		return sizeof(struct ta_event_id);
+	case TA_EVENT_PART:
+		return sizeof(struct ta_event_trace);
+	case TA_EVENT_FLUSH_BEGIN:
+	case TA_EVENT_FLUSH_DONE:
+	case TA_EVENT_FLUSH_FAILED:
+	case TA_EVENT_DROP:
+		return sizeof(struct ta_event_flush);
+	case TA_EVENT_PROC:
+		return sizeof(struct ta_event_proc);
+	case TA_EVENT_SCOPE:
+		return sizeof(struct ta_event_scope);
+	case TA_EVENT_SPAN:
+		return sizeof(struct ta_event_span);
+	case TA_EVENT_ORPHAN:
+		return sizeof(struct ta_record);
+	default:
+		return 0;
+	}
+}
+
+int ta_state_apply(struct ta_state *state, uint32_t kind, const void *payload, size_t bytes)
+{
+	if (bytes < fixed_bytes(kind))
+		return -EINVAL;
+	switch (kind) {
+	case TA_EVENT_ATTACH:
+		return attach(state, payload);
+	case TA_EVENT_RECORDS:
+		return records(state, payload, bytes);
+	case TA_EVENT_PASS:
+		pass(state);
+		return 0;
+	case TA_EVENT_DEAD:
+	case TA_EVENT_THREAD_DEAD:
+		return dead(state, payload, kind == TA_EVENT_THREAD_DEAD);
+	case TA_EVENT_LANE:
+	case TA_EVENT_LANE_RESET:
+		return lane_event(state, payload, kind == TA_EVENT_LANE_RESET);
+	case TA_EVENT_GONE:
+		return gone(state, ((const struct ta_event_id *)payload)->segment_id);
+	case TA_EVENT_PART:
+		return part(state, payload);
+	case TA_EVENT_FLUSH_BEGIN:
+	case TA_EVENT_FLUSH_DONE:
+	case TA_EVENT_FLUSH_FAILED:
+	case TA_EVENT_DROP:
+		flush_event(state, kind, payload);
+		return 0;
+	case TA_EVENT_PROC:
+		return proc_event(state, payload);
+	case TA_EVENT_SCOPE:
+		return scope_event(state, payload, bytes);
+	case TA_EVENT_GROUP:
+		ta_buckets_begin_group(&state->buckets);
+		return 0;
+	case TA_EVENT_SPAN:
+		return span_event(state, payload, bytes);
+	case TA_EVENT_ORPHAN:
+		return orphan_event(state, payload, bytes);
+	default:
+		return -EINVAL;
+	}
+}

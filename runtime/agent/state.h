@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * state.h - what the agent knows, as a function of events.
+ *
+ * Every change is an event: something read from a lane, or something decided
+ * (a process is dead, a part of a trace goes out).  Live, an event is put into
+ * the journal and applied; after a crash the journal's events are applied again
+ * and give the same state.  So nothing in here looks at a clock, at /proc, at
+ * the configuration or at shared memory.
+ *
+ * Runs: agent, one thread.
+ */
+#ifndef TA_AGENT_STATE_H
+#define TA_AGENT_STATE_H
+
+#include "runtime/agent/bucket.h"
+#include "runtime/export/file.h"
+#include "runtime/wire/segment.h"
+
+enum ta_event_kind {
+	TA_EVENT_ATTACH = 1,   /* struct ta_event_attach */
+	TA_EVENT_RECORDS,      /* struct ta_event_records, records */
+	TA_EVENT_PASS,	       /* nothing: every lane was looked at once more */
+	TA_EVENT_DEAD,	       /* struct ta_event_dead: a process */
+	TA_EVENT_THREAD_DEAD,  /* struct ta_event_dead with tid */
+	TA_EVENT_LANE_RESET,   /* struct ta_event_lane: counts begin at 0 again */
+	TA_EVENT_GONE,	       /* struct ta_event_id: the segment is finished */
+	TA_EVENT_PART,	       /* struct ta_event_trace */
+	TA_EVENT_FLUSH_BEGIN,  /* struct ta_event_flush */
+	TA_EVENT_FLUSH_DONE,   /* struct ta_event_flush: the oldest groups are out */
+	TA_EVENT_FLUSH_FAILED, /* struct ta_event_flush: nothing was written */
+	TA_EVENT_DROP,	       /* struct ta_event_flush: the oldest groups are given up */
+	TA_EVENT_PROC,	       /* struct ta_event_proc: snapshot */
+	TA_EVENT_LANE,	       /* struct ta_event_lane: snapshot */
+	TA_EVENT_SCOPE,	       /* struct ta_event_scope, tags: snapshot */
+	TA_EVENT_GROUP,	       /* nothing: snapshot, the grouped spans that follow */
+	TA_EVENT_SPAN,	       /* struct ta_event_span, records: snapshot */
+	TA_EVENT_ORPHAN,       /* a record whose span was not started: snapshot */
+};
+
+struct ta_event_attach {
+	uint64_t segment_id; /* the random part of the file's name */
+	uint64_t proc_id;
+	uint64_t created_ns;
+	uint32_t pid; /* as the file's name has it */
+	uint32_t lane_count;
+	uint32_t foreign; /* pids in the records mean nothing to us */
+	uint32_t reserved;
+	char exe[512];
+};
+
+/* Where the agent stands in a lane, and whose records come next. */
+struct ta_event_lane {
+	uint64_t segment_id;
+	uint32_t lane;
+	uint32_t tid;
+	uint64_t tail, signal_tail;
+	uint64_t proc_id;
+};
+
+struct ta_event_records {
+	struct ta_event_lane lane; /* tails behind these records; identity before them */
+	uint32_t bad;
+	uint32_t reserved;
+	uint64_t skipped_bytes;
+};
+
+struct ta_event_dead {
+	uint64_t proc_id;
+	uint64_t time_ns;
+	uint32_t tid;
+	uint32_t reserved;
+};
+
+struct ta_event_id {
+	uint64_t segment_id;
+};
+
+struct ta_event_trace {
+	uint64_t trace_hi, trace_lo;
+};
+
+struct ta_event_flush {
+	uint32_t groups;
+	uint32_t reserved;
+	struct ta_file_place place;
+};
+
+struct ta_event_proc {
+	uint64_t segment_id;
+	uint64_t global;
+	uint64_t last_ns, end_record_ns, exec_ns;
+	uint64_t proc_id, parent_proc_id, start_ns, end_ns;
+	uint32_t pid, parent_pid, host_pid;
+	uint32_t dead;
+	char exe[512];
+};
+
+struct ta_event_scope {
+	uint64_t family, owner, version;
+	uint32_t count;
+	uint32_t reserved;
+	/* per tag: two uint32_t lengths, key, value; padded to 8 */
+};
+
+struct ta_event_span {
+	uint64_t proc_id;
+	struct ta_span_image image;
+};
+
+struct ta_lane_state {
+	uint64_t tail, signal_tail; /* everything before is taken */
+	uint64_t proc_id;	    /* whose records come next; 0: see the lane itself */
+	uint32_t tid;
+	bool attached; /* the tails mean something */
+};
+
+struct ta_segment_state {
+	struct ta_list link;
+	uint64_t id;
+	uint64_t proc_id; /* of the creator */
+	uint64_t created_ns;
+	uint32_t pid;
+	uint32_t lane_count;
+	bool foreign;
+	char exe[512];
+	uint64_t bad_records, skipped_bytes;
+	struct ta_lane_state lanes[];
+};
+
+struct ta_state {
+	struct ta_procs procs;
+	struct ta_scopes *scopes;
+	struct ta_buckets buckets;
+	struct ta_list segments;
+	bool settling;	       /* another pass at once would complete something */
+	uint32_t flush_groups; /* a FLUSH_BEGIN that was not answered; 0 none */
+	struct ta_file_place flush_place;
+	uint64_t exported; /* spans */
+};
+
+int ta_state_init(struct ta_state *state);
+void ta_state_fini(struct ta_state *state);
+
+/* Applies an event; one that makes no sense is left alone (-EINVAL). */
+int ta_state_apply(struct ta_state *state, uint32_t kind, const void *payload, size_t bytes);
+
+struct ta_segment_state *ta_state_segment(const struct ta_state *state, uint64_t segment_id);
+
+/* The process whose record comes next in a lane, made when it is new. */
+struct ta_proc *ta_state_proc(struct ta_state *state, struct ta_segment_state *segment,
+			      uint64_t proc_id);
+
+/* Every event that makes an empty state equal to this one, in order. */
+typedef void ta_event_emit_fn(void *user, uint32_t kind, const void *head, size_t head_bytes,
+			      const void *tail, size_t tail_bytes);
+void ta_state_snapshot(struct ta_state *state, ta_event_emit_fn *emit, void *user);
+
+#endif

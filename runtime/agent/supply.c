@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * supply.c - lanes: taken from dead owners, kept free ahead, given back.
+ *
+ * A thread claims a lane without a system call, so lanes whose pages exist have
+ * to be there before it comes.  A dead owner cannot give its lane back; we do,
+ * when everything in it was read, and only when the same claim was seen at two
+ * slow looks: a claim is visible before the claimer's name is, and a lane that
+ * still shows its former owner's name may have a new one.
+ *
+ * Runs: agent, one thread.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "runtime/agent/worker.h"
+
+#define FREE_MIN 2u
+#define FREE_MAX 16u
+#define TRIM_AFTER_NS 30000000000ull
+
+static bool allocate(struct ta_mapped *mapped, uint32_t index)
+{
+	off_t offset = (off_t)mapped->header_bytes + (off_t)index * mapped->lane_bytes;
+
+	if (fallocate(mapped->fd, FALLOC_FL_KEEP_SIZE, offset, mapped->lane_bytes) != 0)
+		return false;
+	atomic_store(ta_mapped_ready(mapped, index), 1);
+	return true;
+}
+
+static bool is_free(const struct ta_mapped *mapped, uint32_t index)
+{
+	return atomic_load(ta_mapped_owner(mapped, index)) == TA_OWNER_FREE;
+}
+
+static uint32_t count_free(const struct ta_mapped *mapped)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < mapped->lane_count; i++)
+		count += atomic_load(ta_mapped_ready(mapped, i)) && is_free(mapped, i);
+	return count;
+}
+
+/* Nobody claims a lane that is the agent's, so its pages can be made in peace. */
+static void grow(struct ta_mapped *mapped, uint32_t wanted)
+{
+	for (uint32_t i = 0; i < mapped->lane_count && wanted > 0; i++) {
+		uint64_t nobody = TA_OWNER_FREE;
+
+		if (atomic_load(ta_mapped_ready(mapped, i)) || !is_free(mapped, i) ||
+		    !atomic_compare_exchange_strong(ta_mapped_owner(mapped, i), &nobody,
+						    TA_OWNER_AGENT))
+			continue;
+		bool made = allocate(mapped, i);
+
+		atomic_store(ta_mapped_owner(mapped, i), TA_OWNER_FREE);
+		if (!made)
+			return; /* no space: the next one would fail as well */
+		wanted--;
+	}
+}
+
+static void give_back(struct ta_worker *worker, struct ta_mapped *mapped, uint32_t index)
+{
+	off_t offset = (off_t)mapped->header_bytes + (off_t)index * mapped->lane_bytes;
+	struct ta_event_lane event = { .segment_id = mapped->id, .lane = index };
+	uint64_t nobody = TA_OWNER_FREE;
+
+	if (!atomic_compare_exchange_strong(ta_mapped_owner(mapped, index), &nobody,
+					    TA_OWNER_AGENT))
+		return;
+	if (ta_drain_idle(mapped, index)) {
+		ta_worker_event(worker, TA_EVENT_LANE_RESET, &event, sizeof(event));
+		ta_journal_write(&worker->journal);
+		atomic_store(ta_mapped_ready(mapped, index), 0);
+		mapped->lanes[index] = (struct ta_lane_view){ 0 };
+		if (fallocate(mapped->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
+			      mapped->lane_bytes) != 0)
+			atomic_store(ta_mapped_ready(mapped, index), 1);
+	}
+	atomic_store(ta_mapped_owner(mapped, index), TA_OWNER_FREE);
+}
+
+static void trim(struct ta_worker *worker, struct ta_mapped *mapped, uint32_t surplus)
+{
+	for (uint32_t i = mapped->lane_count; i-- > 0 && surplus > 0;) {
+		if (!atomic_load(ta_mapped_ready(mapped, i)) || !is_free(mapped, i) ||
+		    !ta_drain_idle(mapped, i))
+			continue;
+		give_back(worker, mapped, i);
+		surplus--;
+	}
+}
+
+static bool thread_gone(const struct ta_proc *proc, uint32_t tid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/task/%u", proc->process.pid, tid);
+	return access(path, F_OK) != 0 && ta_pid_alive(proc->process.pid, UINT64_MAX);
+}
+
+/* Whether the lane's owner can never write again.  A live process's thread is
+ * looked for only where its pid and tid mean something to us. */
+static bool owner_dead(struct ta_worker *worker, const struct ta_mapped *mapped,
+		       const struct ta_segment_state *segment, uint32_t index)
+{
+	struct ta_lane *lane = ta_mapped_lane(mapped, index);
+	uint64_t proc_id = atomic_load(&lane->proc_id);
+	uint32_t tid = atomic_load(&lane->tid);
+	struct ta_proc *proc = ta_procs_find(&worker->state.procs, proc_id);
+
+	if (!proc)
+		return false;
+	if (proc->dead)
+		return true;
+	if (segment->foreign || proc->process.pid == 0 || tid == 0 || !thread_gone(proc, tid))
+		return false;
+	struct ta_event_dead event = { .proc_id = proc_id, .time_ns = worker->now_ns, .tid = tid };
+
+	if (segment->lanes[index].proc_id == proc_id && segment->lanes[index].tid == tid)
+		ta_worker_event(worker, TA_EVENT_THREAD_DEAD, &event, sizeof(event));
+	return true;
+}
+
+static void reclaim(struct ta_worker *worker, struct ta_mapped *mapped)
+{
+	struct ta_segment_state *segment = ta_state_segment(&worker->state, mapped->id);
+
+	for (uint32_t i = 0; segment && i < mapped->lane_count && i < segment->lane_count; i++) {
+		struct ta_lane_view *view = &mapped->lanes[i];
+		uint64_t token = atomic_load(ta_mapped_owner(mapped, i));
+		bool idle = token > TA_OWNER_AGENT && atomic_load(ta_mapped_ready(mapped, i)) &&
+			    ta_drain_idle(mapped, i);
+
+		if (idle && view->quiet_token == token &&
+		    owner_dead(worker, mapped, segment, i)) {
+			atomic_compare_exchange_strong(ta_mapped_owner(mapped, i), &token,
+						       TA_OWNER_FREE);
+			token = 0;
+		}
+		view->quiet_token = idle ? token : 0;
+	}
+}
+
+void ta_supply_lanes(struct ta_worker *worker, struct ta_mapped *mapped, bool slow)
+{
+	uint32_t wanted = atomic_load(&mapped->shared->lanes_wanted);
+	bool hungry = wanted != mapped->lanes_wanted_seen;
+
+	if (!slow && !hungry && mapped->checks > 0)
+		return;
+	mapped->checks = 1;
+	mapped->lanes_wanted_seen = wanted;
+	if (slow)
+		reclaim(worker, mapped);
+	uint32_t free_lanes = count_free(mapped);
+	uint32_t target = hungry ? FREE_MAX : FREE_MIN;
+
+	if (free_lanes < target)
+		grow(mapped, target - free_lanes);
+	if (free_lanes <= FREE_MAX || hungry || worker->active_ns == worker->now_ns)
+		mapped->trim_ns = worker->now_ns + TRIM_AFTER_NS;
+	else if (worker->now_ns > mapped->trim_ns)
+		trim(worker, mapped, free_lanes - FREE_MAX);
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * worker.c - the round of a serving agent.
+ *
+ * Runs: agent, one thread.  Order within a round: look at the lanes first, then
+ * at who has died (whose lanes are then read once more), then write.
+ */
+#include "runtime/agent/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TICK_BUSY_NS 100000000ull
+#define TICK_QUIET_NS 1000000000ull
+#define QUIET_AFTER_NS 2000000000ull
+#define TELL_EVERY_NS 10000000000ull
+#define JOURNAL_RETRY_NS 5000000000ull
+#define HEADER_WAIT_S 2
+#define SETTLE_PASSES 4
+#define GIVE_UP_NS 5000000000ull /* an agent without programs whose output fails */
+
+uint64_t ta_agent_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void ta_worker_event(struct ta_worker *worker, uint32_t kind, const void *payload, size_t bytes)
+{
+	ta_journal_put(&worker->journal, kind, payload, bytes, NULL, 0);
+	ta_state_apply(&worker->state, kind, payload, bytes);
+}
+
+static void warn(void *user, const struct ta_config_warning *warning)
+{
+	struct ta_worker *worker = user;
+
+	/* The log's own path is only known when all settings were read. */
+	ta_log_say(&worker->log, "%s=%.200s was not understood (allowed: %s); using %s",
+		   warning->variable, warning->value, warning->allowed, warning->used);
+}
+
+static uint64_t own_pid_namespace(void)
+{
+	struct stat info;
+
+	return stat("/proc/self/ns/pid", &info) == 0 ? (uint64_t)info.st_ino : 0;
+}
+
+int ta_worker_init(struct ta_worker *worker, const struct ta_agent_options *options, int dir_fd)
+{
+	size_t ring = 2 * (size_t)TA_LANE_BYTES_MAX;
+
+	worker->options = *options;
+	worker->dir_fd = dir_fd;
+	worker->rescan = true;
+	worker->now_ns = ta_agent_now_ns();
+	worker->active_ns = worker->now_ns;
+	worker->told_ns = worker->now_ns;
+	worker->pid_namespace = own_pid_namespace();
+	ta_config_load(&worker->config, options->envp, NULL, NULL);
+	ta_log_init(&worker->log, &worker->config, options->envp, options->cwd);
+	ta_config_load(&worker->config, options->envp, warn, worker);
+	ta_segments_init(&worker->segments, dir_fd, options->key);
+	ta_journal_init(&worker->journal, dir_fd, options->key);
+	worker->ring[0] = malloc(ring);
+	worker->ring[1] = malloc(ring);
+	if (!worker->ring[0] || !worker->ring[1])
+		return -ENOMEM;
+	return ta_state_init(&worker->state);
+}
+
+void ta_worker_fini(struct ta_worker *worker)
+{
+	ta_state_fini(&worker->state);
+	ta_segments_fini(&worker->segments);
+	ta_journal_fini(&worker->journal);
+	ta_flush_fini(&worker->flush);
+	ta_log_fini(&worker->log);
+	ta_buf_fini(&worker->events);
+	free(worker->ring[0]);
+	free(worker->ring[1]);
+}
+
+/* Lanes that an agent was working on when it was killed. */
+static void free_agent_lanes(struct ta_mapped *mapped)
+{
+	for (uint32_t i = 0; i < mapped->lane_count; i++) {
+		uint64_t agents = TA_OWNER_AGENT;
+
+		atomic_compare_exchange_strong(ta_mapped_owner(mapped, i), &agents, TA_OWNER_FREE);
+	}
+}
+
+static void found(void *user, struct ta_mapped *mapped)
+{
+	struct ta_worker *worker = user;
+	struct ta_event_attach event = {
+		.segment_id = mapped->id,
+		.proc_id = mapped->proc_id,
+		.created_ns = mapped->created_ns,
+		.pid = mapped->pid,
+		.lane_count = mapped->lane_count,
+		.foreign = mapped->pid_namespace && worker->pid_namespace &&
+			   mapped->pid_namespace != worker->pid_namespace,
+	};
+
+	memcpy(event.exe, mapped->exe, sizeof(event.exe));
+	ta_worker_event(worker, TA_EVENT_ATTACH, &event, sizeof(event));
+	ta_journal_write(&worker->journal);
+	if (!worker->keep) {
+		free_agent_lanes(mapped);
+		atomic_store(&mapped->shared->agent_pid, (uint32_t)getpid());
+		atomic_store(&mapped->shared->live_processes, 1);
+	}
+	worker->active_ns = worker->now_ns;
+	if (!event.foreign)
+		ta_processes_attach(worker, mapped);
+}
+
+/* No header: its creator is on the way, or died on the way. */
+static void unfinished(struct ta_worker *worker, const struct ta_waiting_segment *file)
+{
+	struct stat info;
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (worker->keep || ta_pid_alive(file->pid, UINT64_MAX) ||
+	    fstatat(worker->dir_fd, file->name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    info.st_mtim.tv_sec + HEADER_WAIT_S > now.tv_sec)
+		return;
+	unlinkat(worker->dir_fd, file->name, 0);
+	worker->segments.unfinished--;
+	ta_log_say(&worker->log, "removed %s: its program died before it had written a header",
+		   file->name);
+}
+
+static void rejected(void *user, const struct ta_waiting_segment *file)
+{
+	struct ta_worker *worker = user;
+	char bad[TA_SEGMENT_NAME_BYTES + 8];
+
+	if (file->error == -EAGAIN) {
+		unfinished(worker, file);
+		return;
+	}
+	if (file->error == -ENOENT)
+		return; /* gone since the directory was read */
+	if (file->error == -EINVAL && !worker->keep) {
+		snprintf(bad, sizeof(bad), "%s.bad", file->name);
+		if (renameat(worker->dir_fd, file->name, worker->dir_fd, bad) == 0)
+			ta_log_say(&worker->log, "%s is no segment; renamed to %s", file->name,
+				   bad);
+		return;
+	}
+	if (strcmp(worker->rejected, file->name) == 0)
+		return;
+	memcpy(worker->rejected, file->name, sizeof(worker->rejected));
+	if (file->error == -EPROTO)
+		ta_log_say(&worker->log,
+			   "%s was written by another version of tagalong; drain it with that one",
+			   file->name);
+	else
+		ta_log_say(&worker->log, "cannot serve %s: %s", file->name,
+			   strerror(-file->error));
+}
+
+void ta_worker_scan(struct ta_worker *worker)
+{
+	worker->rescan = false;
+	ta_segments_scan(&worker->segments, found, rejected, worker);
+	if (worker->segments.unfinished > 0)
+		worker->rescan = true; /* look again at the next tick */
+}
+
+void ta_worker_settle(struct ta_worker *worker)
+{
+	for (int i = 0; i < SETTLE_PASSES && worker->state.settling; i++)
+		ta_drain_pass(worker);
+}
+
+static void look_after_segments(struct ta_worker *worker, bool slow)
+{
+	if (slow || worker->someone_died)
+		ta_processes_check(worker);
+	worker->someone_died = false;
+	TA_LIST_EACH(at, &worker->segments.mapped)
+		ta_supply_lanes(worker, TA_CONTAINER(at, struct ta_mapped, link), slow);
+	if (slow)
+		ta_flush_parts(worker, false);
+}
+
+static bool interval_over(const struct ta_worker *worker)
+{
+	return worker->now_ns - worker->flush.last_ns >= worker->config.flush_interval_ms * 1000000u;
+}
+
+static void write_what_is_due(struct ta_worker *worker)
+{
+	if (worker->state.settling && (worker->flush.soon || interval_over(worker)))
+		ta_worker_settle(worker);
+	if (worker->state.buckets.group_count == 0 && !worker->state.settling)
+		worker->flush.soon = false;
+	if (ta_flush_due(worker))
+		ta_flush_run(worker);
+}
+
+static void keep_journal(struct ta_worker *worker)
+{
+	struct ta_journal *journal = &worker->journal;
+	int before = journal->error;
+
+	ta_journal_write(journal);
+	if (journal->error ? worker->now_ns >= worker->journal_retry_ns :
+			     journal->new_bytes > worker->config.journal_bytes)
+		ta_journal_rewrite(journal, &worker->state);
+	if (journal->error)
+		worker->journal_retry_ns = worker->now_ns + JOURNAL_RETRY_NS;
+	if (journal->error != before)
+		ta_log_say(&worker->log, "%s%s",
+			   journal->error ? "no journal, going on without: " : "journal again",
+			   journal->error ? strerror(-journal->error) : "");
+}
+
+static void tell_losses(struct ta_worker *worker)
+{
+	if (worker->now_ns - worker->told_ns < TELL_EVERY_NS)
+		return;
+	worker->told_ns = worker->now_ns;
+	ta_tell_state(worker);
+}
+
+/* Whether there is still something to do for this agent. */
+static bool has_work(struct ta_worker *worker)
+{
+	uint64_t patience_ns = worker->config.agent_linger_ms * 1000000u;
+
+	if (worker->segments.count > 0 || worker->segments.unfinished > 0) {
+		worker->empty_since_ns = 0;
+		return true;
+	}
+	if (worker->empty_since_ns == 0)
+		worker->empty_since_ns = worker->now_ns;
+	if (worker->state.buckets.group_count > 0 && patience_ns < GIVE_UP_NS)
+		patience_ns = GIVE_UP_NS;
+	return worker->now_ns - worker->empty_since_ns < patience_ns;
+}
+
+bool ta_worker_round(struct ta_worker *worker)
+{
+	worker->now_ns = ta_agent_now_ns();
+	bool quiet = worker->now_ns - worker->active_ns > QUIET_AFTER_NS;
+	bool slow = worker->now_ns >= worker->slow_ns;
+
+	if (slow)
+		worker->slow_ns = worker->now_ns + (quiet ? TICK_QUIET_NS : TICK_BUSY_NS);
+	if (worker->rescan)
+		ta_worker_scan(worker);
+	ta_drain_pass(worker);
+	look_after_segments(worker, slow);
+	write_what_is_due(worker);
+	keep_journal(worker);
+	tell_losses(worker);
+	return has_work(worker);
+}
+
+void ta_worker_stop(struct ta_worker *worker)
+{
+	worker->now_ns = ta_agent_now_ns();
+	ta_drain_pass(worker);
+	ta_worker_settle(worker);
+	ta_flush_parts(worker, true);
+	worker->flush.retry_ns = 0;
+	ta_flush_run(worker);
+	ta_tell_state(worker);
+	ta_journal_write(&worker->journal);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * worker.h - everything that a serving agent has, and the steps of its round.
+ *
+ * One round: scan the directory if it changed, one pass over all lanes (drain.c),
+ * look after processes that may be dead (process.c), keep free lanes ahead
+ * (supply.c), write what is due (flush.c), wait (watch.c).
+ *
+ * Runs: agent, one thread (watch.c has a helper thread that touches nothing of
+ * this).  No locks.
+ */
+#ifndef TA_AGENT_WORKER_H
+#define TA_AGENT_WORKER_H
+
+#include "runtime/agent/agent.h"
+#include "runtime/agent/journal.h"
+#include "runtime/agent/log.h"
+#include "runtime/agent/segments.h"
+#include "runtime/agent/state.h"
+#include "runtime/agent/watch.h"
+#include "runtime/export/enrich.h"
+#include "runtime/export/file.h"
+
+/* Where spans go. */
+struct ta_flush {
+	struct ta_file *file; /* NULL: none, or a descriptor */
+	struct ta_enrich *enrich;
+	int fd; /* -1, or standard output */
+	char path[4096];
+	struct ta_buf line;
+	uint64_t last_ns; /* the last one that was not empty */
+	uint64_t retry_ns;
+	uint64_t delay_ns;
+	int error; /* of the last attempt */
+	bool soon; /* a process that contributed has died */
+};
+
+/* Shared with the watcher; survives the worker. */
+struct ta_working_on {
+	char name[TA_SEGMENT_NAME_BYTES];
+};
+
+struct ta_worker {
+	struct ta_agent_options options;
+	struct ta_config config;
+	struct ta_log log;
+	struct ta_state state;
+	struct ta_journal journal;
+	struct ta_segments segments;
+	struct ta_flush flush;
+	struct ta_watch watch;
+	struct ta_working_on *working_on;
+	int dir_fd;
+	bool keep; /* change nothing in the directory */
+	bool once; /* one look, then an end: drain */
+
+	uint64_t now_ns;      /* of this round */
+	uint64_t pid_namespace;
+	uint64_t slow_ns;     /* next slow look */
+	uint64_t told_ns;     /* last time that losses were told */
+	uint64_t active_ns;   /* something was read */
+	uint64_t empty_since_ns;
+	uint64_t journal_retry_ns;
+	uint64_t passes;
+	bool rescan;
+	bool someone_died; /* look at all processes now */
+	struct ta_buf events; /* scratch for one lane */
+	char *ring[2];	      /* scratch: copies of a lane's two rings */
+	char rejected[TA_SEGMENT_NAME_BYTES]; /* told once */
+	uint64_t scope_missing_told, unknown_told, refused_told, dropped_told;
+};
+
+uint64_t ta_agent_now_ns(void);
+
+/* Journals and applies an event. */
+void ta_worker_event(struct ta_worker *worker, uint32_t kind, const void *payload, size_t bytes);
+
+/* worker.c */
+int ta_worker_init(struct ta_worker *worker, const struct ta_agent_options *options, int dir_fd);
+/* After init: the journal replayed, segments mapped, output ready (path NULL: as
+ * configured). */
+int ta_worker_resume(struct ta_worker *worker, const char *path);
+void ta_worker_fini(struct ta_worker *worker);
+void ta_worker_scan(struct ta_worker *worker);
+void ta_worker_settle(struct ta_worker *worker); /* passes until nothing settles */
+bool ta_worker_round(struct ta_worker *worker);	 /* false: nothing left to serve */
+void ta_worker_stop(struct ta_worker *worker);	 /* SIGTERM: write what can be written */
+
+/* drain.c: one pass over all lanes; true when it took something. */
+bool ta_drain_pass(struct ta_worker *worker);
+bool ta_drain_idle(const struct ta_mapped *mapped, uint32_t lane); /* nothing unread */
+
+/* process.c */
+void ta_processes_attach(struct ta_worker *worker, struct ta_mapped *mapped);
+void ta_processes_check(struct ta_worker *worker);
+bool ta_pid_alive(uint32_t pid, uint64_t born_before_ns);
+
+/* supply.c: lanes of dead owners, free lanes ahead, lanes to give back. */
+void ta_supply_lanes(struct ta_worker *worker, struct ta_mapped *mapped, bool slow);
+
+/* flush.c */
+int ta_flush_init(struct ta_worker *worker, const char *path);
+void ta_flush_fini(struct ta_flush *flush);
+void ta_flush_recover(struct ta_worker *worker);
+bool ta_flush_due(const struct ta_worker *worker);
+int ta_flush_run(struct ta_worker *worker);
+void ta_flush_parts(struct ta_worker *worker, bool all);
+
+/* tell.c: what was lost, into the log. */
+void ta_tell_segment(struct ta_worker *worker, struct ta_mapped *mapped);
+void ta_tell_state(struct ta_worker *worker);
+
+#endif

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_agent_segment.c - the agent from a segment file to an output file.
+ */
+#include <dirent.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/agent/agent.h"
+#include "tests/unit/check.h"
+#include "tests/unit/support_segment.h"
+
+static int files_ending(const struct host *host, const char *end)
+{
+	int count = 0;
+	DIR *dir = opendir(host->dir);
+
+	for (struct dirent *entry; dir && (entry = readdir(dir)) != NULL;) {
+		size_t length = strlen(entry->d_name), tail = strlen(end);
+
+		count += length >= tail && strcmp(entry->d_name + length - tail, end) == 0;
+	}
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
+static bool wait_until(const struct host *host, const char *word, int count)
+{
+	for (int i = 0; i < 1000; i++) {
+		if (host_count(host, word) >= count)
+			return true;
+		usleep(20000);
+	}
+	return false;
+}
+
+/* A host that writes `write`, tells us, and is killed. */
+static void killed_host(struct host *host, void (*write_records)(struct host *))
+{
+	int ready[2];
+
+	if (pipe(ready) != 0)
+		check_skip("no pipe");
+	pid_t child = fork();
+
+	if (child == 0) {
+		host_segment(host, (uint32_t)getpid(), 8);
+		write_records(host);
+		if (write(ready[1], "x", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	char byte;
+
+	close(ready[1]);
+	check(read(ready[0], &byte, 1) == 1, "the host did not come up");
+	close(ready[0]);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
+static void two_traces_one_open(struct host *host)
+{
+	struct host_thread thread;
+	uint32_t pid = (uint32_t)getpid();
+
+	host_thread(host, &thread, 0, host->proc_id, 0, pid, pid);
+	host_tag(&thread, 7, 0, "where", "global", TA_SCOPE_GLOBAL);
+	host_start(&thread, 1, 11, 0, TA_SPAN_API);
+	host_start(&thread, 1, 12, 11, TA_SPAN_API);
+	host_end(&thread, 12);
+	host_end(&thread, 11);
+	host_start(&thread, 2, 21, 0, TA_SPAN_API);
+}
+
+static void killed(void)
+{
+	struct host host;
+
+	host_dir(&host, 0xabcd);
+	killed_host(&host, two_traces_one_open);
+	check_same(host_agent(&host, NULL), 0);
+	check_same(host_count(&host, "\"spanId\":"), 3);
+	check_same(host_count(&host, "\"parentSpanId\":\"000000000000000b\""), 1);
+	check_same(host_count(&host, "\"spanId\":\"0000000000000015\""), 1);
+	check_same(host_count(&host, "\"where\""), 3);
+	check_same(files_ending(&host, ".seg"), 0);
+	check(strstr(host_output(&host), "\"spanId\":\"000000000000000b\"") <
+		      strstr(host_output(&host), "\"spanId\":\"000000000000000c\""),
+	      "the parent comes after its child");
+	host_remove_dir(&host);
+}
+
+static void two_processes(struct host *host)
+{
+	struct host_thread parent, child;
+	uint32_t pid = (uint32_t)getpid();
+
+	atomic_fetch_add(&host->segment->forks, 1);
+	host_thread(host, &parent, 0, host->proc_id, 0, pid, pid);
+	host_start(&parent, 1, 11, 0, TA_SPAN_API);
+	/* The child does not know its pid, and nobody tells it: a sandbox. */
+	host_thread(host, &child, 1, host->proc_id + 1, host->proc_id, 0, 0);
+	host_start(&child, 1, 12, 11, TA_SPAN_API);
+	host_end(&child, 12);
+}
+
+static void unknown_pid(void)
+{
+	struct host host;
+
+	host_dir(&host, 0xabce);
+	killed_host(&host, two_processes);
+	check_same(host_agent(&host, NULL), 0);
+	check_same(host_count(&host, "\"spanId\":"), 2);
+	check_same(files_ending(&host, ".seg"), 0);
+	host_remove_dir(&host);
+}
+
+/* All lanes are filled again and again; nothing may be lost or repeated. */
+static void many_records(struct host *host)
+{
+	struct host_thread threads[4];
+	uint32_t pid = (uint32_t)getpid();
+
+	for (uint32_t t = 0; t < 4; t++)
+		host_thread(host, &threads[t], t, host->proc_id, 0, pid, pid + t);
+	for (uint64_t i = 1; i <= 5000; i++) {
+		for (uint32_t t = 0; t < 4; t++) {
+			uint64_t id = i * 4 + t;
+
+			while (!host_start(&threads[t], id, id, 0, TA_SPAN_API))
+				usleep(100);
+			while (!host_end(&threads[t], id))
+				usleep(100);
+		}
+	}
+}
+
+static pid_t agent_process(const struct host *host)
+{
+	char file[600];
+	char *envp[] = { file, (char *)"TAGALONG_LOG=none", (char *)"TAGALONG_AGENT_LINGER_MS=0",
+			 (char *)"TAGALONG_JOURNAL_BYTES=65536", NULL };
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		snprintf(file, sizeof(file), "TAGALONG_FILE=%s", host->out);
+		_exit(host_agent(host, envp));
+	}
+	return pid;
+}
+
+/* Every span id exactly once. */
+static void check_once(const struct host *host, uint64_t first, uint64_t last)
+{
+	const char *text = host_output(host);
+	unsigned char *seen = calloc(last + 1, 1);
+
+	for (const char *at = text; (at = strstr(at, "\"spanId\":\"")) != NULL; at++) {
+		uint64_t id = strtoull(at + 10, NULL, 16);
+
+		if (check(id >= first && id <= last, "a span %llu", (unsigned long long)id))
+			seen[id]++;
+	}
+	for (uint64_t id = first; id <= last; id++)
+		check(seen[id] == 1, "span %llu came out %d times", (unsigned long long)id, seen[id]);
+	free(seen);
+}
+
+static void killed_agents(void)
+{
+	struct host host;
+	int status;
+
+	host_dir(&host, 0xabcf);
+	pid_t program = fork();
+
+	if (program == 0) {
+		host_segment(&host, (uint32_t)getpid(), 8);
+		many_records(&host);
+		_exit(0);
+	}
+	while (files_ending(&host, ".seg") == 0)
+		usleep(1000);
+	for (int i = 0; i < 12; i++) {
+		pid_t agent = agent_process(&host);
+
+		usleep((useconds_t)(3000 + 7000 * (i % 5)));
+		kill(agent, SIGKILL);
+		waitpid(agent, NULL, 0);
+	}
+	pid_t agent = agent_process(&host);
+
+	waitpid(program, &status, 0);
+	waitpid(agent, &status, 0);
+	check_once(&host, 4, 20003);
+	check_same(files_ending(&host, ".seg"), 0);
+	host_remove_dir(&host);
+}
+
+static void stays_for_the_living(void)
+{
+	struct host host;
+	struct host_thread thread;
+	char *envp[] = { NULL };
+
+	host_dir(&host, 0xabd0);
+	host_segment(&host, (uint32_t)getpid(), 4);
+	host_thread(&host, &thread, 0, host.proc_id, 0, (uint32_t)getpid(), (uint32_t)getpid());
+	host_start(&thread, 1, 11, 0, TA_SPAN_API);
+	host_start(&thread, 2, 21, 0, TA_SPAN_API);
+	host_end(&thread, 11);
+	check_same(ta_agent_drain(host.dir, host.out, false, envp), 1);
+	check_same(files_ending(&host, ".seg"), 1);
+	host_end(&thread, 21);
+	check_same(ta_agent_drain(host.dir, host.out, false, envp), 1);
+	check_same(host_count(&host, "\"spanId\":"), 2);
+	host_remove_dir(&host);
+}
+
+static void keeps(void)
+{
+	struct host host;
+	char *envp[] = { NULL };
+
+	host_dir(&host, 0xabd1);
+	killed_host(&host, two_traces_one_open);
+	check_same(ta_agent_drain(host.dir, host.out, true, envp), 3);
+	check_same(files_ending(&host, ".seg"), 1);
+	check_same(ta_agent_drain(host.dir, host.out, false, envp), 3);
+	check_same(files_ending(&host, ".seg"), 0);
+	host_remove_dir(&host);
+}
+
+static void goes_out_while_the_host_lives(void)
+{
+	struct host host;
+	struct host_thread thread;
+	char file[600];
+	char *envp[] = { file, (char *)"TAGALONG_LOG=none", (char *)"TAGALONG_FLUSH_INTERVAL_MS=10",
+			 NULL };
+
+	host_dir(&host, 0xabd2);
+	snprintf(file, sizeof(file), "TAGALONG_FILE=%s", host.out);
+	host_segment(&host, (uint32_t)getpid(), 4);
+	host_thread(&host, &thread, 0, host.proc_id, 0, (uint32_t)getpid(), (uint32_t)getpid());
+	host_start(&thread, 1, 11, 0, TA_SPAN_API);
+	pid_t agent = fork();
+
+	if (agent == 0)
+		_exit(host_agent(&host, envp));
+	host_end(&thread, 11);
+	check(wait_until(&host, "\"spanId\":", 1), "nothing came out");
+	host_start(&thread, 2, 21, 0, TA_SPAN_API);
+	kill(agent, SIGTERM);
+	waitpid(agent, NULL, 0);
+	check_same(files_ending(&host, ".seg"), 1);
+	check_same(host_count(&host, "\"spanId\":"), 1);
+	host_remove_dir(&host);
+}
+
+int main(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	check_group("a killed host's open span is closed", killed);
+	check_group("a process without a pid", unknown_pid);
+	check_group("killed agents lose nothing and repeat nothing", killed_agents);
+	check_group("drain leaves the segment of a live host", stays_for_the_living);
+	check_group("drain --keep changes nothing", keeps);
+	check_group("spans go out while the host lives", goes_out_while_the_host_lives);
+	return check_status();
+}
