@@ -141,6 +141,8 @@ static unsigned int put_branches(const struct show_screen *screen, const struct 
 
 	for (unsigned int i = depth; i-- > 0; at = at->parent)
 		path[i] = at;
+	if (!depth)
+		return 0;
 	ta_show_style(screen, "2");
 	for (unsigned int i = 0; i < depth; i++) {
 		bool last = !path[i]->next;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spans.h - spans made by hand, and checks that say what they compared.
+ * spans.h - spans made by hand, and checks that have names.
  *
  * For tests of the exporters and of `tagalong show`.
  */
@@ -17,33 +17,24 @@
 #include "runtime/agent/model.h"
 #include "runtime/export/enrich.h"
 #include "runtime/wire/config.h"
+#include "tests/unit/check.h"
 
-static int failures;
+/* Checks with names of their own; the group says the first that failed. */
+#define expect(name, good, why) check_at((good), name, __LINE__, "%s", why)
+#define expect_text(name, got, want) expect_text_at(name, __LINE__, got, want)
+#define expect_number(name, got, want) expect_number_at(name, __LINE__, (got), (want))
 
-__attribute__((unused)) static void check(const char *name, bool good, const char *why)
+__attribute__((unused)) static void expect_number_at(const char *name, int line, long long got,
+						     long long want)
 {
-	if (good) {
-		printf("ok %s\n", name);
-		return;
-	}
-	printf("not ok %s: %s\n", name, why);
-	failures = 1;
+	check_at(got == want, name, line, "got %lld, want %lld", got, want);
 }
 
-__attribute__((unused)) static void check_text(const char *name, const char *got, const char *want)
+__attribute__((unused)) static void expect_text_at(const char *name, int line, const char *got,
+						   const char *want)
 {
-	char why[2048];
-
-	snprintf(why, sizeof(why), "got '%s', want '%s'", got ? got : "(nothing)", want);
-	check(name, got && strcmp(got, want) == 0, why);
-}
-
-__attribute__((unused)) static void check_number(const char *name, long long got, long long want)
-{
-	char why[128];
-
-	snprintf(why, sizeof(why), "got %lld, want %lld", got, want);
-	check(name, got == want, why);
+	check_at(got && strcmp(got, want) == 0, name, line, "got '%s', want '%s'",
+		 got ? got : "(nothing)", want);
 }
 
 /* A span whose records hold the attributes given with put_*(). */

@@ -55,7 +55,7 @@ static void clean(void)
 	char command[PATH_MAX + 32];
 
 	snprintf(command, sizeof(command), "rm -rf %s/*", directory);
-	check_number("clean", system(command), 0);
+	expect_number("clean", system(command), 0);
 }
 
 static int append(struct ta_file *file, const char *line)
@@ -71,17 +71,17 @@ static void test_append(void)
 
 	snprintf(path, sizeof(path), "%s/deep/er/spans.jsonl", directory);
 	file = ta_file_new(path, BIG, 2);
-	check("append/not_before_first", access(path, F_OK) != 0, "the file is there");
-	check_number("append/first", append(file, "one"), 0);
-	check_number("append/place", ta_file_place(file, &place), 0);
-	check_number("append/place_bytes", (long long)place.bytes, 4);
-	check_number("append/stat", stat(path, &status), 0);
-	check_number("append/place_inode", (long long)place.inode, (long long)status.st_ino);
-	check_number("append/file_mode", status.st_mode & 0777, 0600);
-	check_number("append/second", append(file, "two"), 0);
-	check_text("append/content", content(path), "one\ntwo\n");
-	check_number("append/dir_stat", stat(in_directory("deep/er"), &status), 0);
-	check_number("append/dir_mode", status.st_mode & 0777, 0700);
+	expect("append/not_before_first", access(path, F_OK) != 0, "the file is there");
+	expect_number("append/first", append(file, "one"), 0);
+	expect_number("append/place", ta_file_place(file, &place), 0);
+	expect_number("append/place_bytes", (long long)place.bytes, 4);
+	expect_number("append/stat", stat(path, &status), 0);
+	expect_number("append/place_inode", (long long)place.inode, (long long)status.st_ino);
+	expect_number("append/file_mode", status.st_mode & 0777, 0600);
+	expect_number("append/second", append(file, "two"), 0);
+	expect_text("append/content", content(path), "one\ntwo\n");
+	expect_number("append/dir_stat", stat(in_directory("deep/er"), &status), 0);
+	expect_number("append/dir_mode", status.st_mode & 0777, 0700);
 	ta_file_free(file);
 	clean();
 }
@@ -96,17 +96,17 @@ static void test_rotation(void)
 		char line[24];
 
 		snprintf(line, sizeof(line), "line%d", i); /* six bytes with its end */
-		check_number("rotation/append", append(file, line), 0);
+		expect_number("rotation/append", append(file, line), 0);
 	}
-	check_text("rotation/now", content(path), "line6\n");
-	check_text("rotation/1", content(in_directory("r.1")), "line4\nline5\n");
-	check_text("rotation/2", content(in_directory("r.2")), "line2\nline3\n");
-	check("rotation/no_3", access(in_directory("r.3"), F_OK) != 0, "r.3 is there");
+	expect_text("rotation/now", content(path), "line6\n");
+	expect_text("rotation/1", content(in_directory("r.1")), "line4\nline5\n");
+	expect_text("rotation/2", content(in_directory("r.2")), "line2\nline3\n");
+	expect("rotation/no_3", access(in_directory("r.3"), F_OK) != 0, "r.3 is there");
 	ta_file_free(file);
 
 	file = ta_file_new(path, 4, 0);
-	check_number("rotation/keep0", append(file, "fresh"), 0);
-	check_text("rotation/keep0_content", content(path), "fresh\n");
+	expect_number("rotation/keep0", append(file, "fresh"), 0);
+	expect_text("rotation/keep0_content", content(path), "fresh\n");
 	ta_file_free(file);
 	clean();
 }
@@ -118,13 +118,13 @@ static void test_renamed_and_removed(void)
 	snprintf(path, sizeof(path), "%s/m", directory);
 	file = ta_file_new(path, BIG, 2);
 	append(file, "one");
-	check_number("moved/rename", rename(path, in_directory("m.old")), 0);
-	check_number("moved/append", append(file, "two"), 0);
-	check_text("moved/old", content(in_directory("m.old")), "one\n");
-	check_text("moved/new", content(path), "two\n");
+	expect_number("moved/rename", rename(path, in_directory("m.old")), 0);
+	expect_number("moved/append", append(file, "two"), 0);
+	expect_text("moved/old", content(in_directory("m.old")), "one\n");
+	expect_text("moved/new", content(path), "two\n");
 	unlink(path);
-	check_number("removed/append", append(file, "three"), 0);
-	check_text("removed/new", content(path), "three\n");
+	expect_number("removed/append", append(file, "three"), 0);
+	expect_text("removed/new", content(path), "three\n");
 	ta_file_free(file);
 	clean();
 }
@@ -136,8 +136,8 @@ static void test_unfinished_line(void)
 	snprintf(path, sizeof(path), "%s/u", directory);
 	put_content(path, "whole\nhalf a li");
 	file = ta_file_new(path, BIG, 2);
-	check_number("unfinished/append", append(file, "next"), 0);
-	check_text("unfinished/content", content(path), "whole\nhalf a li\nnext\n");
+	expect_number("unfinished/append", append(file, "next"), 0);
+	expect_text("unfinished/content", content(path), "whole\nhalf a li\nnext\n");
 	ta_file_free(file);
 	clean();
 }
@@ -155,32 +155,41 @@ static void test_restore(void)
 	ta_file_free(file);
 
 	file = ta_file_new(path, BIG, 2);
-	check_number("restore/whole", ta_file_restore(file, &place), 0);
-	check_text("restore/whole_content", content(path), "kept\n");
-	check_number("restore/again", append(file, "again"), 0);
-	check_text("restore/again_content", content(path), "kept\nagain\n");
+	expect_number("restore/whole", ta_file_restore(file, &place), 0);
+	expect_text("restore/whole_content", content(path), "kept\n");
+	expect_number("restore/again", append(file, "again"), 0);
+	expect_text("restore/again_content", content(path), "kept\nagain\n");
 	truncate(path, 8); /* "kept\naga" */
-	check_number("restore/half", ta_file_restore(file, &place), 0);
-	check_text("restore/half_content", content(path), "kept\n");
-	check_number("restore/nothing_to_do", ta_file_restore(file, &place), 0);
-	check_text("restore/nothing_content", content(path), "kept\n");
+	expect_number("restore/half", ta_file_restore(file, &place), 0);
+	expect_text("restore/half_content", content(path), "kept\n");
+	expect_number("restore/nothing_to_do", ta_file_restore(file, &place), 0);
+	expect_text("restore/nothing_content", content(path), "kept\n");
 
 	append(file, "ours");
 	rename(path, in_directory("s.2"));
 	put_content(path, "another\nfile\n");
-	check_number("restore/rotated", ta_file_restore(file, &place), 0);
-	check_text("restore/rotated_content", content(in_directory("s.2")), "kept\n");
-	check_text("restore/new_untouched", content(path), "another\nfile\n");
+	expect_number("restore/rotated", ta_file_restore(file, &place), 0);
+	expect_text("restore/rotated_content", content(in_directory("s.2")), "kept\n");
+	expect_text("restore/new_untouched", content(path), "another\nfile\n");
 
 	rename(in_directory("s.2"), path);
 	append(file, "ours");
 	append(file, "of another agent");
-	check_number("restore/shared", ta_file_restore(file, &place), 0);
-	check_text("restore/shared_content", content(path), "kept\nours\nof another agent\n");
+	expect_number("restore/shared", ta_file_restore(file, &place), 0);
+	expect_text("restore/shared_content", content(path), "kept\nours\nof another agent\n");
 	unlink(path);
-	check_number("restore/gone", ta_file_restore(file, &place), 0);
+	expect_number("restore/gone", ta_file_restore(file, &place), 0);
 	ta_file_free(file);
 	clean();
+}
+
+/* Of a child of a test: it tells what failed on its own. */
+static int child_status(void)
+{
+	if (check_state.failed)
+		printf("# %s\n", check_state.why);
+	fflush(stdout);
+	return check_state.failed;
 }
 
 /* In a child, because the limit cannot be raised again. */
@@ -189,17 +198,15 @@ static int limited(void)
 	struct rlimit limit = { 20, 20 };
 	struct ta_file *file = ta_file_new(path, BIG, 2);
 
-	failures = 0;
 	signal(SIGXFSZ, SIG_IGN);
-	check_number("limit/first", append(file, "0123456789"), 0);
-	check_number("limit/set", setrlimit(RLIMIT_FSIZE, &limit), 0);
-	check_number("limit/too_long", append(file, "abcdefghijklmn"), -EFBIG);
-	check_text("limit/cut_back", content(path), "0123456789\n");
-	check_number("limit/shorter", append(file, "abc"), 0);
-	check_text("limit/content", content(path), "0123456789\nabc\n");
+	expect_number("limit/first", append(file, "0123456789"), 0);
+	expect_number("limit/set", setrlimit(RLIMIT_FSIZE, &limit), 0);
+	expect_number("limit/too_long", append(file, "abcdefghijklmn"), -EFBIG);
+	expect_text("limit/cut_back", content(path), "0123456789\n");
+	expect_number("limit/shorter", append(file, "abc"), 0);
+	expect_text("limit/content", content(path), "0123456789\nabc\n");
 	ta_file_free(file);
-	fflush(stdout);
-	return failures;
+	return child_status();
 }
 
 static int in_child(int (*run)(void))
@@ -221,7 +228,6 @@ static int full_disk(void)
 	static char line[40000];
 	struct ta_file *file;
 
-	failures = 0;
 	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
 	    mount("tmpfs", directory, "tmpfs", 0, "size=64k") != 0) {
 		printf("# full disk: not tested, no mount allowed here\n");
@@ -230,16 +236,15 @@ static int full_disk(void)
 	}
 	memset(line, 'x', sizeof(line) - 1);
 	file = ta_file_new(path, BIG, 2);
-	check_number("full/first", append(file, line), 0);
-	check_number("full/no_room", append(file, line), -ENOSPC);
-	check("full/cut_back", strlen(content(path)) == sizeof(line), "the file has another size");
-	check_number("full/short_line_fits", append(file, "short"), 0);
+	expect_number("full/first", append(file, line), 0);
+	expect_number("full/no_room", append(file, line), -ENOSPC);
+	expect("full/cut_back", strlen(content(path)) == sizeof(line), "the file has another size");
+	expect_number("full/short_line_fits", append(file, "short"), 0);
 	truncate(path, 0);
-	check_number("full/room_again", append(file, line), 0);
-	check("full/content", strlen(content(path)) == sizeof(line), "the file has another size");
+	expect_number("full/room_again", append(file, line), 0);
+	expect("full/content", strlen(content(path)) == sizeof(line), "the file has another size");
 	ta_file_free(file);
-	fflush(stdout);
-	return failures;
+	return child_status();
 }
 
 static int unwritable(void)
@@ -247,14 +252,12 @@ static int unwritable(void)
 	struct ta_file *file = ta_file_new(path, BIG, 2);
 	struct ta_file_place place;
 
-	failures = 0;
 	if (geteuid() == 0 && seteuid(65534) != 0)
 		return 1;
-	check_number("unwritable/append", append(file, "line"), -EACCES);
-	check_number("unwritable/place", ta_file_place(file, &place), -EACCES);
+	expect_number("unwritable/append", append(file, "line"), -EACCES);
+	expect_number("unwritable/place", ta_file_place(file, &place), -EACCES);
 	ta_file_free(file);
-	fflush(stdout);
-	return failures;
+	return child_status();
 }
 
 static void test_bad_places(void)
@@ -263,26 +266,26 @@ static void test_bad_places(void)
 
 	snprintf(path, sizeof(path), "%s/closed/f", directory);
 	mkdir(in_directory("closed"), 0555);
-	failures |= in_child(unwritable);
+	expect_number("unwritable", in_child(unwritable), 0);
 	snprintf(path, sizeof(path), "%s/f", directory);
 	mkdir(path, 0700);
 	file = ta_file_new(path, BIG, 2);
-	check_number("is_directory", append(file, "x"), -EISDIR);
+	expect_number("is_directory", append(file, "x"), -EISDIR);
 	ta_file_free(file);
 	clean();
 	put_content(path, "a file");
 	file = ta_file_new(strcat(path, "/below"), BIG, 2);
-	check_number("below_a_file", append(file, "x"), -ENOTDIR);
+	expect_number("below_a_file", append(file, "x"), -ENOTDIR);
 	ta_file_free(file);
 	file = ta_file_new("/dev/null", 1, 2);
-	check_number("dev_null", append(file, "x"), 0);
-	check_number("dev_null_again", append(file, "x"), 0);
+	expect_number("dev_null", append(file, "x"), 0);
+	expect_number("dev_null_again", append(file, "x"), 0);
 	ta_file_free(file);
 	clean();
 	snprintf(path, sizeof(path), "%s/l", directory);
-	failures |= in_child(limited);
+	expect_number("limited", in_child(limited), 0);
 	clean();
-	failures |= in_child(full_disk);
+	expect_number("full_disk", in_child(full_disk), 0);
 	clean();
 }
 
@@ -314,7 +317,7 @@ static void test_writers(void)
 		int status;
 
 		wait(&status);
-		check_number("writers/exit", status, 0);
+		expect_number("writers/exit", status, 0);
 	}
 	snprintf(name, sizeof(name), "%s", path);
 	for (int i = 1; access(name, F_OK) == 0; i++) {
@@ -328,8 +331,8 @@ static void test_writers(void)
 		fclose(stream);
 		snprintf(name, sizeof(name), "%s.%d", path, i);
 	}
-	check_number("writers/lines", lines, 400);
-	check_number("writers/broken", broken, 0);
+	expect_number("writers/lines", lines, 400);
+	expect_number("writers/broken", broken, 0);
 	clean();
 }
 
@@ -340,9 +343,9 @@ static void check_default(const char *name, const char *setting, char *const *en
 	char out[64];
 
 	config.file = setting;
-	check_number(name, ta_file_default_path(&config, envp, "/cwd", out, sizeof(out)), want_error);
+	expect_number(name, ta_file_default_path(&config, envp, "/cwd", out, sizeof(out)), want_error);
 	if (!want_error)
-		check_text(name, out, want);
+		expect_text(name, out, want);
 }
 
 static void test_default_path(void)
@@ -368,14 +371,14 @@ int main(void)
 {
 	if (!mkdtemp(directory))
 		return 1;
-	test_append();
-	test_rotation();
-	test_renamed_and_removed();
-	test_unfinished_line();
-	test_restore();
-	test_bad_places();
-	test_writers();
-	test_default_path();
+	check_group("append", test_append);
+	check_group("rotation", test_rotation);
+	check_group("renamed_and_removed", test_renamed_and_removed);
+	check_group("unfinished_line", test_unfinished_line);
+	check_group("restore", test_restore);
+	check_group("bad_places", test_bad_places);
+	check_group("writers", test_writers);
+	check_group("default_path", test_default_path);
 	rmdir(directory);
-	return failures;
+	return check_status();
 }

@@ -21,14 +21,14 @@ static const char *encode(struct ta_span **spans, uint32_t count, int64_t offset
 	struct ta_batch batch = { spans, count, offset };
 
 	ta_buf_clear(&buf);
-	check_number("encode", ta_otlp_json_encode(&batch, enrich, &buf), 0);
+	expect_number("encode", ta_otlp_json_encode(&batch, enrich, &buf), 0);
 	ta_buf_putc(&buf, '\0');
 	return buf.data;
 }
 
 static void check_part(const char *name, const char *json, const char *want)
 {
-	check(name, strstr(json, want) != NULL, json);
+	expect(name, strstr(json, want) != NULL, json);
 }
 
 static const char *json_text(const char *text, size_t bytes)
@@ -41,21 +41,21 @@ static const char *json_text(const char *text, size_t bytes)
 
 static void test_strings(void)
 {
-	check_text("json/empty", json_text("", 0), "\"\"");
-	check_text("json/plain", json_text("hello, world 123", 16), "\"hello, world 123\"");
-	check_text("json/quote", json_text("01234567\"\\", 10), "\"01234567\\\"\\\\\"");
-	check_text("json/newline", json_text("a\nb\tc\r", 6), "\"a\\nb\\tc\\u000d\"");
-	check_text("json/nul", json_text("a\0b", 3), "\"a\\u0000b\"");
-	check_text("json/escape", json_text("\033[31m", 5), "\"\\u001b[31m\"");
-	check_text("json/delete", json_text("\x7f", 1), "\"\x7f\"");
-	check_text("json/utf8", json_text("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80", 15),
+	expect_text("json/empty", json_text("", 0), "\"\"");
+	expect_text("json/plain", json_text("hello, world 123", 16), "\"hello, world 123\"");
+	expect_text("json/quote", json_text("01234567\"\\", 10), "\"01234567\\\"\\\\\"");
+	expect_text("json/newline", json_text("a\nb\tc\r", 6), "\"a\\nb\\tc\\u000d\"");
+	expect_text("json/nul", json_text("a\0b", 3), "\"a\\u0000b\"");
+	expect_text("json/escape", json_text("\033[31m", 5), "\"\\u001b[31m\"");
+	expect_text("json/delete", json_text("\x7f", 1), "\"\x7f\"");
+	expect_text("json/utf8", json_text("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80", 15),
 		   "\"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80\"");
-	check_text("json/lone_byte", json_text("a\xff" "b", 3), "\"a\xef\xbf\xbd" "b\"");
-	check_text("json/overlong", json_text("\xc0\xaf", 2), "\"\xef\xbf\xbd\xef\xbf\xbd\"");
-	check_text("json/surrogate", json_text("\xed\xa0\x80", 3),
+	expect_text("json/lone_byte", json_text("a\xff" "b", 3), "\"a\xef\xbf\xbd" "b\"");
+	expect_text("json/overlong", json_text("\xc0\xaf", 2), "\"\xef\xbf\xbd\xef\xbf\xbd\"");
+	expect_text("json/surrogate", json_text("\xed\xa0\x80", 3),
 		   "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
-	check_text("json/cut_short", json_text("x\xe2\x82", 3), "\"x\xef\xbf\xbd\xef\xbf\xbd\"");
-	check_text("json/too_high", json_text("\xf4\x90\x80\x80", 4),
+	expect_text("json/cut_short", json_text("x\xe2\x82", 3), "\"x\xef\xbf\xbd\xef\xbf\xbd\"");
+	expect_text("json/too_high", json_text("\xf4\x90\x80\x80", 4),
 		   "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
 }
 
@@ -79,9 +79,9 @@ static void test_every_byte(void)
 			got = json_text(text, 9);
 			if (strncmp(got + 1 + at, want, strlen(want)) != 0 ||
 			    strlen(got) != 10 + strlen(want))
-				check("json/every_byte", false, got);
+				expect("json/every_byte", false, got);
 		}
-	check("json/every_byte", true, "");
+	expect("json/every_byte", true, "");
 }
 
 static void test_numbers(void)
@@ -95,7 +95,7 @@ static void test_numbers(void)
 	ta_buf_putc(&buf, ' ');
 	ta_buf_put_hex64(&buf, 0xab);
 	ta_buf_putc(&buf, '\0');
-	check_text("numbers", buf.data,
+	expect_text("numbers", buf.data,
 		   "18446744073709551615 -9223372036854775808 0 00000000000000ab");
 }
 
@@ -114,7 +114,7 @@ static void test_whole(void)
 	put_named(&made, "name", TA_ATTR_STRING, "work", 4);
 	made.span.parent_id = 0x00f067aa0ba902b7ull;
 	made.span.process = &process;
-	check_text("whole", encode(spans, 1, 1700000000000000000ll),
+	expect_text("whole", encode(spans, 1, 1700000000000000000ll),
 		   "{\"resourceSpans\":[{\"resource\":{\"attributes\":["
 		   "{\"key\":\"service.name\",\"value\":{\"stringValue\":\"unknown_service:app\"}},"
 		   "{\"key\":\"service.instance.id\",\"value\":{\"stringValue\":"
@@ -196,7 +196,7 @@ static void test_runs(void)
 	at = encode(spans, 4, 0);
 	for (const char *p = at; (p = strstr(p, "\"resource\":")); p++)
 		entries++;
-	check_number("runs/entries", entries, 3);
+	expect_number("runs/entries", entries, 3);
 	for (int i = 0; at && i < 4; i++) {
 		char id[40];
 
@@ -204,8 +204,8 @@ static void test_runs(void)
 		at = strstr(at, i == 0 || i == 3 ? "1111" : i == 2 ? "2222" : id);
 		at = at ? strstr(at, id) : NULL;
 	}
-	check("runs/order", at != NULL, "a span is not where it belongs");
-	check_text("runs/empty", encode(spans, 0, 0), "{\"resourceSpans\":[]}");
+	expect("runs/order", at != NULL, "a span is not where it belongs");
+	expect_text("runs/empty", encode(spans, 0, 0), "{\"resourceSpans\":[]}");
 	for (int i = 0; i < 4; i++)
 		span_drop(&made[i]);
 }
@@ -213,14 +213,14 @@ static void test_runs(void)
 int main(void)
 {
 	config = plain_config();
-	test_strings();
-	test_every_byte();
-	test_numbers();
-	test_whole();
+	check_group("strings", test_strings);
+	check_group("every_byte", test_every_byte);
+	check_group("numbers", test_numbers);
+	check_group("whole", test_whole);
 	enrich = ta_enrich_new(&config);
-	test_members();
-	test_runs();
+	check_group("members", test_members);
+	check_group("runs", test_runs);
 	ta_enrich_free(enrich);
 	ta_buf_fini(&buf);
-	return failures;
+	return check_status();
 }

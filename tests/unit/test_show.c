@@ -68,13 +68,13 @@ static void test_tree(void)
 		  "{\"key\":\"tagalong.tag.user\",\"value\":{\"stringValue\":\"ann\"}},"
 		  "{\"key\":\"network.peer.address\",\"value\":{\"stringValue\":\"::1\"}},"
 		  "{\"key\":\"network.peer.port\",\"value\":{\"intValue\":\"7\"}}]"));
-	check_text("tree/ascii", print(false, false, 100),
+	expect_text("tree/ascii", print(false, false, 100),
 		   "trace " TRACE "  2001-09-09 01:46:40.000  4 spans  100 ms  app[42]\n"
 		   "GET /x          100 ms  ####################  500  user=ann  from [::1]:7\n"
 		   "|- a           50.0 ms  ##########          \n"
 		   "|  `- a1       10.0 ms    ##                \n"
 		   "`- b           50.0 ms            ##########\n\n");
-	check_text("tree/cut", print(false, true, 40),
+	expect_text("tree/cut", print(false, true, 40),
 		   "trace " TRACE "  2001-09-09 01:46:40.000  4 spans  100 ms  app[42]\n"
 		   "GET /x          100 ms  ########  500  ~\n"
 		   "|- a           50.0 ms  ####    \n"
@@ -91,7 +91,7 @@ static void test_utf8(void)
 	}
 	feed(line(TRACE, 1, 9, "gr\xc3\xbc\xc3\x9f", 0, 1, ""));
 	feed(line(TRACE, 2, 1, "x", 0, 0, ""));
-	check_text("tree/utf8", print(true, false, 50),
+	expect_text("tree/utf8", print(true, false, 50),
 		   "trace " TRACE "  2001-09-09 01:46:40.000  2 spans  1.00 ms  app[42]\n"
 		   "gr\xc3\xbc\xc3\x9f           1.00 ms  "
 		   "\xe2\x96\x88\xe2\x96\x88\xe2\x96\x88\xe2\x96\x88\xe2\x96\x88"
@@ -110,15 +110,15 @@ static void test_hostile_text(void)
 	text = print(true, false, 100);
 	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
 		if ((*c < 0x20 && *c != '\n') || *c == 0x7f)
-			check("hostile/control", false, "a control character came through");
-	check("hostile/c1", !strstr(text, "\xc2\x9b"), "a C1 control came through");
-	check("hostile/bidi", !strstr(text, "\xe2\x80\xae"), "a bidi override came through");
-	check("hostile/bytes", !strchr(text, '\xff'), "a broken byte came through");
+			expect("hostile/control", false, "a control character came through");
+	expect("hostile/c1", !strstr(text, "\xc2\x9b"), "a C1 control came through");
+	expect("hostile/bidi", !strstr(text, "\xe2\x80\xae"), "a bidi override came through");
+	expect("hostile/bytes", !strchr(text, '\xff'), "a broken byte came through");
 	text = print(false, false, 100);
 	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
 		if (*c >= 0x80)
-			check("hostile/ascii", false, "not ASCII");
-	check("hostile/done", true, "");
+			expect("hostile/ascii", false, "not ASCII");
+	expect("hostile/done", true, "");
 	ta_show_store_clear(&store);
 }
 
@@ -129,14 +129,14 @@ static void test_circles(void)
 	feed(line(TRACE, 3, 1, "three", 0, 10, ""));
 	feed(line(TRACE, 4, 4, "self", 0, 10, ""));
 	feed(line(TRACE, 5, 1, "tail", 0, 10, ""));
-	check("circle/all", strstr(print(false, false, 100), "5 spans") != NULL, "not five");
+	expect("circle/all", strstr(print(false, false, 100), "5 spans") != NULL, "not five");
 	for (const char *const *name = (const char *const[]){ "one", "two", "three", "self", "tail", NULL };
 	     *name; name++)
-		check("circle/member", strstr(print(false, false, 100), *name) != NULL, *name);
+		expect("circle/member", strstr(print(false, false, 100), *name) != NULL, *name);
 	ta_show_store_clear(&store);
 	for (unsigned int i = 1; i <= 3000; i++) /* a chain, deeper than any line is wide */
 		feed(line(TRACE, i, i - 1, "deep", 0, 10, ""));
-	check("circle/deep", strstr(print(false, false, 100), "3000 spans") != NULL, "not 3000");
+	expect("circle/deep", strstr(print(false, false, 100), "3000 spans") != NULL, "not 3000");
 	ta_show_store_clear(&store);
 }
 
@@ -151,10 +151,10 @@ static void test_broken_lines(void)
 					    "{\"resourceSpans\":[{}]}" };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		check("broken", !feed(bad[i]), bad[i]);
+		expect("broken", !feed(bad[i]), bad[i]);
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		check("not_broken", feed(good[i]), good[i]);
-	check_number("broken/nothing_kept", store.count, 0);
+		expect("not_broken", feed(good[i]), good[i]);
+	expect_number("broken/nothing_kept", store.count, 0);
 	ta_show_store_clear(&store);
 }
 
@@ -167,19 +167,19 @@ static void test_filter(void)
 {
 	feed(line(TRACE, 1, 0, "GET /api/items", 0, 20, ""));
 	feed(line(TRACE, 2, 1, "work", 0, 5, ",\"status\":{\"code\":2}"));
-	check("filter/none", fits((struct show_filter){ 0 }), "hidden");
-	check("filter/part", fits((struct show_filter){ .name = "api" }), "hidden");
-	check("filter/glob", fits((struct show_filter){ .name = "GET */items" }), "hidden");
-	check("filter/glob_whole", !fits((struct show_filter){ .name = "*api" }), "shown");
-	check("filter/duration", fits((struct show_filter){ .min_duration_ns = 20 * MS }), "hidden");
-	check("filter/shorter", !fits((struct show_filter){ .min_duration_ns = 20 * MS + 1 }), "shown");
-	check("filter/errors", fits((struct show_filter){ .errors = true }), "hidden");
-	check("filter/one_span_meets_all",
+	expect("filter/none", fits((struct show_filter){ 0 }), "hidden");
+	expect("filter/part", fits((struct show_filter){ .name = "api" }), "hidden");
+	expect("filter/glob", fits((struct show_filter){ .name = "GET */items" }), "hidden");
+	expect("filter/glob_whole", !fits((struct show_filter){ .name = "*api" }), "shown");
+	expect("filter/duration", fits((struct show_filter){ .min_duration_ns = 20 * MS }), "hidden");
+	expect("filter/shorter", !fits((struct show_filter){ .min_duration_ns = 20 * MS + 1 }), "shown");
+	expect("filter/errors", fits((struct show_filter){ .errors = true }), "hidden");
+	expect("filter/one_span_meets_all",
 	      !fits((struct show_filter){ .errors = true, .name = "GET" }), "shown");
-	check("filter/kind", fits((struct show_filter){ .kind = 2 }), "hidden");
-	check("filter/other_kind", !fits((struct show_filter){ .kind = 3 }), "shown");
-	check("filter/id", fits((struct show_filter){ .trace = "0af7" }), "hidden");
-	check("filter/other_id", !fits((struct show_filter){ .trace = "0af8" }), "shown");
+	expect("filter/kind", fits((struct show_filter){ .kind = 2 }), "hidden");
+	expect("filter/other_kind", !fits((struct show_filter){ .kind = 3 }), "shown");
+	expect("filter/id", fits((struct show_filter){ .trace = "0af7" }), "hidden");
+	expect("filter/other_id", !fits((struct show_filter){ .trace = "0af8" }), "shown");
 	ta_show_store_clear(&store);
 }
 
@@ -189,7 +189,7 @@ static void check_duration(uint64_t ns, const char *want)
 	char text[32];
 
 	ta_show_duration(&screen, ns, text, sizeof(text));
-	check_text("duration", text, want);
+	expect_text("duration", text, want);
 }
 
 static void test_durations(void)
@@ -225,31 +225,31 @@ static void test_follow(void)
 	snprintf(old, sizeof(old), "%s.1", path);
 	append(path, line(TRACE, 1, 0, "one", 0, 1, ""));
 	append(path, "\n{\"resourceSp");
-	check_number("follow/open", ta_show_lines_open(&lines, path), 0);
+	expect_number("follow/open", ta_show_lines_open(&lines, path), 0);
 	ta_show_lines_read(&lines, &store, false);
-	check_number("follow/first", store.traces[0]->count, 1);
-	check_number("follow/half_is_not_broken", (long long)lines.broken, 0);
+	expect_number("follow/first", store.traces[0]->count, 1);
+	expect_number("follow/half_is_not_broken", (long long)lines.broken, 0);
 	append(path, "ans\":[]}\n");
 	append(path, line(TRACE, 2, 1, "two", 0, 1, ""));
 	append(path, "\n");
 	ta_show_lines_wait(&lines, &store);
-	check_number("follow/second", store.traces[0]->count, 2);
+	expect_number("follow/second", store.traces[0]->count, 2);
 	append(path, line(TRACE, 3, 1, "last of the old file", 0, 1, ""));
 	append(path, "\nrubbish\n");
 	rename(path, old);
 	append(path, line(TRACE, 4, 1, "first of the new file", 0, 1, ""));
 	append(path, "\n");
 	ta_show_lines_wait(&lines, &store);
-	check_number("follow/over_rotation", store.traces[0]->count, 4);
-	check_number("follow/broken", (long long)lines.broken, 1);
-	check_number("follow/broken_line", (long long)lines.first_broken, 5);
-	check_number("follow/truncate", truncate(path, 0), 0);
+	expect_number("follow/over_rotation", store.traces[0]->count, 4);
+	expect_number("follow/broken", (long long)lines.broken, 1);
+	expect_number("follow/broken_line", (long long)lines.first_broken, 5);
+	expect_number("follow/truncate", truncate(path, 0), 0);
 	append(path, line(TRACE, 5, 1, "x", 0, 1, "")); /* shorter than what was there */
 	append(path, "\n");
 	ta_show_lines_wait(&lines, &store);
-	check_number("follow/after_cut", store.traces[0]->count, 5);
+	expect_number("follow/after_cut", store.traces[0]->count, 5);
 	ta_show_lines_close(&lines);
-	check("follow/missing", ta_show_lines_open(&lines, "/nonexistent/file") < 0, "opened");
+	expect("follow/missing", ta_show_lines_open(&lines, "/nonexistent/file") < 0, "opened");
 	unlink(path);
 	unlink(old);
 	ta_show_store_clear(&store);
@@ -258,13 +258,13 @@ static void test_follow(void)
 int main(void)
 {
 	setenv("TZ", "UTC", 1);
-	test_tree();
-	test_utf8();
-	test_hostile_text();
-	test_circles();
-	test_broken_lines();
-	test_filter();
-	test_durations();
-	test_follow();
-	return failures;
+	check_group("tree", test_tree);
+	check_group("utf8", test_utf8);
+	check_group("hostile_text", test_hostile_text);
+	check_group("circles", test_circles);
+	check_group("broken_lines", test_broken_lines);
+	check_group("filter", test_filter);
+	check_group("durations", test_durations);
+	check_group("follow", test_follow);
+	return check_status();
 }
