@@ -7,11 +7,8 @@
  */
 #include "runtime/cli/cli.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <unistd.h>
 
 const struct ta_cli_verb ta_cli_verbs[] = {
 	{ "run", ta_cli_run,
@@ -43,22 +40,6 @@ const struct ta_cli_verb ta_cli_verbs[] = {
 	{ "help", ta_cli_help, "[VERB|environment]", "explain a verb, or list all settings", "" },
 	{ NULL, NULL, NULL, NULL, NULL },
 };
-
-void ta_cli_say(const char *format, ...)
-{
-	char line[4096] = "tagalong: ";
-	const size_t start = strlen(line);
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(line + start, sizeof(line) - start - 1, format, args);
-	va_end(args);
-	strcat(line, "\n");
-	/* A closed stderr is the caller's choice. */
-	ssize_t ignored = write(STDERR_FILENO, line, strlen(line));
-
-	(void)ignored;
-}
 
 const struct ta_cli_verb *ta_cli_verb(const char *name)
 {
