@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_journal.c - the same state again, also after half a write.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "runtime/agent/journal.h"
+#include "tests/unit/check.h"
+#include "tests/unit/support_segment.h"
+
+#define SEGMENT 9
+
+struct fixture {
+	struct host host; /* only its directory */
+	int dir_fd;
+	struct ta_state state;
+	struct ta_journal journal;
+};
+
+static void init(struct fixture *f)
+{
+	memset(f, 0, sizeof(*f));
+	host_dir(&f->host, 5);
+	f->dir_fd = open(f->host.dir, O_RDONLY | O_DIRECTORY);
+	ta_state_init(&f->state);
+	ta_journal_init(&f->journal, f->dir_fd, 5);
+	check_same(ta_journal_rewrite(&f->journal, &f->state), 0);
+}
+
+static void fini(struct fixture *f)
+{
+	ta_journal_fini(&f->journal);
+	ta_state_fini(&f->state);
+	close(f->dir_fd);
+	host_remove_dir(&f->host);
+}
+
+static void event(struct fixture *f, uint32_t kind, const void *payload, size_t bytes)
+{
+	ta_journal_put(&f->journal, kind, payload, bytes, NULL, 0);
+	ta_state_apply(&f->state, kind, payload, bytes);
+}
+
+static void attach(struct fixture *f)
+{
+	struct ta_event_attach attach = {
+		.segment_id = SEGMENT, .proc_id = 77, .created_ns = 1, .pid = 42, .lane_count = 4
+	};
+
+	strcpy(attach.exe, "/bin/x");
+	event(f, TA_EVENT_ATTACH, &attach, sizeof(attach));
+}
+
+struct start_event {
+	struct ta_event_records head;
+	struct ta_record_span_start start;
+};
+
+static void start(struct fixture *f, uint64_t trace, uint64_t span)
+{
+	struct start_event both = {
+		.head = { .lane = { .segment_id = SEGMENT, .lane = 1, .tid = 3, .tail = span,
+				    .proc_id = 77 } },
+		.start = { .head = { .units = sizeof(both.start) / 8,
+				     .kind = TA_RECORD_SPAN_START },
+			   .trace_lo = trace,
+			   .span_id = span,
+			   .start_ns = span }
+	};
+
+	event(f, TA_EVENT_RECORDS, &both, sizeof(both));
+}
+
+struct end_event {
+	struct ta_event_records head;
+	struct ta_record_span_end end;
+};
+
+static void end(struct fixture *f, uint64_t span)
+{
+	struct end_event both = {
+		.head = { .lane = { .segment_id = SEGMENT, .lane = 2, .tid = 3, .tail = span,
+				    .proc_id = 77 } },
+		.end = { .head = { .units = sizeof(both.end) / 8, .kind = TA_RECORD_SPAN_END },
+			 .span_id = span,
+			 .end_ns = span + 100 }
+	};
+
+	event(f, TA_EVENT_RECORDS, &both, sizeof(both));
+}
+
+static void flush(struct fixture *f, uint32_t kind, uint32_t groups)
+{
+	struct ta_event_flush flush = { .groups = groups, .place = { .inode = 3, .bytes = 4 } };
+
+	event(f, kind, &flush, sizeof(flush));
+}
+
+static void pass(struct fixture *f)
+{
+	event(f, TA_EVENT_PASS, NULL, 0);
+}
+
+static void collect(void *user, uint32_t kind, const void *head, size_t head_bytes,
+		    const void *tail, size_t tail_bytes)
+{
+	struct ta_buf *buf = user;
+
+	ta_buf_put(buf, &kind, sizeof(kind));
+	ta_buf_put(buf, head, head_bytes);
+	ta_buf_put(buf, tail, tail_bytes);
+}
+
+/* Two states are the same when their snapshots are. */
+static void check_equal(struct ta_state *a, struct ta_state *b)
+{
+	struct ta_buf left = { 0 }, right = { 0 };
+
+	ta_state_snapshot(a, collect, &left);
+	ta_state_snapshot(b, collect, &right);
+	check(left.bytes == right.bytes && left.bytes > 0 &&
+		      memcmp(left.data, right.data, left.bytes) == 0,
+	      "%zu and %zu bytes of snapshot", left.bytes, right.bytes);
+	ta_buf_fini(&left);
+	ta_buf_fini(&right);
+}
+
+static void check_replayed(struct fixture *f)
+{
+	struct ta_state again;
+	struct ta_journal journal;
+
+	ta_state_init(&again);
+	ta_journal_init(&journal, f->dir_fd, 5);
+	check_same(ta_journal_replay(&journal, &again), 0);
+	check_equal(&f->state, &again);
+	ta_journal_fini(&journal);
+	ta_state_fini(&again);
+}
+
+static void some_life(struct fixture *f)
+{
+	attach(f);
+	for (uint64_t span = 1; span <= 20; span++)
+		start(f, span / 4, span);
+	for (uint64_t span = 1; span <= 20; span += 1 + span % 3)
+		end(f, span);
+	pass(f);
+	pass(f);
+	end(f, 500); /* of a span that nobody knows yet */
+}
+
+static void replay(void)
+{
+	struct fixture f;
+
+	init(&f);
+	some_life(&f);
+	check_same(ta_journal_write(&f.journal), 0);
+	check_replayed(&f);
+	flush(&f, TA_EVENT_FLUSH_BEGIN, 1);
+	ta_journal_write(&f.journal);
+	check_replayed(&f);
+	check_same(f.state.flush_groups, 1);
+	flush(&f, TA_EVENT_FLUSH_DONE, 1);
+	ta_journal_write(&f.journal);
+	check_replayed(&f);
+	check_same(f.state.flush_groups, 0);
+	fini(&f);
+}
+
+static void rewrite(void)
+{
+	struct fixture f;
+
+	init(&f);
+	some_life(&f);
+	for (int i = 0; i < 5; i++) {
+		check_same(ta_journal_rewrite(&f.journal, &f.state), 0);
+		check_replayed(&f);
+		start(&f, 50, 100 + (uint64_t)i);
+		end(&f, 100 + (uint64_t)i);
+		ta_journal_write(&f.journal);
+		check_replayed(&f);
+		pass(&f);
+		ta_journal_write(&f.journal);
+		check_replayed(&f);
+	}
+	fini(&f);
+}
+
+/* Cut at every byte: the replay is that of the whole events before it. */
+static void cut(void)
+{
+	struct fixture f;
+	char path[600], copy[600];
+	uint64_t last = 0;
+
+	init(&f);
+	attach(&f);
+	start(&f, 1, 1);
+	start(&f, 1, 2);
+	end(&f, 1);
+	ta_journal_write(&f.journal);
+	snprintf(path, sizeof(path), "%s/00000005.journal-1", f.host.dir);
+	snprintf(copy, sizeof(copy), "%s/00000005.journal-2", f.host.dir);
+	int fd = open(path, O_RDONLY);
+	static char bytes[65536];
+	ssize_t size = read(fd, bytes, sizeof(bytes));
+
+	close(fd);
+	for (ssize_t length = 64; length <= size; length++) {
+		struct ta_state again;
+		struct ta_journal journal;
+
+		fd = open(copy, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+		check(write(fd, bytes, (size_t)length) == length, "no copy");
+		close(fd);
+		ta_state_init(&again);
+		ta_journal_init(&journal, f.dir_fd, 5);
+		check_same(ta_journal_replay(&journal, &again), 0);
+		check(again.buckets.held_count >= last && again.buckets.held_count <= 2,
+		      "%u spans", again.buckets.held_count);
+		last = again.buckets.held_count;
+		ta_state_fini(&again);
+		ta_journal_fini(&journal);
+	}
+	check_same(last, 2);
+	fini(&f);
+}
+
+static void no_room(void)
+{
+	struct fixture f;
+
+	init(&f);
+	attach(&f);
+	ta_journal_write(&f.journal);
+	close(f.journal.fd);
+	f.journal.fd = open("/dev/full", O_WRONLY);
+	start(&f, 1, 1);
+	check_same(ta_journal_write(&f.journal), -ENOSPC);
+	struct ta_state again;
+
+	ta_state_init(&again);
+	check_same(ta_journal_replay(&f.journal, &again), -ENOENT);
+	ta_state_fini(&again);
+	check_same(ta_journal_rewrite(&f.journal, &f.state), 0);
+	check_replayed(&f);
+	fini(&f);
+}
+
+int main(void)
+{
+	check_group("a replay gives the same state", replay);
+	check_group("a new journal gives the same state", rewrite);
+	check_group("a journal that was cut anywhere", cut);
+	check_group("without room there is no journal, then one again", no_room);
+	return check_status();
+}
