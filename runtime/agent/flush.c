@@ -32,6 +32,8 @@ int ta_flush_init(struct ta_worker *worker, const char *path)
 	flush->enrich = ta_enrich_new(&worker->config);
 	if (!flush->enrich)
 		return -ENOMEM;
+	for (size_t i = 0; ta_enrich_warning(flush->enrich, i); i++)
+		ta_log_say(&worker->log, "%s", ta_enrich_warning(flush->enrich, i));
 	int error = path ? 0 :
 			   ta_file_default_path(&worker->config, worker->options.envp,
 						worker->options.cwd ? worker->options.cwd : "/",
