@@ -17,9 +17,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/core/sys.h"
 #include "runtime/protocol/traceparent.h"
 
-#define ENV_MAX 512
+#define ENV_MAX 192
 #define ARGS_MAX 1024
 
 extern char **environ;
@@ -54,22 +55,35 @@ static bool put_traceparent(char *out)
 	return true;
 }
 
+/* Whether there is an environment at all: exec answers EFAULT to nonsense, and so
+ * must we.  In a sandbox nobody can be asked. */
+static bool is_readable(char *const *envp)
+{
+	char *first;
+	struct iovec local = { .iov_base = &first, .iov_len = sizeof(first) };
+	struct iovec remote = { .iov_base = (void *)envp, .iov_len = sizeof(first) };
+
+	if (envp == environ)
+		return envp != NULL;
+	return !atomic_load_explicit(&ta_runtime.sandboxed, memory_order_relaxed) &&
+	       ta_sys(SYS_process_vm_readv, ta_sys(SYS_getpid), &local, 1, &remote, 1, 0) ==
+		       (long)sizeof(first);
+}
+
 /* The environment for the new image: envp itself when nothing is to be added. */
 static char *const *make_env(struct exec_env *env, char *const *envp, bool other_process)
 {
 	static char disabled[] = "TAGALONG_DISABLED=1";
 	size_t count = 0, at = 0;
 
-	if (!ta_runtime.enabled || envp == NULL)
+	bool traced = ta_runtime.enabled && put_traceparent(env->traceparent);
+	bool disable = ta_runtime.enabled && !ta_runtime.follow && other_process;
+
+	if ((!traced && !disable) || !is_readable(envp))
 		return envp;
 	while (envp[count])
 		if (++count > ENV_MAX)
 			return envp;
-	bool traced = put_traceparent(env->traceparent);
-	bool disable = !ta_runtime.follow && other_process;
-
-	if (!traced && !disable)
-		return envp;
 	if (traced)
 		env->entries[at++] = env->traceparent;
 	if (disable)

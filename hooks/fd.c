@@ -61,7 +61,7 @@ TA_HOOK int close_range(unsigned int first, unsigned int last, int flags)
 
 TA_HOOK void closefrom(int first)
 {
-	ta_fd_forget_range(first < 0 ? 0 : (unsigned int)first, TA_FDS_MAX - 1);
+	ta_fd_forget_range(first < 0 ? 0 : (unsigned int)first, UINT32_MAX);
 	TA_REAL(closefrom)(first);
 }
 

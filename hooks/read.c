@@ -158,7 +158,10 @@ void ta_note_received(int fd, const struct msghdr *message, ssize_t result, int 
 	if (result >= 0 && message->msg_controllen >= CMSG_LEN(sizeof(int)) &&
 	    message->msg_control && ta_runtime.enabled && !ta_tls.passive)
 		note_fds_received(message);
-	if (message)
+	/* A call that failed may have been given nonsense. */
+	if (TA_UNLIKELY(result < 0))
+		noted_iov(fd, NULL, 0, result, flags);
+	else
 		noted_iov(fd, message->msg_iov, (int)message->msg_iovlen, result, flags);
 }
 

@@ -25,6 +25,7 @@
 #endif
 
 #define WITH_INFO (1ull << 63) /* the program asked for SA_SIGINFO */
+#define DIRECT (1ull << 62)    /* it has since set an action that was not replaced */
 
 typedef void info_handler(int, siginfo_t *, void *);
 
@@ -32,7 +33,7 @@ static _Atomic uint64_t actions[NSIG];
 
 static void *handler_of(uint64_t action)
 {
-	return (void *)(uintptr_t)(action & ~WITH_INFO);
+	return (void *)(uintptr_t)(action & ~(WITH_INFO | DIRECT));
 }
 
 static __attribute__((noinline)) void deliver(int number, siginfo_t *info, void *context,
@@ -106,6 +107,12 @@ static bool wants(int number, const void *handler)
 /* Puts into an answer what the program set, if the kernel named a trampoline. */
 static void answer(struct sigaction *old, uint64_t action)
 {
+	/* SA_RESETHAND has put the handler back, and left the flags that we gave it. */
+	bool reset = old->sa_handler == SIG_DFL && (old->sa_flags & (int)SA_RESETHAND) != 0 &&
+		     action != 0 && !(action & DIRECT);
+
+	if (reset && !(action & WITH_INFO))
+		old->sa_flags &= ~SA_SIGINFO;
 	if (!is_trampoline((const void *)old->sa_sigaction))
 		return;
 	if (old->sa_sigaction == trampoline_info && !(action & WITH_INFO))
@@ -134,6 +141,8 @@ int ta_signal_set(ta_sigaction_fn *real, int number, const struct sigaction *act
 
 	if (result != 0 && wrap)
 		atomic_store(&actions[number], before);
+	if (result == 0 && action_set && !wrap && !ta_tls.passive)
+		atomic_fetch_or(&actions[number], DIRECT);
 	if (result == 0 && old)
 		answer(old, before);
 	return result;
@@ -170,6 +179,8 @@ static sighandler_t set_by_signal(signal_fn *real, int number, sighandler_t hand
 
 	if (old == SIG_ERR && wrap)
 		atomic_store(&actions[number], before);
+	else if (old != SIG_ERR && !wrap && !ta_tls.passive)
+		atomic_fetch_or(&actions[number], DIRECT);
 	return is_trampoline((const void *)old) ? (sighandler_t)handler_of(before) : old;
 }
 

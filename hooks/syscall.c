@@ -22,6 +22,7 @@
 
 #include "hooks/note.h"
 #include "hooks/wait.h"
+#include "runtime/core/clock.h"
 
 struct call {
 	long number;
@@ -36,6 +37,16 @@ static struct iovec iovec_of(const struct call *call)
 static void sandboxed(void)
 {
 	atomic_store(&ta_runtime.sandboxed, 1);
+}
+
+/* prctl, by whatever door. */
+static void before_prctl(long option, long mode)
+{
+	if (option == PR_SET_SECCOMP)
+		sandboxed();
+	if ((option == PR_SET_SECCOMP && mode == SECCOMP_MODE_STRICT) ||
+	    (option == PR_SET_TSC && mode == PR_TSC_SIGSEGV))
+		ta_clock = CLOCK_MONOTONIC_COARSE;
 }
 
 static bool makes_process(const struct call *call)
@@ -60,10 +71,11 @@ static void before(const struct call *call)
 		break;
 	case SYS_seccomp:
 		sandboxed();
+		if (call->a[0] == SECCOMP_SET_MODE_STRICT)
+			ta_clock = CLOCK_MONOTONIC_COARSE;
 		break;
 	case SYS_prctl:
-		if (call->a[0] == PR_SET_SECCOMP)
-			sandboxed();
+		before_prctl(call->a[0], call->a[1]);
 		break;
 	case SYS_exit_group:
 		if (ta_runtime.enabled && !ta_tls.passive)
@@ -133,7 +145,8 @@ static void after_data(const struct call *call, long result)
 		ta_note_wrote(fd, (const void *)call->a[1], (int)call->a[2], result);
 		break;
 	case SYS_sendmsg:
-		ta_note_wrote(fd, message->msg_iov, (int)message->msg_iovlen, result);
+		if (result >= 0)
+			ta_note_wrote(fd, message->msg_iov, (int)message->msg_iovlen, result);
 		break;
 	default:
 		break;
@@ -207,7 +220,6 @@ TA_HOOK int prctl(int option, ...)
 	for (int at = 0; at < 4; at++)
 		a[at] = va_arg(list, unsigned long);
 	va_end(list);
-	if (option == PR_SET_SECCOMP)
-		sandboxed();
+	before_prctl(option, (long)a[0]);
 	return TA_REAL(prctl)(option, a[0], a[1], a[2], a[3]);
 }

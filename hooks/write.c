@@ -15,6 +15,29 @@
 #include <sys/sendfile.h>
 
 #include "runtime/core/conn.h"
+#include "runtime/core/sys.h"
+
+/* What the program tried to send.  The kernel may have failed the call without a
+ * look at the buffer, so the copy is made by the kernel as well: it answers EFAULT
+ * where we would die.  In a sandbox nothing is asked. */
+static void note_failed(uint64_t word, int error, const struct iovec *iov, int iov_count)
+{
+	char tried[128];
+	struct iovec remote = { 0 }, local = { .iov_base = tried, .iov_len = sizeof(tried) };
+	struct iovec first = { .iov_base = &remote, .iov_len = sizeof(remote) };
+	struct iovec from = { .iov_base = (void *)iov, .iov_len = sizeof(remote) };
+	long pid = ta_runtime.pid, bytes = 0;
+
+	if (iov_count > 0 && pid && error != EFAULT &&
+	    !atomic_load_explicit(&ta_runtime.sandboxed, memory_order_relaxed) &&
+	    ta_sys(SYS_process_vm_readv, pid, &first, 1, &from, 1, 0) == sizeof(remote)) {
+		if (remote.iov_len > sizeof(tried))
+			remote.iov_len = sizeof(tried);
+		bytes = ta_sys(SYS_process_vm_readv, pid, &local, 1, &remote, 1, 0);
+	}
+	local.iov_len = bytes > 0 ? (size_t)bytes : 0;
+	ta_conn_failed(word, error, &local, 1);
+}
 
 static __attribute__((noinline)) void note_wrote(uint64_t word, const struct iovec *iov,
 						 int iov_count, ssize_t result)
@@ -26,7 +49,7 @@ static __attribute__((noinline)) void note_wrote(uint64_t word, const struct iov
 	if (result > 0)
 		ta_conn_wrote(word, iov, iov_count, (uint64_t)result);
 	else if (result < 0 && guard.saved_errno != EAGAIN && guard.saved_errno != EINTR)
-		ta_conn_failed(word, guard.saved_errno, iov, iov_count);
+		note_failed(word, guard.saved_errno, iov, iov_count);
 }
 
 static __attribute__((noinline)) void note_wrote_unseen(uint64_t word, ssize_t result)
@@ -113,8 +136,9 @@ TA_HOOK ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
 	ssize_t result = TA_REAL(sendmsg)(fd, message, flags);
 
-	if (message == NULL)
-		return result;
+	/* A call that failed may have been given nonsense. */
+	if (TA_UNLIKELY(result < 0))
+		return noted_iov(fd, NULL, 0, result);
 	return noted_iov(fd, message->msg_iov, (int)message->msg_iovlen, result);
 }
 

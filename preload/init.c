@@ -23,6 +23,7 @@
 #include "preload/real.h"
 #include "preload/segment_file.h"
 #include "preload/spawn.h"
+#include "runtime/core/arena.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/conn.h"
 #include "runtime/core/fd.h"
@@ -168,6 +169,8 @@ static bool make_segment(const struct ta_config *config, char *const *envp, uint
 	if (dir_fd < 0)
 		return false;
 	ta_runtime.segment = ta_segment_create(dir_fd, config, &plan);
+	if (ta_runtime.segment && !ta_arena_init(ta_runtime.segment->lane_count))
+		ta_runtime.segment = NULL; /* left to the agent, which removes what is never used */
 	if (ta_runtime.segment) {
 		set_runtime(config, &plan);
 		ta_agent_spawn(config, dir_fd, run_dir, plan.key, envp);

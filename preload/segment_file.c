@@ -79,16 +79,28 @@ int ta_run_dir_open(const struct ta_config *config, char *ret_path)
 
 /* ---- segment ---- */
 
-/* As many lanes as asked for, fewer under a limit of the address space. */
+static uint64_t limit_of(int resource)
+{
+	struct rlimit limit;
+
+	if (ta_sys(SYS_prlimit64, 0, resource, 0, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+		return UINT64_MAX;
+	return limit.rlim_cur;
+}
+
+/* As many lanes as asked for, fewer under a limit of the address space or of the
+ * size of files (beyond which ftruncate raises a signal).  0: not even the least. */
 static uint32_t lane_count(const struct ta_config *config, uint32_t lane_bytes)
 {
 	uint64_t lanes = config->lanes < TA_LANES_MAX ? config->lanes : TA_LANES_MAX;
-	struct rlimit limit;
+	uint64_t most = limit_of(RLIMIT_AS) / 32 / lane_bytes;
+	uint64_t file_bytes = limit_of(RLIMIT_FSIZE);
 
-	if (ta_sys(SYS_prlimit64, 0, RLIMIT_AS, 0, &limit) == 0 &&
-	    limit.rlim_cur != RLIM_INFINITY && lanes * lane_bytes > limit.rlim_cur / 32)
-		lanes = limit.rlim_cur / 32 / lane_bytes;
-	return lanes < FIRST_LANES ? FIRST_LANES : (uint32_t)lanes;
+	lanes = lanes < most ? lanes : most;
+	lanes = lanes < FIRST_LANES ? FIRST_LANES : lanes;
+	if (ta_segment_header_bytes((uint32_t)lanes) + lanes * lane_bytes > file_bytes)
+		lanes = file_bytes / lane_bytes > 1 ? file_bytes / lane_bytes - 1 : 0;
+	return lanes < FIRST_LANES ? 0 : (uint32_t)lanes;
 }
 
 static int create_file(int dir_fd, const struct ta_segment_plan *plan, char *name, size_t bytes)
@@ -162,7 +174,7 @@ struct ta_segment *ta_segment_create(int dir_fd, const struct ta_config *config,
 	uint32_t lanes = lane_count(config, lane_bytes);
 	uint32_t header = ta_segment_header_bytes(lanes);
 	char name[64];
-	int fd = create_file(dir_fd, plan, name, sizeof(name));
+	int fd = lanes ? create_file(dir_fd, plan, name, sizeof(name)) : -EFBIG;
 
 	if (fd < 0)
 		return NULL;

@@ -11,11 +11,15 @@
 #include <stdint.h>
 #include <time.h>
 
+/* CLOCK_MONOTONIC; the coarse one (a few ms) where the time stamp counter must not
+ * be read: seccomp's strict mode and prctl(PR_SET_TSC) make that fatal. */
+extern clockid_t ta_clock;
+
 static inline uint64_t ta_now_ns(void)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(ta_clock, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 

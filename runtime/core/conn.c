@@ -17,10 +17,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "runtime/core/arena.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/fd.h"
 #include "runtime/core/listener.h"
-#include "runtime/core/pool.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/span.h"
@@ -31,9 +31,10 @@
 #define TORN 8u
 #define SPINS 2000
 
-static struct ta_conn conns[TA_CONNS_MAX];
-static _Atomic uint32_t links[TA_CONNS_MAX];
-static struct ta_pool pool = TA_POOL(TA_CONNS_MAX, links);
+static struct ta_conn *conn_of(uint64_t word)
+{
+	return &ta_arena.conns[ta_fd_index(word) % ta_arena.conn_pool.size];
+}
 
 static void relax(void)
 {
@@ -60,7 +61,7 @@ static bool try_busy(struct ta_conn *conn, uint32_t generation, uint32_t require
 /* The connection of word with BUSY held, or NULL: gone, or busy for too long. */
 static struct ta_conn *conn_enter(uint64_t word)
 {
-	struct ta_conn *conn = &conns[ta_fd_index(word) % TA_CONNS_MAX];
+	struct ta_conn *conn = conn_of(word);
 	bool gone;
 
 	for (int spin = 0; spin < SPINS; spin++) {
@@ -78,7 +79,7 @@ static struct ta_conn *conn_enter(uint64_t word)
 static void recycle(struct ta_conn *conn, uint32_t generation)
 {
 	atomic_store_explicit(&conn->state, (uint64_t)(generation + 1) << 32, memory_order_release);
-	ta_pool_give(&pool, (uint32_t)(conn - conns));
+	ta_pool_give(&ta_arena.conn_pool, (uint32_t)(conn - ta_arena.conns));
 }
 
 static void end_own_span(struct ta_conn *conn, struct ta_thread *thread)
@@ -129,12 +130,12 @@ static void conn_leave(struct ta_conn *conn)
 
 void ta_conn_ref(uint64_t word)
 {
-	atomic_fetch_add(&conns[ta_fd_index(word) % TA_CONNS_MAX].fds, 1);
+	atomic_fetch_add(&conn_of(word)->fds, 1);
 }
 
 void ta_conn_unref(uint64_t word)
 {
-	struct ta_conn *conn = &conns[ta_fd_index(word) % TA_CONNS_MAX];
+	struct ta_conn *conn = conn_of(word);
 	uint64_t state = atomic_load(&conn->state);
 
 	if ((uint32_t)(state >> 32) != (uint32_t)word || atomic_fetch_sub(&conn->fds, 1) != 1)
@@ -158,7 +159,7 @@ static void set_addresses(struct ta_conn *conn, const void *peer, uint32_t peer_
 	}
 	if (ta_fd_kind(listen_word) == TA_FD_LISTENER) {
 		const struct ta_listener *listener =
-			&ta_listeners[ta_fd_index(listen_word) % TA_LISTENERS_MAX];
+			&ta_arena.listeners[ta_fd_index(listen_word) % ta_arena.listener_count];
 
 		conn->local_bytes = listener->bytes;
 		memcpy(conn->local, listener->address, listener->bytes);
@@ -187,15 +188,15 @@ void ta_conn_accepted(int fd, const void *peer, uint32_t peer_bytes, uint64_t li
 	struct ta_thread *thread = ta_thread_self();
 	int index = -1;
 
-	if ((unsigned int)fd >= TA_FDS_MAX)
+	if ((unsigned int)fd >= ta_fd_count)
 		ta_lost(TA_LOSS_FD_RANGE);
-	else if (thread && (index = ta_pool_take(&pool)) < 0)
+	else if (thread && (index = ta_pool_take(&ta_arena.conn_pool)) < 0)
 		ta_lost(TA_LOSS_CONN_POOL);
 	if (index < 0) {
 		ta_fd_forget(fd);
 		return;
 	}
-	struct ta_conn *conn = &conns[index];
+	struct ta_conn *conn = &ta_arena.conns[index];
 	uint32_t generation = (uint32_t)(atomic_load(&conn->state) >> 32);
 
 	reset(conn, thread);
@@ -210,7 +211,7 @@ void ta_conn_accepted(int fd, const void *peer, uint32_t peer_bytes, uint64_t li
 
 static struct ta_conn *find(uint32_t index, uint32_t generation)
 {
-	struct ta_conn *conn = &conns[index % TA_CONNS_MAX];
+	struct ta_conn *conn = &ta_arena.conns[index % ta_arena.conn_pool.size];
 	uint64_t state = atomic_load_explicit(&conn->state, memory_order_acquire);
 
 	return (uint32_t)(state >> 32) == generation && (state & LIVE) ? conn : NULL;
@@ -241,7 +242,7 @@ bool ta_conn_has_span(uint32_t index, uint32_t generation)
 
 uint32_t ta_conn_index(const struct ta_conn *conn)
 {
-	return (uint32_t)(conn - conns);
+	return (uint32_t)(conn - ta_arena.conns);
 }
 
 void ta_conn_referenced(uint32_t index, uint32_t generation)

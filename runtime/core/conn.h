@@ -8,7 +8,7 @@
  * for the connection is its child); anything else is one span for the whole
  * connection.  A connection that never carries a byte leaves nothing behind.
  *
- * Connections live in a static pool and are never freed, only recycled under a
+ * Connections live in a pool and are never freed, only recycled under a
  * new generation.  One thread at a time works on one: a busy bit in the state
  * word, waited for a bounded moment (then the loss is counted and HTTP on that
  * connection is given up).  Whoever holds the bit when the last fd goes away
@@ -28,7 +28,6 @@
 #include "runtime/core/context.h"
 #include "runtime/protocol/http1.h"
 
-#define TA_CONNS_MAX 16384u
 #define TA_CONN_ADDRESS_BYTES 28 /* sockaddr_in6; longer unix names are cut */
 #define TA_REQUESTS_INLINE 4u
 

@@ -15,9 +15,6 @@
 #include "runtime/core/sys.h"
 #include "runtime/core/thread.h"
 
-_Atomic uint64_t ta_fds[TA_FDS_MAX];
-struct ta_listener ta_listeners[TA_LISTENERS_MAX];
-
 /* Highest number that was ever bound, so that a range needs no long walk. */
 static _Atomic uint32_t highest;
 
@@ -36,7 +33,7 @@ void ta_fd_forget_range(unsigned int first, unsigned int last)
 {
 	unsigned int end = atomic_load_explicit(&highest, memory_order_relaxed);
 
-	for (unsigned int fd = first; fd <= last && fd <= end && fd < TA_FDS_MAX; fd++)
+	for (unsigned int fd = first; fd <= last && fd <= end && fd < ta_fd_count; fd++)
 		ta_fd_forget((int)fd);
 }
 
@@ -59,7 +56,7 @@ void ta_fd_duplicated(int from, int to)
 
 	if (from == to)
 		return;
-	if ((unsigned int)to >= TA_FDS_MAX || word == 0) {
+	if ((unsigned int)to >= ta_fd_count || word == 0) {
 		ta_fd_forget(to);
 		return;
 	}
@@ -73,7 +70,7 @@ void ta_fd_listening(int fd)
 	struct ta_listener *listener;
 	int index;
 
-	if ((unsigned int)fd >= TA_FDS_MAX || ta_tls.passive || ta_fd_kind(ta_fd_get(fd)) != 0)
+	if ((unsigned int)fd >= ta_fd_count || ta_tls.passive || ta_fd_kind(ta_fd_get(fd)) != 0)
 		return;
 	index = ta_listener_new(&listener);
 	if (index < 0)

@@ -16,11 +16,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TA_FDS_MAX 65536
-
 enum ta_fd_kind { TA_FD_NONE, TA_FD_CONN, TA_FD_LISTENER };
 
-extern _Atomic uint64_t ta_fds[TA_FDS_MAX];
+extern _Atomic uint64_t *ta_fds; /* ta_fd_count words; none while we are quiet */
+extern uint32_t ta_fd_count;
 
 static inline uint64_t ta_fd_word(enum ta_fd_kind kind, uint32_t index, uint32_t generation)
 {
@@ -40,7 +39,7 @@ static inline uint32_t ta_fd_index(uint64_t word)
 /* The word of fd; 0 also for negative and very large numbers. */
 static inline uint64_t ta_fd_get(int fd)
 {
-	return (unsigned int)fd < TA_FDS_MAX
+	return (unsigned int)fd < ta_fd_count
 		       ? atomic_load_explicit(&ta_fds[fd], memory_order_relaxed)
 		       : 0;
 }

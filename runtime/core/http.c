@@ -8,7 +8,7 @@
  * request whose head never got complete (400, 408) is a span as well.
  *
  * Memory: heads that arrive in pieces and queues that grow long borrow from
- * static pools.  What does not fit is counted, and the response parser still
+ * pools.  What does not fit is counted, and the response parser still
  * gets past it.
  *
  * Runs: the thread that holds the connection's busy bit.  No locks.
@@ -16,25 +16,13 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "runtime/core/arena.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/conn.h"
-#include "runtime/core/pool.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/span.h"
 #include "runtime/protocol/traceparent.h"
-
-#define HEADS 1024
-#define QUEUES 64
-#define QUEUE_LONG 256
-
-static struct ta_http1_head heads[HEADS];
-static _Atomic uint32_t head_links[HEADS];
-static struct ta_pool head_pool = TA_POOL(HEADS, head_links);
-
-static struct ta_request queues[QUEUES][QUEUE_LONG];
-static _Atomic uint32_t queue_links[QUEUES];
-static struct ta_pool queue_pool = TA_POOL(QUEUES, queue_links);
 
 void ta_http_start(struct ta_conn *conn)
 {
@@ -47,7 +35,7 @@ void ta_http_start(struct ta_conn *conn)
 static void return_head(struct ta_conn *conn)
 {
 	if (conn->head)
-		ta_pool_give(&head_pool, (uint32_t)(conn->head - heads));
+		ta_pool_give(&ta_arena.head_pool, (uint32_t)(conn->head - ta_arena.heads));
 	conn->head = NULL;
 }
 
@@ -56,30 +44,31 @@ static bool keep_head(struct ta_conn *conn, const struct ta_http1_head *scratch)
 {
 	if (conn->head)
 		return true;
-	int index = ta_pool_take(&head_pool);
+	int index = ta_pool_take(&ta_arena.head_pool);
 
 	if (index < 0) {
 		ta_lost(TA_LOSS_HEAD_POOL);
 		return false;
 	}
-	conn->head = &heads[index];
+	conn->head = &ta_arena.heads[index];
 	*conn->head = *scratch;
 	return true;
 }
 
 static bool grow_queue(struct ta_conn *conn)
 {
-	int index = conn->queue == conn->inline_queue ? ta_pool_take(&queue_pool) : -1;
+	int index = conn->queue == conn->inline_queue ? ta_pool_take(&ta_arena.queue_pool) : -1;
 
 	if (index < 0) {
 		ta_lost(TA_LOSS_PIPELINE);
 		return false;
 	}
+	struct ta_request *queue = &ta_arena.queues[(uint32_t)index * TA_QUEUE_LONG];
+
 	for (uint32_t at = 0; at < conn->queue_count; at++)
-		queues[index][at] =
-			conn->queue[(conn->queue_first + at) % conn->queue_size];
-	conn->queue = queues[index];
-	conn->queue_size = QUEUE_LONG;
+		queue[at] = conn->queue[(conn->queue_first + at) % conn->queue_size];
+	conn->queue = queue;
+	conn->queue_size = TA_QUEUE_LONG;
 	conn->queue_first = 0;
 	return true;
 }
@@ -88,8 +77,8 @@ static void shrink_queue(struct ta_conn *conn)
 {
 	if (conn->queue == conn->inline_queue || conn->queue_count)
 		return;
-	ta_pool_give(&queue_pool,
-		     (uint32_t)((struct ta_request(*)[QUEUE_LONG])conn->queue - queues));
+	ta_pool_give(&ta_arena.queue_pool,
+		     (uint32_t)(conn->queue - ta_arena.queues) / TA_QUEUE_LONG);
 	conn->queue = conn->inline_queue;
 	conn->queue_size = TA_REQUESTS_INLINE;
 	conn->queue_first = 0;

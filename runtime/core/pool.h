@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pool.h - a lock-free list of free numbers, for static pools.
+ * pool.h - a lock-free list of free numbers.
  *
  * A stack of indices; the top carries a tag that changes with every operation,
  * so that a number which was taken and given back meanwhile is noticed.  Numbers
@@ -22,11 +22,6 @@ struct ta_pool {
 	uint32_t size;
 	_Atomic uint32_t *next; /* link of each number: index + 1 */
 };
-
-#define TA_POOL(count, links)                                                                      \
-	{                                                                                          \
-		.size = (count), .next = (links)                                                   \
-	}
 
 /* A number, or -1. */
 static inline int ta_pool_take(struct ta_pool *pool)

@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "runtime/core/arena.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/conn.h"
 #include "runtime/core/lane_claim.h"
@@ -22,13 +23,10 @@
 #include "runtime/core/span.h"
 #include "runtime/core/sys.h"
 
-#define BIRTHS 4096u
 #define RETRY_EVERY 64u /* a thread that found no lane asks again after so many calls */
 
 _Thread_local struct ta_tls ta_tls __attribute__((tls_model("initial-exec")));
 
-static struct ta_thread threads[TA_LANES_MAX]; /* private memory; touched when used */
-static struct ta_thread_birth births[BIRTHS];
 static _Thread_local struct ta_thread_birth *own_birth
 	__attribute__((tls_model("initial-exec")));
 
@@ -40,7 +38,7 @@ struct ta_thread_birth *ta_thread_birth_new(void *(*start)(void *), void *argume
 	uint32_t first = atomic_fetch_add_explicit(&hint, 1, memory_order_relaxed);
 
 	for (uint32_t step = 0; step < 16; step++) {
-		struct ta_thread_birth *birth = &births[(first + step) % BIRTHS];
+		struct ta_thread_birth *birth = &ta_arena.births[(first + step) % ta_arena.birth_count];
 
 		if (atomic_exchange_explicit(&birth->taken, 1, memory_order_acquire))
 			continue;
@@ -131,7 +129,7 @@ static struct ta_thread *claim_thread(uint64_t *ret_token)
 	int index = ta_lane_claim(token);
 
 	*ret_token = token;
-	return index < 0 ? NULL : &threads[index];
+	return index < 0 ? NULL : &ta_arena.threads[index];
 }
 
 static void set_identity(struct ta_thread *thread, uint64_t token)
@@ -190,7 +188,7 @@ struct ta_thread *ta_thread_attach(void)
 		set_base(thread, own_birth);
 		own_birth = NULL;
 		ta_tls.lane_tries = 0;
-		bind_lane(thread, (uint32_t)(thread - threads), token);
+		bind_lane(thread, (uint32_t)(thread - ta_arena.threads), token);
 		ta_tls.thread = thread;
 	}
 	atomic_signal_fence(memory_order_seq_cst);

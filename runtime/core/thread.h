@@ -3,7 +3,7 @@
  * thread.h - a thread's private state, its lane, and the guard around hooks.
  *
  * A thread claims a lane when it first has something to record.  Lane number N
- * and ta_threads[N] belong together; both come back when the thread ends (or
+ * and ta_arena.threads[N] belong together; both come back when the thread ends (or
  * when the agent sees that it is gone).
  *
  * The guard marks that this thread is inside the library.  It heals itself: a

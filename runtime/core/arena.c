@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arena.c - how much of everything, and where it lies.
+ *
+ * Runs: constructor.  One mmap; first the sizes are added up, then the same walk
+ * hands out the pieces.
+ */
+#include "runtime/core/arena.h"
+
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include "runtime/core/conn.h"
+#include "runtime/core/fd.h"
+#include "runtime/core/listener.h"
+#include "runtime/core/sys.h"
+#include "runtime/core/thread.h"
+
+#define SHARE_OF_LIMIT 32u /* we take at most this part of a limited address space */
+
+struct ta_arena ta_arena;
+_Atomic uint64_t *ta_fds;
+uint32_t ta_fd_count;
+
+struct counts {
+	uint32_t threads, births, conns, heads, queues, listeners, fds;
+};
+
+static const struct counts full = { .births = 4096,
+				    .conns = 16384,
+				    .heads = 1024,
+				    .queues = 64,
+				    .listeners = 512,
+				    .fds = 65536 };
+static const struct counts least = { .births = 32,
+				     .conns = 64,
+				     .heads = 4,
+				     .queues = 1,
+				     .listeners = 8,
+				     .fds = 1024 };
+
+/* ---- layout ---- */
+
+static void *piece(char *base, size_t *used, size_t bytes)
+{
+	size_t at = (*used + TA_CACHE_LINE - 1) & ~(size_t)(TA_CACHE_LINE - 1);
+
+	*used = at + bytes;
+	return base ? base + at : NULL;
+}
+
+static void pool_at(struct ta_pool *pool, char *base, size_t *used, uint32_t count)
+{
+	pool->next = piece(base, used, (size_t)count * sizeof(*pool->next));
+	pool->size = count;
+}
+
+/* Bytes for these counts; with a base, also puts the pieces in place. */
+static size_t lay_out(struct ta_arena *arena, char *base, const struct counts *counts)
+{
+	size_t used = 0;
+
+	ta_fds = piece(base, &used, counts->fds * sizeof(*ta_fds));
+	arena->threads = piece(base, &used, counts->threads * sizeof(*arena->threads));
+	arena->births = piece(base, &used, counts->births * sizeof(*arena->births));
+	arena->conns = piece(base, &used, counts->conns * sizeof(*arena->conns));
+	arena->heads = piece(base, &used, counts->heads * sizeof(*arena->heads));
+	arena->queues = piece(base, &used,
+			      (size_t)counts->queues * TA_QUEUE_LONG * sizeof(*arena->queues));
+	arena->listeners = piece(base, &used, counts->listeners * sizeof(*arena->listeners));
+	pool_at(&arena->conn_pool, base, &used, counts->conns);
+	pool_at(&arena->head_pool, base, &used, counts->heads);
+	pool_at(&arena->queue_pool, base, &used, counts->queues);
+	arena->birth_count = counts->births;
+	arena->listener_count = counts->listeners;
+	return used;
+}
+
+/* ---- sizes ---- */
+
+static uint64_t limit_of(int resource)
+{
+	struct rlimit limit;
+
+	if (ta_sys(SYS_prlimit64, 0, resource, 0, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+		return UINT64_MAX;
+	return limit.rlim_cur;
+}
+
+static uint32_t scaled(uint32_t whole, uint32_t minimum, uint64_t budget, uint64_t bytes)
+{
+	uint32_t count = (uint32_t)((double)whole * ((double)budget / (double)bytes));
+
+	return count < minimum ? minimum : count;
+}
+
+static struct counts choose(uint32_t lanes)
+{
+	uint64_t as = limit_of(RLIMIT_AS), data = limit_of(RLIMIT_DATA);
+	uint64_t budget = (as < data ? as : data) / SHARE_OF_LIMIT;
+	struct counts counts = full;
+
+	counts.threads = lanes;
+	uint64_t bytes = lay_out(&ta_arena, NULL, &counts);
+
+	if (bytes <= budget)
+		return counts;
+	return (struct counts){ .threads = lanes,
+				.births = scaled(full.births, least.births, budget, bytes),
+				.conns = scaled(full.conns, least.conns, budget, bytes),
+				.heads = scaled(full.heads, least.heads, budget, bytes),
+				.queues = scaled(full.queues, least.queues, budget, bytes),
+				.listeners = scaled(full.listeners, least.listeners, budget, bytes),
+				.fds = scaled(full.fds, least.fds, budget, bytes) };
+}
+
+bool ta_arena_init(uint32_t lanes)
+{
+	struct counts counts = choose(lanes);
+	size_t bytes = lay_out(&ta_arena, NULL, &counts);
+	long base = ta_sys(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (base < 0 && base > -4096)
+		return false;
+	lay_out(&ta_arena, (char *)base, &counts);
+	ta_fd_count = counts.fds;
+	return true;
+}

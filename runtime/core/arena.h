@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arena.h - the library's own memory: one private mapping, made once.
+ *
+ * Tables and pools of the host side, sized by the constructor; pages cost
+ * nothing until they are used.  Under a limit of the address space or of data
+ * (RLIMIT_AS, RLIMIT_DATA) everything shrinks with it, because what we take the
+ * program cannot have.  Never unmapped, never grown.
+ */
+#ifndef TA_CORE_ARENA_H
+#define TA_CORE_ARENA_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/core/pool.h"
+
+struct ta_conn;
+struct ta_http1_head;
+struct ta_listener;
+struct ta_request;
+struct ta_thread;
+struct ta_thread_birth;
+
+#define TA_QUEUE_LONG 256u /* requests in a borrowed queue */
+
+struct ta_arena {
+	struct ta_thread *threads; /* as many as the segment has lanes */
+	struct ta_thread_birth *births;
+	uint32_t birth_count;
+	struct ta_conn *conns;
+	struct ta_pool conn_pool;
+	struct ta_http1_head *heads;
+	struct ta_pool head_pool;
+	struct ta_request *queues; /* TA_QUEUE_LONG each */
+	struct ta_pool queue_pool;
+	struct ta_listener *listeners;
+	uint32_t listener_count;
+};
+
+extern struct ta_arena ta_arena;
+
+/* Makes the mapping for a segment of so many lanes.  False: no memory. */
+bool ta_arena_init(uint32_t lanes);
+
+#endif
