@@ -354,6 +354,12 @@ static void finish(struct ta_worker *worker, struct ta_mapped *mapped)
 	worker->flush.soon = true;
 	if (!worker->keep)
 		ta_journal_write(&worker->journal);
+	/* Written before the file goes: `tagalong run` takes its absence for "all is there". */
+	if (!worker->once) {
+		ta_worker_settle(worker);
+		if (ta_flush_due(worker))
+			ta_flush_run(worker);
+	}
 	ta_segment_drop(&worker->segments, mapped, !worker->keep);
 }
 
