@@ -77,7 +77,8 @@ static char *const *make_env(struct exec_env *env, char *const *envp, bool other
 	size_t count = 0, at = 0;
 
 	bool traced = ta_runtime.enabled && put_traceparent(env->traceparent);
-	bool disable = ta_runtime.enabled && !ta_runtime.follow && other_process;
+	bool disable = ta_runtime.unfollowed ||
+		       (ta_runtime.enabled && !ta_runtime.follow && other_process);
 
 	if ((!traced && !disable) || !is_readable(envp))
 		return envp;

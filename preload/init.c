@@ -67,12 +67,23 @@ static const char *program_name(void)
 	return slash ? slash + 1 : exe_path;
 }
 
-/* Under TAGALONG_FOLLOW=0 `tagalong run` names the one process to be traced. */
-static bool is_other_than_root(const struct ta_config *config, char *const *envp, uint32_t pid)
+/* Under TAGALONG_FOLLOW=0 `tagalong run` names the one process to be traced.
+ * Without it, a program whose parent has a segment is a child of a traced one. */
+static bool is_unfollowed(const struct ta_config *config, char *const *envp, uint32_t pid)
 {
 	const char *root = env_value(envp, "TAGALONG_ROOT_PID");
+	char run_dir[TA_RUN_DIR_MAX];
 
-	return !config->follow && *root && strtoul(root, NULL, 10) != pid;
+	if (config->follow)
+		return false;
+	if (*root)
+		return strtoul(root, NULL, 10) != pid;
+	int dir_fd = ta_run_dir_open(config, run_dir);
+	bool unfollowed = dir_fd >= 0 && ta_run_dir_has(dir_fd, (uint32_t)ta_sys(SYS_getppid));
+
+	if (dir_fd >= 0)
+		ta_sys(SYS_close, dir_fd);
+	return unfollowed;
 }
 
 static bool is_second_copy(void)
@@ -82,8 +93,10 @@ static bool is_second_copy(void)
 
 static bool wanted(const struct ta_config *config, char *const *envp, uint32_t pid)
 {
-	return !getauxval(AT_SECURE) && !is_second_copy() &&
-	       ta_config_wants(config, program_name()) && !is_other_than_root(config, envp, pid);
+	if (getauxval(AT_SECURE) || is_second_copy() || !ta_config_wants(config, program_name()))
+		return false;
+	ta_runtime.unfollowed = is_unfollowed(config, envp, pid);
+	return !ta_runtime.unfollowed;
 }
 
 /* ---- identity ---- */

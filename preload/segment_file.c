@@ -77,6 +77,44 @@ int ta_run_dir_open(const struct ta_config *config, char *ret_path)
 	return fd;
 }
 
+struct linux_dirent64 {
+	uint64_t inode;
+	int64_t offset;
+	uint16_t bytes;
+	uint8_t type;
+	char name[];
+};
+
+/* "KKKKKKKK-PID-RANDOM.seg", whatever the key. */
+static bool names_pid(const char *name, const char *pid)
+{
+	size_t length = strlen(pid);
+
+	return strlen(name) > 10 + length && name[8] == '-' &&
+	       strncmp(name + 9, pid, length) == 0 && name[9 + length] == '-' &&
+	       strcmp(name + strlen(name) - 4, TA_SEGMENT_SUFFIX) == 0;
+}
+
+bool ta_run_dir_has(int dir_fd, uint32_t pid)
+{
+	_Alignas(8) char entries[1024];
+	char pid_text[12];
+	struct ta_text text = ta_text(pid_text, sizeof(pid_text));
+	long bytes;
+
+	ta_text_put_decimal(&text, pid);
+	while ((bytes = ta_sys(SYS_getdents64, dir_fd, entries, sizeof(entries))) > 0) {
+		for (long at = 0; at < bytes;) {
+			const struct linux_dirent64 *entry = (const void *)(entries + at);
+
+			if (names_pid(entry->name, pid_text))
+				return true;
+			at += entry->bytes;
+		}
+	}
+	return false;
+}
+
 /* ---- segment ---- */
 
 static uint64_t limit_of(int resource)

@@ -27,6 +27,9 @@ struct ta_segment_plan {
  * the caller closes, and its path; or -errno. */
 int ta_run_dir_open(const struct ta_config *config, char *ret_path);
 
+/* Whether a segment of that process is there. */
+bool ta_run_dir_has(int dir_fd, uint32_t pid);
+
 /* Creates, sizes, maps and announces the segment; keeps no fd.  NULL when it
  * cannot be had: then the library stays quiet. */
 struct ta_segment *ta_segment_create(int dir_fd, const struct ta_config *config,

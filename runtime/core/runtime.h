@@ -19,6 +19,7 @@ struct ta_runtime {
 	bool enabled;		    /* hooks record */
 	bool threads, signals, http;
 	bool follow;		    /* children that exec are traced as well */
+	bool unfollowed;	    /* quiet because our parent is not followed; nor are our children */
 	_Atomic uint32_t sandboxed; /* seccomp seen: no system call of ours from here on */
 	uint64_t proc_id;
 	uint64_t parent_proc_id;
