@@ -38,8 +38,11 @@ static bool is_request(const struct ta_http1 *parser)
 
 static void start_head(struct ta_http1 *parser, struct ta_http1_head *head)
 {
-	memset(head, 0, offsetof(struct ta_http1_head, method));
+	if (is_request(parser))
+		memset(head, 0, offsetof(struct ta_http1_head, method));
 	parser->body_left = 0;
+	parser->length = 0;
+	parser->version_minor = 0;
 	parser->head_bytes = 0;
 	parser->mark = 0;
 	parser->flags = 0;
@@ -49,30 +52,30 @@ static void start_head(struct ta_http1 *parser, struct ta_http1_head *head)
 	parser->state = is_request(parser) ? TA_STATE_METHOD : TA_STATE_STATUS;
 }
 
-static bool head_keeps_alive(const struct ta_http1 *parser, const struct ta_http1_head *head)
+static bool head_keeps_alive(const struct ta_http1 *parser)
 {
 	if (parser->state == TA_STATE_BROKEN || parser->flags & TA_SEEN_CLOSE ||
-	    head->version_minor > 1)
+	    parser->version_minor > 1)
 		return false;
-	return head->version_minor == 1 || parser->flags & TA_SEEN_KEEP_ALIVE;
+	return parser->version_minor == 1 || parser->flags & TA_SEEN_KEEP_ALIVE;
 }
 
-static uint8_t frame_request(const struct ta_http1 *parser, const struct ta_http1_head *head)
+static uint8_t frame_request(const struct ta_http1 *parser)
 {
 	if (parser->flags & (TA_SEEN_NONSENSE | TA_SEEN_CODING))
 		return TA_STATE_BROKEN;
 	if (parser->flags & TA_HTTP1_CHUNKED)
 		return TA_STATE_CHUNK_SIZE;
-	return head->content_length ? TA_STATE_BODY : TA_STATE_DONE;
+	return parser->length ? TA_STATE_BODY : TA_STATE_DONE;
 }
 
-static uint8_t frame_response(const struct ta_http1 *parser, const struct ta_http1_head *head)
+static uint8_t frame_response(const struct ta_http1 *parser)
 {
-	if (head->status == 101)
+	if (parser->status == 101)
 		return TA_STATE_TUNNEL;
-	if (parser->answers & TA_HTTP1_IS_CONNECT && head->status / 100 == 2)
+	if (parser->answers & TA_HTTP1_IS_CONNECT && parser->status / 100 == 2)
 		return TA_STATE_TUNNEL;
-	if (head->status < 200 || head->status == 204 || head->status == 304 ||
+	if (parser->status < 200 || parser->status == 204 || parser->status == 304 ||
 	    parser->answers & TA_HTTP1_IS_HEAD)
 		return TA_STATE_DONE;
 	if (parser->flags & TA_SEEN_NONSENSE)
@@ -81,7 +84,7 @@ static uint8_t frame_response(const struct ta_http1 *parser, const struct ta_htt
 		return TA_STATE_CHUNK_SIZE;
 	if (parser->flags & TA_SEEN_CODING || !(parser->flags & TA_HTTP1_HAS_LENGTH))
 		return TA_STATE_UNTIL_CLOSE;
-	return head->content_length ? TA_STATE_BODY : TA_STATE_DONE;
+	return parser->length ? TA_STATE_BODY : TA_STATE_DONE;
 }
 
 /* The head is complete: what follows it, and the facts that need all of it. */
@@ -89,24 +92,27 @@ static void end_head(struct ta_http1 *parser, struct ta_http1_head *head)
 {
 	if (parser->flags & (TA_HTTP1_CHUNKED | TA_SEEN_CODING | TA_SEEN_NONSENSE)) {
 		parser->flags &= (uint16_t)~TA_HTTP1_HAS_LENGTH;
-		head->content_length = 0;
+		parser->length = 0;
 	}
 	if (is_request(parser)) {
-		parser->state = frame_request(parser, head);
+		parser->state = frame_request(parser);
 	} else {
+		memset(head, 0, offsetof(struct ta_http1_head, method));
 		head->status = parser->status;
-		parser->state = frame_response(parser, head);
-		if (head->status >= 200)
+		parser->state = frame_response(parser);
+		if (parser->status >= 200)
 			parser->answers = 0;
-		if (head->status == 101)
+		if (parser->status == 101)
 			parser->flags |= TA_HTTP1_UPGRADE;
 	}
+	head->version_minor = parser->version_minor;
+	head->content_length = parser->length;
 	head->flags = parser->flags & TA_SEEN_PUBLIC;
 	if (parser->state == TA_STATE_UNTIL_CLOSE)
 		head->flags |= TA_HTTP1_UNTIL_CLOSE;
-	else if (head_keeps_alive(parser, head))
+	else if (head_keeps_alive(parser))
 		head->flags |= TA_HTTP1_KEEP_ALIVE;
-	parser->body_left = parser->state == TA_STATE_BODY ? head->content_length : 0;
+	parser->body_left = parser->state == TA_STATE_BODY ? parser->length : 0;
 	parser->head_bytes = 0;
 	parser->matched = 0;
 }
@@ -117,7 +123,7 @@ static const char *read_head(struct ta_http1 *parser, struct ta_http1_head *head
 	if (parser->state < TA_STATE_STATUS)
 		at = ta_http1_request_line(parser, head, at, end);
 	else if (parser->state < TA_STATE_LINE)
-		at = ta_http1_status_line(parser, head, at, end);
+		at = ta_http1_status_line(parser, at, end);
 	if (parser->state >= TA_STATE_LINE && parser->state < TA_STATE_HEAD_END)
 		at = ta_http1_fields(parser, head, at, end);
 	return at;

@@ -63,7 +63,7 @@ struct ta_http1_head {
 	char method[TA_HTTP1_METHOD_MAX];
 	char host[TA_HTTP1_HOST_MAX];
 	char user_agent[TA_HTTP1_USER_AGENT_MAX];
-	char forwarded[TA_HTTP1_FORWARDED_MAX]; /* first address of X-Forwarded-For, or for= of Forwarded */
+	char forwarded[TA_HTTP1_FORWARDED_MAX]; /* first of X-Forwarded-For, or for= of Forwarded */
 	char traceparent[TA_HTTP1_TRACEPARENT_MAX];
 	char tracestate[TA_HTTP1_TRACESTATE_MAX]; /* several headers joined with ',' */
 	char target[TA_HTTP1_TARGET_MAX];	   /* last: copies stop at what is used */
@@ -72,6 +72,7 @@ struct ta_http1_head {
 /* All members are the parser's own; callers zero it with ta_http1_init(). */
 struct ta_http1 {
 	uint64_t body_left;  /* of the body or chunk; in a head: the number being read */
+	uint64_t length;     /* Content-Length of this head */
 	uint32_t head_bytes; /* of this head, chunk line or trailer so far; bounded */
 	uint32_t mark;	     /* request line: where in the tail a version may begin */
 	uint16_t candidates; /* names or words that still fit */
@@ -84,7 +85,8 @@ struct ta_http1 {
 	uint8_t phase;	 /* inside a value: begun or not, and the like */
 	uint8_t last;	 /* last byte of the request line so far */
 	uint8_t answers; /* response: the request was HEAD or CONNECT */
-	uint8_t spare[3];
+	uint8_t version_minor;
+	uint8_t spare[2];
 };
 
 void ta_http1_init(struct ta_http1 *parser, enum ta_http1_direction direction);
@@ -98,7 +100,17 @@ void ta_http1_init(struct ta_http1 *parser, enum ta_http1_direction direction);
  * Response: the same; a 1xx head is told like any other and followed by DONE,
  * except 101, which is followed by TUNNEL.  A body without length or chunks
  * (TA_HTTP1_UNTIL_CLOSE) never gets DONE: the caller ends it with the connection.
- * Blank lines before a request are skipped (RFC 9112, 2.2). */
+ * Blank lines before a request are skipped (RFC 9112, 2.2).
+ *
+ * TUNNEL and BROKEN take no bytes and are told again at every call.  A request
+ * whose head is complete but cannot frame a body (lengths that differ, an unknown
+ * coding) gets HEAD and then BROKEN: the server has seen and answers it.  After a
+ * request without HTTP/1 version (version_minor 9) everything is taken and nothing
+ * told.
+ *
+ * What *head holds of a request before HEAD is true as far as it goes.  Of a
+ * response it is written only with HEAD: any memory will do, also another one in
+ * each call. */
 size_t ta_http1_feed(struct ta_http1 *parser, struct ta_http1_head *head, const void *data,
 		     size_t bytes, enum ta_http1_event *ret_event);
 

@@ -59,14 +59,14 @@ static uint16_t names_beginning(char byte)
 }
 
 /* The first byte of a line.  It is consumed only when it ends the head. */
-static const char *line_begin(struct ta_http1 *parser, struct ta_http1_head *head, const char *at)
+static const char *line_begin(struct ta_http1 *parser, const char *at)
 {
 	if (*at == ' ' || *at == '\t') {
 		parser->state = parser->header == TA_HEADER_NONE ? TA_STATE_SKIP : TA_STATE_VALUE;
 		return at;
 	}
 	if (parser->header != TA_HEADER_NONE) {
-		ta_http1_value_end(parser, head);
+		ta_http1_value_end(parser);
 		parser->header = TA_HEADER_NONE;
 	}
 	if (*at == '\n' || *at == '\r') {
@@ -162,7 +162,7 @@ const char *ta_http1_fields(struct ta_http1 *parser, struct ta_http1_head *head,
 {
 	while (at < end && parser->state != TA_STATE_HEAD_END) {
 		if (parser->state == TA_STATE_LINE)
-			at = line_begin(parser, head, at);
+			at = line_begin(parser, at);
 		else if (parser->state == TA_STATE_SKIP)
 			at = skip_line(parser, at, end);
 		else if (parser->state == TA_STATE_NAME)

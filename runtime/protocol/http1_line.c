@@ -146,7 +146,7 @@ static void end_bare_line(struct ta_http1 *parser, struct ta_http1_head *head, u
 
 	if (space)
 		cut_target(head, (uint32_t)(space - head->target));
-	head->version_minor = 9;
+	parser->version_minor = 9;
 	parser->flags |= TA_SEEN_BARE;
 	parser->state = head->target_len ? TA_STATE_HEAD_END : TA_STATE_BROKEN;
 }
@@ -162,7 +162,7 @@ static void end_request_line(struct ta_http1 *parser, struct ta_http1_head *head
 		return;
 	}
 	cut_target(head, parser->mark);
-	head->version_minor = parser->status % 10 != 0;
+	parser->version_minor = parser->status % 10 != 0;
 	parser->state = head->target_len ? TA_STATE_LINE : TA_STATE_BROKEN;
 }
 
@@ -180,7 +180,7 @@ static bool whole_tail(struct ta_http1 *parser, struct ta_http1_head *head, cons
 	    (at[bytes - 1] != '1' && at[bytes - 1] != '0'))
 		return false;
 	append_tail(parser, head, at, bytes - VERSION_BYTES);
-	head->version_minor = at[bytes - 1] == '1';
+	parser->version_minor = at[bytes - 1] == '1';
 	parser->state = TA_STATE_LINE;
 	return true;
 }
@@ -220,7 +220,7 @@ const char *ta_http1_request_line(struct ta_http1 *parser, struct ta_http1_head 
 #define STATUS_END 12
 
 /* One byte of "HTTP/1.d ddd" and the byte behind it. */
-static bool status_byte(struct ta_http1 *parser, struct ta_http1_head *head, char byte)
+static bool status_byte(struct ta_http1 *parser, char byte)
 {
 	static const char pattern[STATUS_FIRST + 1] = "HTTP/1.0 ";
 	uint8_t step = parser->matched++;
@@ -233,7 +233,7 @@ static bool status_byte(struct ta_http1 *parser, struct ta_http1_head *head, cha
 		if (byte < '0' || byte > '9')
 			return false;
 		if (step == STATUS_MINOR)
-			head->version_minor = byte != '0';
+			parser->version_minor = byte != '0';
 		else
 			parser->status = (uint16_t)(parser->status * 10 + byte - '0');
 		return true;
@@ -241,11 +241,10 @@ static bool status_byte(struct ta_http1 *parser, struct ta_http1_head *head, cha
 	return byte == pattern[step];
 }
 
-const char *ta_http1_status_line(struct ta_http1 *parser, struct ta_http1_head *head,
-				 const char *at, const char *end)
+const char *ta_http1_status_line(struct ta_http1 *parser, const char *at, const char *end)
 {
 	for (; at < end && parser->state == TA_STATE_STATUS; at++) {
-		if (!status_byte(parser, head, *at)) {
+		if (!status_byte(parser, *at)) {
 			parser->state = TA_STATE_BROKEN;
 			return at;
 		}
@@ -258,7 +257,6 @@ const char *ta_http1_status_line(struct ta_http1 *parser, struct ta_http1_head *
 
 	if (!line_end)
 		return end;
-	head->status = parser->status;
 	parser->state = TA_STATE_LINE;
 	return line_end + 1;
 }

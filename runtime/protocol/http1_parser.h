@@ -100,8 +100,7 @@ static inline bool ta_http1_same(const char *text, const char *bytes, size_t cou
  * state at LINE, HEAD_END or BROKEN, or where it is when end comes first. */
 const char *ta_http1_request_line(struct ta_http1 *parser, struct ta_http1_head *head,
 				  const char *at, const char *end);
-const char *ta_http1_status_line(struct ta_http1 *parser, struct ta_http1_head *head,
-				 const char *at, const char *end);
+const char *ta_http1_status_line(struct ta_http1 *parser, const char *at, const char *end);
 
 /* Header lines; leaves the state at HEAD_END behind the empty line. */
 const char *ta_http1_fields(struct ta_http1 *parser, struct ta_http1_head *head, const char *at,
@@ -115,6 +114,6 @@ void ta_http1_value_piece(struct ta_http1 *parser, struct ta_http1_head *head, c
 /* Its line has ended; the next one may continue it. */
 void ta_http1_value_line_end(struct ta_http1 *parser, struct ta_http1_head *head);
 /* It is complete. */
-void ta_http1_value_end(struct ta_http1 *parser, struct ta_http1_head *head);
+void ta_http1_value_end(struct ta_http1 *parser);
 
 #endif

@@ -227,19 +227,19 @@ static void list_piece(struct ta_http1 *parser, const char *piece, size_t bytes)
 
 /* ---- lengths ---- */
 
-static void end_length(struct ta_http1 *parser, struct ta_http1_head *head)
+static void end_length(struct ta_http1 *parser)
 {
 	bool again = parser->flags & TA_HTTP1_HAS_LENGTH;
 
-	if (parser->phase == LENGTH_BEFORE || (again && head->content_length != parser->body_left))
+	if (parser->phase == LENGTH_BEFORE || (again && parser->length != parser->body_left))
 		parser->flags |= TA_SEEN_NONSENSE;
-	head->content_length = parser->body_left;
+	parser->length = parser->body_left;
 	parser->flags |= TA_HTTP1_HAS_LENGTH;
 	parser->body_left = 0;
 	parser->phase = LENGTH_BEFORE;
 }
 
-static void length_byte(struct ta_http1 *parser, struct ta_http1_head *head, char byte)
+static void length_byte(struct ta_http1 *parser, char byte)
 {
 	if (byte >= '0' && byte <= '9') {
 		if (parser->phase == LENGTH_BEHIND || parser->body_left > INT64_MAX / 10 - 1)
@@ -249,7 +249,7 @@ static void length_byte(struct ta_http1 *parser, struct ta_http1_head *head, cha
 		if (parser->phase == LENGTH_BEFORE)
 			parser->phase = LENGTH_DIGITS;
 	} else if (byte == ',') {
-		end_length(parser, head);
+		end_length(parser);
 	} else if (!ta_http1_blank(byte)) {
 		parser->flags |= TA_SEEN_NONSENSE;
 	} else if (parser->phase == LENGTH_DIGITS) {
@@ -307,7 +307,7 @@ void ta_http1_value_piece(struct ta_http1 *parser, struct ta_http1_head *head, c
 		break;
 	case TA_HEADER_CONTENT_LENGTH:
 		for (size_t i = 0; i < bytes; i++)
-			length_byte(parser, head, piece[i]);
+			length_byte(parser, piece[i]);
 		break;
 	case TA_HEADER_NONE:
 		break;
@@ -324,8 +324,8 @@ void ta_http1_value_line_end(struct ta_http1 *parser, struct ta_http1_head *head
 		end_word(parser);
 }
 
-void ta_http1_value_end(struct ta_http1 *parser, struct ta_http1_head *head)
+void ta_http1_value_end(struct ta_http1 *parser)
 {
 	if (parser->header == TA_HEADER_CONTENT_LENGTH)
-		end_length(parser, head);
+		end_length(parser);
 }

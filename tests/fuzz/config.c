@@ -46,7 +46,7 @@ static bool is_listed(const char *words, const char *word)
 
 static void check_config(const struct ta_config *config)
 {
-#define FLAG(who, field, variable, dflt, text) demand(config->field == true || config->field == false);
+#define FLAG(who, field, variable, dflt, text) demand(config->field + 0 <= 1);
 #define NUMBER(who, field, variable, dflt, min, max, unit, text)                                   \
 	demand(config->field >= (uint64_t)(min) && config->field <= (uint64_t)(max));
 #define TEXT(who, field, variable, text) demand(config->field != NULL);

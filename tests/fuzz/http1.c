@@ -94,6 +94,8 @@ static size_t pass(struct ta_http1 *parser, struct ta_http1_head *head, const ui
 		taken = ta_http1_skip(parser, bytes, ret_event);
 	else
 		taken = ta_http1_feed(parser, head, piece, bytes, ret_event);
+	if (parser->direction == TA_HTTP1_RESPONSE && *ret_event != TA_HTTP1_HEAD)
+		memset(head, (int)bytes, sizeof(*head)); /* nothing may be kept in it */
 	free(piece);
 	demand(taken <= bytes);
 	demand(taken == bytes || *ret_event != TA_HTTP1_MORE || unseen);
