@@ -18,7 +18,8 @@ target_link_libraries(tagalong PRIVATE ta_flags)
 # Initial-exec TLS: the general-dynamic model calls malloc.  No stack protector
 # and no fortify: the hooks are called before and below what those rely on.
 target_compile_options(tagalong PRIVATE -O2 -fPIC -ftls-model=initial-exec -fno-stack-protector
-  -U_FORTIFY_SOURCE -fno-exceptions -fno-builtin-malloc -Wstack-usage=2048)
+  -U_FORTIFY_SOURCE -fno-exceptions
+  -fno-builtin-malloc $<$<C_COMPILER_ID:GNU>:-Wstack-usage=2560>)
 target_link_options(tagalong PRIVATE
   -Wl,--version-script=${TA_EXPORTS} -Wl,-z,defs -Wl,-z,now -Wl,-z,nodelete -Wl,-z,noexecstack
   -Wl,-z,relro -Wl,--no-undefined -Wl,--as-needed)

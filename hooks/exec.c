@@ -21,7 +21,6 @@
 #include "runtime/protocol/traceparent.h"
 
 #define ENV_MAX 192
-#define ARGS_MAX 1024
 
 extern char **environ;
 
@@ -164,24 +163,35 @@ TA_HOOK int execveat(int dir, const char *path, char *const *argv, char *const *
 }
 
 /* The list forms: arguments up to NULL, for execle followed by the environment.
- * A list longer than ARGS_MAX is more than anybody writes by hand. */
+ * The array is as long as the list, on the stack, as libc has it. */
+static size_t count_arguments(const char *first, va_list list)
+{
+	size_t count = 1;
+	va_list walk;
+
+	va_copy(walk, list);
+	for (const char *next = first; next; next = va_arg(walk, const char *))
+		count++;
+	va_end(walk);
+	return count;
+}
+
+#pragma GCC diagnostic push
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wstack-usage="
+#endif
 #define EXECL(name, run, environment)                                                              \
 	TA_HOOK int name(const char *path, const char *first, ...)                                 \
 	{                                                                                          \
-		char *argv[ARGS_MAX];                                                              \
-		size_t count = 0;                                                                  \
 		va_list list;                                                                      \
                                                                                                    \
 		va_start(list, first);                                                             \
-		for (char *next = (char *)first; next; next = va_arg(list, char *)) {              \
-			if (count == ARGS_MAX - 1) {                                               \
-				va_end(list);                                                      \
-				errno = E2BIG;                                                     \
-				return -1;                                                         \
-			}                                                                          \
-			argv[count++] = next;                                                      \
-		}                                                                                  \
-		argv[count] = NULL;                                                                \
+		size_t count = count_arguments(first, list);                                       \
+		char *argv[count];                                                                 \
+                                                                                                   \
+		argv[0] = (char *)first;                                                           \
+		for (size_t at = 1; at < count; at++)                                              \
+			argv[at] = va_arg(list, char *);                                           \
 		char *const *envp = environment;                                                   \
                                                                                                    \
 		va_end(list);                                                                      \
@@ -191,6 +201,7 @@ TA_HOOK int execveat(int dir, const char *path, char *const *argv, char *const *
 EXECL(execl, run_execve, environ)
 EXECL(execle, run_execve, va_arg(list, char *const *))
 EXECL(execlp, run_execvpe, environ)
+#pragma GCC diagnostic pop
 
 /* ---- spawn ---- */
 

@@ -14,6 +14,8 @@
  */
 #include "hooks/hook.h"
 
+#include "preload/baseline.h"
+
 #include "runtime/core/sys.h"
 
 static void ended(void *nothing)

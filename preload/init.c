@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "preload/baseline.h"
 #include "preload/real.h"
 #include "preload/segment_file.h"
 #include "preload/spawn.h"

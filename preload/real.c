@@ -11,12 +11,8 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "preload/baseline.h"
 #include "runtime/core/sys.h"
-
-#if defined(__x86_64__)
-/* dlsym moved from libdl to libc in 2.34; the old version is known to both. */
-__asm__(".symver dlsym, dlsym@GLIBC_2.2.5");
-#endif
 
 static long as_libc(long result)
 {

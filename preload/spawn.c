@@ -32,6 +32,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "preload/baseline.h"
 #include "preload/real.h"
 #include "preload/segment_file.h"
 #include "preload/text.h"

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * baseline.h - old symbol versions, so that one build loads on older systems.
+ *
+ * glibc 2.34 moved these from libdl and libpthread into libc; it still answers to
+ * the versions that they had before.
+ */
+#ifndef TA_PRELOAD_BASELINE_H
+#define TA_PRELOAD_BASELINE_H
+
+#if defined(__x86_64__)
+__asm__(".symver dlsym, dlsym@GLIBC_2.2.5");
+__asm__(".symver dladdr, dladdr@GLIBC_2.2.5");
+__asm__(".symver __pthread_register_cancel, __pthread_register_cancel@GLIBC_2.3.3");
+__asm__(".symver __pthread_unregister_cancel, __pthread_unregister_cancel@GLIBC_2.3.3");
+__asm__(".symver __pthread_unwind_next, __pthread_unwind_next@GLIBC_2.3.3");
+#endif
+
+#endif
