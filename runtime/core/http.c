@@ -343,7 +343,8 @@ void ta_http_wrote(struct ta_conn *conn, struct ta_thread *thread, const char *d
 {
 	enum ta_http1_event event;
 
-	while (bytes > 0 && !conn->tunnel && conn->mode == TA_CONN_HTTP) {
+	/* The end of an answer without a body, or a tunnel, comes behind its last byte. */
+	while ((bytes > 0 || conn->answering) && !conn->tunnel && conn->mode == TA_CONN_HTTP) {
 		if (!conn->answering)
 			begin_answer(conn, thread);
 		size_t used = ta_http1_feed(&conn->out, &thread->head, data, bytes, &event);
