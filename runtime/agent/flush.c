@@ -18,7 +18,7 @@
 #include "runtime/agent/worker.h"
 #include "runtime/export/otlp_json.h"
 
-#define SPANS_PER_LINE 10000u
+#define SPANS_PER_LINE 500u /* a line takes about a millisecond; lanes are read between two */
 #define KEPT_BYTES_MAX (64u << 20)
 #define DELAY_FIRST_NS 100000000ull
 #define DELAY_LAST_NS 30000000000ull
@@ -252,9 +252,13 @@ static void note_success(struct ta_worker *worker, const struct ta_event_flush *
 	flush->last_ns = worker->now_ns;
 }
 
+/* Writes what is complete now; lanes are drained meanwhile, and what becomes
+ * complete by that has to wait for its turn. */
 int ta_flush_run(struct ta_worker *worker)
 {
-	while (worker->state.buckets.group_count > 0) {
+	uint32_t left = worker->state.buckets.group_count;
+
+	while (left > 0) {
 		struct ta_event_flush event = { 0 };
 		int error = write_groups(worker, &event);
 
@@ -265,6 +269,9 @@ int ta_flush_run(struct ta_worker *worker)
 			return error;
 		}
 		note_success(worker, &event);
+		left -= event.groups < left ? event.groups : left;
+		if (left > 0)
+			ta_drain_pass(worker);
 	}
 	worker->flush.soon = false;
 	return 0;

@@ -28,6 +28,7 @@
 
 #define BORN_SLACK_NS 20000000ull
 #define EXEC_WAIT_NS 500000000ull
+#define UNKNOWN_CHECKS 64 /* processes without a pid that are looked for in one round */
 #define SCAN_FIRST_NS 100000000ull
 #define SCAN_LAST_NS 10000000000ull
 
@@ -107,17 +108,18 @@ static int maps_file(uint32_t pid, dev_t device, ino_t inode)
 	return found;
 }
 
-struct mappers {
-	uint32_t pids[64];
-	uint32_t count;
-};
-
-/* Who else maps the segment.  Costs a look at every process; called rarely. */
-static void find_mappers(const struct ta_mapped *mapped, struct mappers *ret)
+/* Who else maps the segment.  Costs a look at every process, so one look serves
+ * all questions of a moment. */
+static const struct ta_mappers *find_mappers(struct ta_worker *worker,
+					     const struct ta_mapped *mapped)
 {
+	struct ta_mappers *ret = &worker->mappers;
+
+	if (ret->segment_id == mapped->id && ret->time_ns == worker->now_ns)
+		return ret;
 	DIR *dir = opendir("/proc");
 
-	ret->count = 0;
+	*ret = (struct ta_mappers){ .segment_id = mapped->id, .time_ns = worker->now_ns };
 	for (struct dirent *entry; dir && (entry = readdir(dir)) != NULL;) {
 		uint32_t pid = isdigit((unsigned char)entry->d_name[0]) ?
 				       (uint32_t)strtoul(entry->d_name, NULL, 10) :
@@ -130,6 +132,7 @@ static void find_mappers(const struct ta_mapped *mapped, struct mappers *ret)
 	}
 	if (dir)
 		closedir(dir);
+	return ret;
 }
 
 static struct ta_mapped *mapped_of(struct ta_worker *worker, uint64_t segment_id)
@@ -179,7 +182,7 @@ static uint32_t inner_pid(uint32_t pid)
 /* Finds the pid of a process that is known only by its records: the one that
  * maps the segment and calls itself so, or the only one that is not accounted for. */
 static void learn_pid(struct ta_worker *worker, struct ta_proc *proc,
-		      const struct mappers *mappers)
+		      const struct ta_mappers *mappers)
 {
 	uint32_t candidate = 0, candidates = 0;
 
@@ -215,15 +218,15 @@ static bool backed_off(struct ta_worker *worker, struct ta_proc *proc)
 static bool unknown_alive(struct ta_worker *worker, struct ta_proc *proc,
 			  const struct ta_mapped *mapped)
 {
-	struct mappers mappers;
-
-	if (backed_off(worker, proc))
+	if (worker->unknown_checks >= UNKNOWN_CHECKS || backed_off(worker, proc))
 		return true;
-	find_mappers(mapped, &mappers);
-	learn_pid(worker, proc, &mappers);
-	for (uint32_t i = 0; i < mappers.count; i++)
-		if (mappers.pids[i] == proc->process.pid ||
-		    !has_pid(worker, proc->segment_id, mappers.pids[i]))
+	worker->unknown_checks++;
+	const struct ta_mappers *mappers = find_mappers(worker, mapped);
+
+	learn_pid(worker, proc, mappers);
+	for (uint32_t i = 0; i < mappers->count; i++)
+		if (mappers->pids[i] == proc->process.pid ||
+		    !has_pid(worker, proc->segment_id, mappers->pids[i]))
 			return true;
 	return false;
 }
@@ -333,15 +336,13 @@ static uint32_t count_living(struct ta_worker *worker, const struct ta_mapped *m
 static bool is_finished(struct ta_worker *worker, struct ta_mapped *mapped)
 {
 	const struct ta_proc *creator = ta_procs_find(&worker->state.procs, mapped->proc_id);
-	struct mappers mappers;
 
 	if (creator && creator->dead && atomic_load(&mapped->shared->forks) == 0)
 		return true;
 	if (!worker->once && worker->now_ns < mapped->nobody_check_ns)
 		return false;
 	mapped->nobody_check_ns = worker->now_ns + SCAN_FIRST_NS * 10;
-	find_mappers(mapped, &mappers);
-	return mappers.count == 0;
+	return find_mappers(worker, mapped)->count == 0;
 }
 
 static void finish(struct ta_worker *worker, struct ta_mapped *mapped)
@@ -365,6 +366,7 @@ static void finish(struct ta_worker *worker, struct ta_mapped *mapped)
 
 void ta_processes_check(struct ta_worker *worker)
 {
+	worker->unknown_checks = 0;
 	find_dead(worker);
 	TA_LIST_EACH(at, &worker->segments.mapped) {
 		struct ta_mapped *mapped = TA_CONTAINER(at, struct ta_mapped, link);

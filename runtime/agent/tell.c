@@ -48,6 +48,7 @@ void ta_tell_state(struct ta_worker *worker)
 
 	tell_count(worker, "records for spans that nobody started", counters->unknown,
 		   &worker->unknown_told);
+	tell_count(worker, "spans started or ended twice", counters->twice, &worker->twice_told);
 	tell_count(worker, "records refused: too much held, or no memory", counters->refused,
 		   &worker->refused_told);
 	tell_count(worker, "spans dropped: they could not be written", counters->dropped,

@@ -40,6 +40,14 @@ struct ta_working_on {
 	char name[TA_SEGMENT_NAME_BYTES];
 };
 
+/* Who maps a segment, as of time_ns: a look at every process of the machine. */
+struct ta_mappers {
+	uint64_t segment_id;
+	uint64_t time_ns;
+	uint32_t pids[64];
+	uint32_t count;
+};
+
 struct ta_worker {
 	struct ta_agent_options options;
 	struct ta_config config;
@@ -62,12 +70,14 @@ struct ta_worker {
 	uint64_t empty_since_ns;
 	uint64_t journal_retry_ns;
 	uint64_t passes;
+	struct ta_mappers mappers;
+	uint32_t unknown_checks; /* of processes without a pid, in this round */
 	bool rescan;
 	bool someone_died; /* look at all processes now */
 	struct ta_buf events; /* scratch for one lane */
 	char *ring[2];	      /* scratch: copies of a lane's two rings */
 	char rejected[TA_SEGMENT_NAME_BYTES]; /* told once */
-	uint64_t scope_missing_told, unknown_told, refused_told, dropped_told;
+	uint64_t scope_missing_told, unknown_told, twice_told, refused_told, dropped_told;
 };
 
 uint64_t ta_agent_now_ns(void);

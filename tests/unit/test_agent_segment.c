@@ -89,8 +89,10 @@ static void killed(void)
 	check_same(host_count(&host, "\"spanId\":\"0000000000000015\""), 1);
 	check_same(host_count(&host, "where\""), 3);
 	check_same(files_ending(&host, ".seg"), 0);
-	check(strstr(host_output(&host), "\"spanId\":\"000000000000000b\"") <
-		      strstr(host_output(&host), "\"spanId\":\"000000000000000c\""),
+	const char *text = host_output(&host);
+
+	check(strstr(text, "\"spanId\":\"000000000000000b\"") <
+		      strstr(text, "\"spanId\":\"000000000000000c\""),
 	      "the parent comes after its child");
 	host_remove_dir(&host);
 }
@@ -264,6 +266,60 @@ static void goes_out_while_the_host_lives(void)
 	host_remove_dir(&host);
 }
 
+/* Rewrites everything that a host can write to, while the agent reads it. */
+static void scribble(struct host *host, unsigned int seed)
+{
+	uint64_t *words = (uint64_t *)(void *)host->segment;
+	size_t header = host->segment->header_bytes, lane = host->segment->lane_bytes;
+	size_t count = host->segment->total_bytes / 8;
+
+	for (uint64_t i = 0; i < 400000; i++) {
+		size_t at = (size_t)rand_r(&seed) % count;
+		uint64_t value = (uint64_t)rand_r(&seed) << (rand_r(&seed) % 40);
+
+		if (i % 4 == 0) /* a record that looks good */
+			value = (uint64_t)(1 + (unsigned int)rand_r(&seed) % 14) |
+				(uint64_t)(1 + (unsigned int)rand_r(&seed) % 10) << 16;
+		if (i % 8 == 1) /* a head that makes the agent read */
+			at = (header + ((size_t)rand_r(&seed) % 4) * lane) / 8,
+			value = ((uint64_t)rand_r(&seed) % 65536) & ~7ull;
+		if (at == 0)
+			continue; /* the magic: without it there is nothing to attack */
+		((volatile uint64_t *)words)[at] = value;
+		if (i % 1000 == 0)
+			usleep(500);
+	}
+}
+
+static void a_hostile_host(void)
+{
+	for (unsigned int seed = 1; seed <= 3; seed++) {
+		struct host host;
+		int status = -1;
+
+		host_dir(&host, 0xabd3 + seed);
+		pid_t program = fork();
+
+		if (program == 0) {
+			struct host_thread thread;
+
+			host_segment(&host, (uint32_t)getpid(), 4);
+			host_thread(&host, &thread, 0, host.proc_id, 0, (uint32_t)getpid(), 1);
+			usleep(100000);
+			scribble(&host, seed);
+			_exit(0);
+		}
+		while (files_ending(&host, ".seg") == 0)
+			usleep(1000);
+		pid_t agent = agent_process(&host);
+
+		waitpid(program, NULL, 0);
+		waitpid(agent, &status, 0);
+		check_same(status, 0);
+		host_remove_dir(&host);
+	}
+}
+
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -273,5 +329,6 @@ int main(void)
 	check_group("drain leaves the segment of a live host", stays_for_the_living);
 	check_group("drain --keep changes nothing", keeps);
 	check_group("spans go out while the host lives", goes_out_while_the_host_lives);
+	check_group("a hostile host", a_hostile_host);
 	return check_status();
 }
