@@ -19,9 +19,10 @@
 #include "runtime/export/otlp_json.h"
 
 #define SPANS_PER_LINE 500u /* a line takes about a millisecond; lanes are read between two */
+#define SPANS_PER_RETRY 20u /* what fits into a nearly full disk */
 #define KEPT_BYTES_MAX (64u << 20)
 #define DELAY_FIRST_NS 100000000ull
-#define DELAY_LAST_NS 30000000000ull
+#define DELAY_LAST_NS 5000000000ull
 #define MERGED_MAX (3 * TA_SCOPE_TAGS_MAX)
 
 int ta_flush_init(struct ta_worker *worker, const char *path)
@@ -62,21 +63,39 @@ void ta_flush_fini(struct ta_flush *flush)
 	ta_buf_fini(&flush->line);
 }
 
+/* A drain may write elsewhere than the agent that left the half line. */
+static int cut_configured_file(const struct ta_worker *worker, const struct ta_file_place *place)
+{
+	char path[4096];
+	int error = ta_file_default_path(&worker->config, worker->options.envp,
+					 worker->options.cwd, path, sizeof(path));
+	struct ta_file *file = NULL;
+
+	if (!error && path[0])
+		file = ta_file_new(path, UINT64_MAX, (unsigned int)worker->config.file_keep);
+	if (!file)
+		return error;
+	error = ta_file_restore(file, place);
+	ta_file_free(file);
+	return error;
+}
+
 /* After a replay: an append that was begun and never answered is undone. */
 void ta_flush_recover(struct ta_worker *worker)
 {
 	struct ta_event_flush event = { .groups = worker->state.flush_groups,
 					.place = worker->state.flush_place };
+	int error = 0;
 
 	if (event.groups == 0)
 		return;
-	if (worker->flush.file) {
-		int error = ta_file_restore(worker->flush.file, &event.place);
-
-		if (error)
-			ta_log_say(&worker->log, "cannot cut a half-written line off %s: %s",
-				   worker->flush.path, strerror(-error));
-	}
+	if (worker->flush.file && !worker->keep)
+		error = ta_file_restore(worker->flush.file, &event.place);
+	if (worker->once && !worker->keep && !error)
+		error = cut_configured_file(worker, &event.place);
+	if (error)
+		ta_log_say(&worker->log, "cannot cut a half-written line off %s: %s",
+			   worker->flush.path, strerror(-error));
 	ta_worker_event(worker, TA_EVENT_FLUSH_FAILED, &event, sizeof(event));
 }
 
@@ -129,12 +148,13 @@ static void free_tags(struct ta_batch *batch)
 static uint32_t gather(struct ta_worker *worker, struct ta_batch *batch)
 {
 	struct ta_buckets *buckets = &worker->state.buckets;
+	uint32_t limit = worker->flush.error ? SPANS_PER_RETRY : SPANS_PER_LINE;
 	uint32_t groups = 0, spans = 0;
 
 	TA_LIST_EACH(count_at, &buckets->groups) {
 		const struct ta_group *group = TA_CONTAINER(count_at, struct ta_group, link);
 
-		if (groups > 0 && spans + group->count > SPANS_PER_LINE)
+		if (groups > 0 && spans + group->count > limit)
 			break;
 		spans += group->count;
 		groups++;

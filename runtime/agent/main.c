@@ -66,6 +66,7 @@ static void set_signals(void)
 	sigaction(SIGINT, &stop, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGHUP, &ignore, NULL);
+	sigaction(SIGXFSZ, &ignore, NULL);
 	sigaction(SIGXFSZ, &ignore, NULL); /* EFBIG instead */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

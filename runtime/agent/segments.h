@@ -23,7 +23,8 @@
 struct ta_lane_view {
 	_Atomic uint64_t tail, signal_tail; /* taken so far; the shared ones follow */
 	bool tails_known;
-	uint64_t quiet_token; /* owner at the last slow look, when nothing was to be read */
+	uint64_t quiet_token; /* owner since quiet_ns, with nothing to be read */
+	uint64_t quiet_ns;
 };
 
 struct ta_mapped {

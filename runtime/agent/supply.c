@@ -4,9 +4,9 @@
  *
  * A thread claims a lane without a system call, so lanes whose pages exist have
  * to be there before it comes.  A dead owner cannot give its lane back; we do,
- * when everything in it was read, and only when the same claim was seen at two
- * slow looks: a claim is visible before the claimer's name is, and a lane that
- * still shows its former owner's name may have a new one.
+ * when everything in it was read, and only when the same claim was seen for a
+ * while: a claim is visible before the claimer's name is, and a lane that still
+ * shows its former owner's name may have a new one.
  *
  * Runs: agent, one thread.
  */
@@ -18,6 +18,7 @@
 
 #define FREE_MIN 2u
 #define FREE_MAX 16u
+#define QUIET_NS 20000000ull /* a claimer has written its name by then */
 #define TRIM_AFTER_NS 30000000000ull
 
 static bool allocate(struct ta_mapped *mapped, uint32_t index)
@@ -106,7 +107,7 @@ static bool thread_gone(const struct ta_proc *proc, uint32_t tid)
 /* Whether the lane's owner can never write again.  A live process's thread is
  * looked for only where its pid and tid mean something to us. */
 static bool owner_dead(struct ta_worker *worker, const struct ta_mapped *mapped,
-		       const struct ta_segment_state *segment, uint32_t index)
+		       const struct ta_segment_state *segment, uint32_t index, bool slow)
 {
 	struct ta_lane *lane = ta_mapped_lane(mapped, index);
 	uint64_t proc_id = atomic_load(&lane->proc_id);
@@ -117,7 +118,8 @@ static bool owner_dead(struct ta_worker *worker, const struct ta_mapped *mapped,
 		return false;
 	if (proc->dead)
 		return true;
-	if (segment->foreign || proc->process.pid == 0 || tid == 0 || !thread_gone(proc, tid))
+	if (!slow || segment->foreign || proc->process.pid == 0 || tid == 0 ||
+	    !thread_gone(proc, tid))
 		return false;
 	struct ta_event_dead event = { .proc_id = proc_id, .time_ns = worker->now_ns, .tid = tid };
 
@@ -126,37 +128,46 @@ static bool owner_dead(struct ta_worker *worker, const struct ta_mapped *mapped,
 	return true;
 }
 
-static void reclaim(struct ta_worker *worker, struct ta_mapped *mapped)
+static bool quiet_for_long(struct ta_worker *worker, struct ta_lane_view *view, uint64_t token)
+{
+	if (view->quiet_token != token)
+		view->quiet_ns = worker->now_ns;
+	view->quiet_token = token;
+	return token && worker->now_ns - view->quiet_ns >= QUIET_NS;
+}
+
+static void reclaim(struct ta_worker *worker, struct ta_mapped *mapped, bool slow)
 {
 	struct ta_segment_state *segment = ta_state_segment(&worker->state, mapped->id);
 
 	for (uint32_t i = 0; segment && i < mapped->lane_count && i < segment->lane_count; i++) {
-		struct ta_lane_view *view = &mapped->lanes[i];
 		uint64_t token = atomic_load(ta_mapped_owner(mapped, i));
-		bool idle = token > TA_OWNER_AGENT && atomic_load(ta_mapped_ready(mapped, i)) &&
-			    ta_drain_idle(mapped, i);
 
-		if (idle && view->quiet_token == token &&
-		    owner_dead(worker, mapped, segment, i)) {
+		if (token <= TA_OWNER_AGENT || !atomic_load(ta_mapped_ready(mapped, i)) ||
+		    !ta_drain_idle(mapped, i))
+			token = 0;
+		bool quiet = quiet_for_long(worker, &mapped->lanes[i], token);
+
+		if (token == 0 || !owner_dead(worker, mapped, segment, i, slow && quiet))
+			continue;
+		if (quiet)
 			atomic_compare_exchange_strong(ta_mapped_owner(mapped, i), &token,
 						       TA_OWNER_FREE);
-			token = 0;
-		}
-		view->quiet_token = idle ? token : 0;
+		else if (worker->slow_ns > worker->now_ns + QUIET_NS)
+			worker->slow_ns = worker->now_ns + QUIET_NS; /* look again soon */
 	}
 }
 
-void ta_supply_lanes(struct ta_worker *worker, struct ta_mapped *mapped, bool slow)
+void ta_supply_lanes(struct ta_worker *worker, struct ta_mapped *mapped, bool slow, bool died)
 {
 	uint32_t wanted = atomic_load(&mapped->shared->lanes_wanted);
 	bool hungry = wanted != mapped->lanes_wanted_seen;
 
-	if (!slow && !hungry && mapped->checks > 0)
+	if (!slow && !hungry && !died && mapped->checks > 0)
 		return;
 	mapped->checks = 1;
 	mapped->lanes_wanted_seen = wanted;
-	if (slow)
-		reclaim(worker, mapped);
+	reclaim(worker, mapped, slow);
 	uint32_t free_lanes = count_free(mapped);
 	uint32_t target = hungry ? FREE_MAX : FREE_MIN;
 

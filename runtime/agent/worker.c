@@ -189,11 +189,13 @@ void ta_worker_settle(struct ta_worker *worker)
 
 static void look_after_segments(struct ta_worker *worker, bool slow)
 {
-	if (slow || worker->someone_died)
-		ta_processes_check(worker);
+	bool died = worker->someone_died;
+
 	worker->someone_died = false;
+	if (slow || died)
+		ta_processes_check(worker);
 	TA_LIST_EACH(at, &worker->segments.mapped)
-		ta_supply_lanes(worker, TA_CONTAINER(at, struct ta_mapped, link), slow);
+		ta_supply_lanes(worker, TA_CONTAINER(at, struct ta_mapped, link), slow, died);
 	if (slow)
 		ta_flush_parts(worker, false);
 }

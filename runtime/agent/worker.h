@@ -106,7 +106,7 @@ void ta_processes_check(struct ta_worker *worker);
 bool ta_pid_alive(uint32_t pid, uint64_t born_before_ns);
 
 /* supply.c: lanes of dead owners, free lanes ahead, lanes to give back. */
-void ta_supply_lanes(struct ta_worker *worker, struct ta_mapped *mapped, bool slow);
+void ta_supply_lanes(struct ta_worker *worker, struct ta_mapped *mapped, bool slow, bool died);
 
 /* flush.c */
 int ta_flush_init(struct ta_worker *worker, const char *path);
