@@ -238,6 +238,5 @@ bool ta_drain_pass(struct ta_worker *worker)
 		ta_worker_event(worker, TA_EVENT_PASS, NULL, 0);
 	if (took)
 		worker->active_ns = worker->now_ns;
-	worker->passes++;
 	return took;
 }

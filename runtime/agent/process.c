@@ -31,6 +31,7 @@
 #define UNKNOWN_CHECKS 64 /* processes without a pid that are looked for in one round */
 #define SCAN_FIRST_NS 100000000ull
 #define SCAN_LAST_NS 10000000000ull
+#define NOBODY_EVERY_NS 1000000000ull
 
 /* /proc says when a process was born on a clock that also counts suspends. */
 static uint64_t boot_minus_monotonic_ns(void)
@@ -341,8 +342,14 @@ static bool is_finished(struct ta_worker *worker, struct ta_mapped *mapped)
 		return true;
 	if (!worker->once && worker->now_ns < mapped->nobody_check_ns)
 		return false;
-	mapped->nobody_check_ns = worker->now_ns + SCAN_FIRST_NS * 10;
-	return find_mappers(worker, mapped)->count == 0;
+	mapped->nobody_check_ns = worker->now_ns + NOBODY_EVERY_NS;
+	if (mapped->mapper_pid &&
+	    maps_file(mapped->mapper_pid, mapped->device, mapped->inode) == 1)
+		return false;
+	const struct ta_mappers *mappers = find_mappers(worker, mapped);
+
+	mapped->mapper_pid = mappers->count ? mappers->pids[0] : 0;
+	return mappers->count == 0;
 }
 
 static void finish(struct ta_worker *worker, struct ta_mapped *mapped)
@@ -372,10 +379,13 @@ void ta_processes_check(struct ta_worker *worker)
 		struct ta_mapped *mapped = TA_CONTAINER(at, struct ta_mapped, link);
 		uint32_t living = count_living(worker, mapped);
 
-		if (!worker->keep)
-			atomic_store(&mapped->shared->live_processes, living);
-		if (living == 0 && is_finished(worker, mapped))
+		if (living == 0 && is_finished(worker, mapped)) {
 			finish(worker, mapped);
+			continue;
+		}
+		/* None that we know, and not finished: one that we do not know. */
+		if (!worker->keep)
+			atomic_store(&mapped->shared->live_processes, living ? living : 1);
 	}
 }
 

@@ -49,9 +49,9 @@ struct ta_mapped {
 	uint64_t bad_told, skipped_told;
 	uint64_t busy_bytes; /* taken in the last pass */
 	uint64_t nobody_check_ns;
+	uint32_t mapper_pid; /* a process unknown to us that maps it */
 	uint64_t trim_ns; /* free lanes above the limit may go then */
 	uint32_t checks;
-	bool keep; /* not to be removed: another wire version's agent may want it */
 };
 
 /* A file of the key that is not mapped (yet): no header, or another version. */
@@ -92,7 +92,8 @@ bool ta_segments_any(const struct ta_segments *segments);
 void ta_segment_drop(struct ta_segments *segments, struct ta_mapped *mapped, bool remove_file);
 
 /* "KKKKKKKK-PID-RANDOM.seg" taken apart; false for any other name. */
-bool ta_segment_name_parse(const char *name, uint32_t *ret_key, uint32_t *ret_pid, uint64_t *ret_id);
+bool ta_segment_name_parse(const char *name, uint32_t *ret_key, uint32_t *ret_pid,
+			   uint64_t *ret_id);
 
 /* The lane of a checked segment, by the copied numbers. */
 struct ta_lane *ta_mapped_lane(const struct ta_mapped *mapped, uint32_t index);

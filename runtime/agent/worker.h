@@ -69,7 +69,6 @@ struct ta_worker {
 	uint64_t active_ns;   /* something was read */
 	uint64_t empty_since_ns;
 	uint64_t journal_retry_ns;
-	uint64_t passes;
 	struct ta_mappers mappers;
 	uint32_t unknown_checks; /* of processes without a pid, in this round */
 	bool rescan;

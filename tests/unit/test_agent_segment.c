@@ -320,6 +320,63 @@ static void a_hostile_host(void)
 	}
 }
 
+static bool comes_true(bool (*holds)(struct ta_segment *), struct ta_segment *segment)
+{
+	for (int i = 0; i < 1000 && !holds(segment); i++)
+		usleep(20000);
+	return holds(segment);
+}
+
+static bool two_more_ready(struct ta_segment *segment)
+{
+	int ready = 0;
+
+	for (uint32_t i = 2; i < segment->lane_count; i++)
+		ready += atomic_load(&ta_segment_ready(segment)[i]);
+	return ready >= 2;
+}
+
+static bool second_lane_free(struct ta_segment *segment)
+{
+	return atomic_load(&ta_segment_owners(segment)[1]) == TA_OWNER_FREE;
+}
+
+/* The first lane is ours and stays; the second is a child's that dies. */
+static void lanes_are_looked_after(void)
+{
+	struct host host;
+	struct host_thread thread;
+
+	host_dir(&host, 0xabe0);
+	host_segment(&host, (uint32_t)getpid(), 8);
+	for (uint32_t i = 2; i < 8; i++)
+		atomic_store(&ta_segment_ready(host.segment)[i], 0);
+	host_thread(&host, &thread, 0, host.proc_id, 0, (uint32_t)getpid(), (uint32_t)getpid());
+	atomic_fetch_add(&host.segment->forks, 1);
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct host_thread own;
+		uint32_t pid = (uint32_t)getpid();
+
+		host_thread(&host, &own, 1, host.proc_id + 1, host.proc_id, pid, pid);
+		host_start(&own, 1, 11, 0, TA_SPAN_CONNECTION);
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+	pid_t agent = agent_process(&host);
+
+	check(comes_true(two_more_ready, host.segment), "no lanes ahead");
+	check(comes_true(second_lane_free, host.segment), "the dead keep their lane");
+	check(atomic_load(&ta_segment_owners(host.segment)[0]) != TA_OWNER_FREE,
+	      "a live thread lost its lane");
+	check(wait_until(&host, "\"spanId\":", 1), "the dead child's span did not come out");
+	check_same(atomic_load(&host.segment->live_processes), 1);
+	kill(agent, SIGTERM);
+	waitpid(agent, NULL, 0);
+	host_remove_dir(&host);
+}
+
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -329,6 +386,7 @@ int main(void)
 	check_group("drain leaves the segment of a live host", stays_for_the_living);
 	check_group("drain --keep changes nothing", keeps);
 	check_group("spans go out while the host lives", goes_out_while_the_host_lives);
+	check_group("lanes are kept ahead and taken from the dead", lanes_are_looked_after);
 	check_group("a hostile host", a_hostile_host);
 	return check_status();
 }
