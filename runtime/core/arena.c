@@ -29,7 +29,7 @@ struct counts {
 
 static const struct counts full = { .births = 4096,
 				    .conns = 16384,
-				    .heads = 1024,
+				    .heads = 256,
 				    .queues = 64,
 				    .listeners = 512,
 				    .fds = 65536 };

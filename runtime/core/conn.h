@@ -39,6 +39,7 @@ struct ta_request {
 	uint16_t flags;	 /* enum ta_http1_head_flags of its head */
 	uint16_t status; /* 0: no answer yet */
 	bool published;	 /* its SPAN_START is out (or was lost: do not try again) */
+	bool last;	 /* the answer, or the request itself, ends the connection */
 };
 
 enum ta_conn_mode {
@@ -58,6 +59,7 @@ struct ta_conn {
 	bool answering;		/* the response parser is inside a response */
 	bool request_open;	/* a request's head has begun and is not complete */
 	bool request_broken;	/* it was no HTTP after all */
+	bool last_answered;	/* a final response that announced the end is out: no more requests */
 	bool tunnel;		/* an answer has turned the connection into something else */
 	uint8_t prefix_bytes;
 	char prefix[TA_HTTP1_METHOD_MAX];

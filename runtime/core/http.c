@@ -51,7 +51,7 @@ static bool keep_head(struct ta_conn *conn, const struct ta_http1_head *scratch)
 		return false;
 	}
 	conn->head = &ta_arena.heads[index];
-	*conn->head = *scratch;
+	memcpy(conn->head, scratch, offsetof(struct ta_http1_head, target) + scratch->target_len);
 	return true;
 }
 
@@ -222,7 +222,7 @@ void ta_http_read(struct ta_conn *conn, struct ta_thread *thread, const char *da
 {
 	enum ta_http1_event event;
 
-	while (bytes > 0 && !conn->request_broken && !conn->tunnel) {
+	while (bytes > 0 && !conn->request_broken && !conn->tunnel && !conn->last_answered) {
 		struct ta_http1_head *head = conn->head ? conn->head : &thread->head;
 		size_t used = ta_http1_feed(&conn->in, head, data, bytes, &event);
 
@@ -281,10 +281,12 @@ static void answer_done(struct ta_conn *conn, struct ta_thread *thread)
 	conn->answering = false;
 	if (conn->answer_status < 200 && conn->answer_status != 101)
 		return; /* an interim response; the final one is still to come */
-	if (conn->queue_count)
+	if (conn->queue_count) {
+		conn->last_answered = oldest(conn)->last;
 		end_request(conn, thread, TA_END_NORMAL);
-	else if (conn->skipped)
+	} else if (conn->skipped) {
 		conn->skipped--;
+	}
 	shrink_queue(conn);
 }
 
@@ -322,6 +324,8 @@ static void on_answer_event(struct ta_conn *conn, struct ta_thread *thread,
 		if (request && (head->status >= 200 || head->status == 101)) {
 			request->status = head->status;
 			request->flags |= head->flags & TA_HTTP1_UNTIL_CLOSE;
+			if (!(head->flags & request->flags & TA_HTTP1_KEEP_ALIVE))
+				request->last = true;
 		}
 		break;
 	case TA_HTTP1_DONE:
@@ -400,8 +404,26 @@ void ta_http_shut(struct ta_conn *conn, struct ta_thread *thread)
 		answer_done(conn, thread);
 }
 
+/* Requests that were sent behind the last one that the server wanted to serve. */
+static void cancel_rest(struct ta_conn *conn, struct ta_thread *thread)
+{
+	for (struct ta_emit emit; conn->queue_count; conn->queue_count--) {
+		const struct ta_request *request = oldest(conn);
+
+		conn->queue_first = (conn->queue_first + 1) % conn->queue_size;
+		if (!ta_emit_begin(&emit, thread, TA_RECORD_SPAN_CANCEL,
+				   sizeof(struct ta_record_span_cancel), 0))
+			continue;
+		((struct ta_record_span_cancel *)(void *)emit.record)->span_id =
+			request->context.span_id;
+		ta_emit_commit(&emit);
+	}
+}
+
 void ta_http_finish(struct ta_conn *conn, struct ta_thread *thread)
 {
+	if (thread && conn->last_answered && !conn->answering)
+		cancel_rest(conn, thread);
 	while (thread && conn->queue_count) {
 		const struct ta_request *request = oldest(conn);
 		bool whole = conn->tunnel ||

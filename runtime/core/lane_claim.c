@@ -74,6 +74,7 @@ int ta_lane_claim(uint64_t token)
 		index = claim(token, false);
 	if (index < 0) {
 		atomic_fetch_add(&ta_runtime.segment->lanes_wanted, 1);
+		ta_agent_wake();
 		ta_lost(TA_LOSS_NO_LANE);
 	}
 	return index;

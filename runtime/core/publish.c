@@ -75,11 +75,10 @@ bool ta_emit_begin(struct ta_emit *emit, struct ta_thread *thread, enum ta_recor
 	return true;
 }
 
-static void wake_agent(struct ta_thread *thread)
+void ta_agent_wake(void)
 {
 	struct ta_segment *segment = ta_runtime.segment;
 
-	thread->woken = true;
 	if (atomic_load_explicit(&ta_runtime.sandboxed, memory_order_relaxed))
 		return;
 	if (atomic_load_explicit(&segment->agent_waiting, memory_order_relaxed) == 0)
@@ -99,8 +98,10 @@ void ta_emit_commit(struct ta_emit *emit)
 	give_back(emit->thread, emit->ring);
 	if (!ta_ring_past_half(emit->ring))
 		emit->thread->woken = false;
-	else if (!emit->thread->woken)
-		wake_agent(emit->thread);
+	else if (!emit->thread->woken) {
+		emit->thread->woken = true;
+		ta_agent_wake();
+	}
 }
 
 static char *put_attr(struct ta_emit *emit, uint8_t key, enum ta_attr_type type, uint32_t bytes)

@@ -48,6 +48,9 @@ static inline void ta_lost(enum ta_loss loss)
 		atomic_fetch_add_explicit(&ta_runtime.segment->lost[loss], 1, memory_order_relaxed);
 }
 
+/* Wakes the agent if it said that it sleeps; nothing in a sandbox. */
+void ta_agent_wake(void);
+
 /* ---- processes (process.c) ---- */
 
 /* Before a fork: makes the child's id (it waits in the thread's fork_token) and

@@ -115,8 +115,9 @@ static void bind_lane(struct ta_thread *thread, uint32_t index, uint64_t token)
 	thread->seq = atomic_load_explicit(&lane->seq, memory_order_relaxed);
 	atomic_store_explicit(&lane->pid, ta_runtime.pid, memory_order_relaxed);
 	atomic_store_explicit(&lane->tid, thread->tid, memory_order_relaxed);
-	atomic_store_explicit(&lane->claimed_ns, thread->start_ns, memory_order_relaxed);
-	atomic_store_explicit(&lane->proc_id, ta_runtime.proc_id, memory_order_release);
+	atomic_store_explicit(&lane->proc_id, ta_runtime.proc_id, memory_order_relaxed);
+	/* Last: before it is set, the rest may still be a former owner's. */
+	atomic_store_explicit(&lane->claimed_ns, thread->start_ns, memory_order_release);
 	write_thread_record(thread);
 }
 
@@ -201,6 +202,7 @@ static void release_lane(struct ta_thread *thread)
 	ta_tls.thread = NULL;
 	atomic_signal_fence(memory_order_seq_cst);
 	atomic_store_explicit(&thread->lane->seq, thread->seq, memory_order_relaxed);
+	atomic_store_explicit(&thread->lane->claimed_ns, 0, memory_order_relaxed);
 	ta_lane_give_back(thread->index);
 }
 

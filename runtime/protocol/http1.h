@@ -30,7 +30,7 @@ enum ta_http1_event {
 enum ta_http1_direction { TA_HTTP1_REQUEST, TA_HTTP1_RESPONSE };
 
 #define TA_HTTP1_METHOD_MAX 24
-#define TA_HTTP1_TARGET_MAX 1024
+#define TA_HTTP1_TARGET_MAX 8192
 #define TA_HTTP1_HOST_MAX 128
 #define TA_HTTP1_USER_AGENT_MAX 160
 #define TA_HTTP1_FORWARDED_MAX 64

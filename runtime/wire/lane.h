@@ -31,7 +31,7 @@ struct ta_lane {
 	_Alignas(TA_CACHE_LINE) _Atomic uint64_t proc_id;
 	_Atomic uint32_t pid; /* 0: not known (claimed in a sandbox) */
 	_Atomic uint32_t tid; /* 0: not known */
-	_Atomic uint64_t claimed_ns;
+	_Atomic uint64_t claimed_ns; /* 0 while nobody has claimed it in full */
 	_Atomic uint32_t seq; /* of the last record, over both rings and all owners */
 	uint8_t unused[128];
 };

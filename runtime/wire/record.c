@@ -24,6 +24,7 @@ static uint32_t fixed_bytes(uint8_t kind)
 	RECORD_SIZE(SPAN_END, ta_record_span_end);
 	RECORD_SIZE(SCOPE_SET, ta_record_scope_set);
 	RECORD_SIZE(EXEC, ta_record_exec);
+	RECORD_SIZE(SPAN_CANCEL, ta_record_span_cancel);
 #undef RECORD_SIZE
 	default:
 		return 0;

@@ -140,6 +140,13 @@ struct ta_record_span_end {
 	/* attributes */
 };
 
+/* The span is forgotten as if it had never started: a pipelined request that the
+ * server read and then did not serve, because it closed the connection. */
+struct ta_record_span_cancel {
+	struct ta_record head;
+	uint64_t span_id;
+};
+
 /* version = parent with one tag set (or removed: value of 0 bytes and TA_SCOPE_REMOVE). */
 struct ta_record_scope_set {
 	struct ta_record head;
@@ -163,6 +170,7 @@ _Static_assert(sizeof(struct ta_record_span_start) == 96, "wire format");
 _Static_assert(sizeof(struct ta_record_span_attrs) == 16, "wire format");
 _Static_assert(sizeof(struct ta_record_span_end) == 48, "wire format");
 _Static_assert(sizeof(struct ta_record_scope_set) == 32, "wire format");
+_Static_assert(sizeof(struct ta_record_span_cancel) == 16, "wire format");
 
 /* One attribute as read: key, type, and the value in place. */
 struct ta_attr_view {
