@@ -4,7 +4,7 @@
  * ECHILD, no SIGCHLD comes, also when it is PID 1 or a subreaper, which would
  * inherit orphans.
  *
- * Victim: args='plain|subreaper|late' wraps='|unshare -pf --mount-proc' root runs=4
+ * Victim: args='plain|subreaper|late|wall' wraps='|unshare -pf --mount-proc' root runs=4
  */
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -12,6 +12,7 @@
 #include "victim.h"
 
 static volatile sig_atomic_t child_signals;
+static int all; /* kinds of children, those without an exit signal included */
 
 static void on_child(int number)
 {
@@ -27,8 +28,10 @@ static void ask(void)
 	TRY(wait(&status));
 	TRY(waitpid(-1, &status, WNOHANG));
 	TRY(waitpid(0, &status, 0));
-	TRY(waitpid(-1, &status, __WALL));
-	TRY(waitpid(-1, &status, __WCLONE));
+	if (all) {
+		TRY(waitpid(-1, &status, __WALL | WNOHANG));
+		TRY(waitpid(-1, &status, __WCLONE | WNOHANG));
+	}
 	TRY(waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOHANG));
 	TRY(wait3(&status, WNOHANG, NULL));
 	TRY(wait4(-1, &status, WNOHANG, NULL));
@@ -41,6 +44,7 @@ int main(int argc, char **argv)
 	char list[512] = "";
 	FILE *stream;
 
+	all = argc > 1 && !strcmp(argv[1], "wall");
 	signal(SIGCHLD, on_child);
 	if (argc > 1 && !strcmp(argv[1], "subreaper"))
 		TRY(prctl(PR_SET_CHILD_SUBREAPER, 1));
@@ -50,12 +54,12 @@ int main(int argc, char **argv)
 
 		usleep(20000);
 		errno = 0;
-		if (waitpid(-1, &status, WNOHANG | __WALL) != -1 || errno != ECHILD)
+		if (waitpid(-1, &status, WNOHANG | (all ? __WALL : 0)) != -1 || errno != ECHILD)
 			say("a child at look %d\n", i);
 	}
 	ask();
 	stream = fopen("/proc/thread-self/children", "r");
-	if (stream && fgets(list, sizeof(list), stream) && list[0])
+	if (all && stream && fgets(list, sizeof(list), stream) && list[0])
 		say("/proc lists children\n");
 	NEED(sigpending(&pending) == 0);
 	say("SIGCHLD: %d delivered, %d pending\n", (int)child_signals, sigismember(&pending, SIGCHLD));

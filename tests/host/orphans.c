@@ -29,6 +29,6 @@ int main(void)
 	}
 	say("reaped %d, statuses add up to %d, then %s\n", reaped, sum, errno_word(errno));
 	usleep(300000);
-	TRY(waitpid(-1, &status, WNOHANG | __WALL));
+	TRY(waitpid(-1, &status, WNOHANG));
 	return 0;
 }

@@ -110,6 +110,7 @@ int main(int argc, char **argv)
 	signal(SIGALRM, SIG_IGN);
 	say("deliveries at least %d: %d, wrong %d\n", DELIVERIES, count >= DELIVERIES, (int)wrong);
 	say("still good %d\n", exchange(client, server, 0) == first);
-	say_fds("at the end");
+	if (strcmp(how, "threads")) /* there the order of the pairs is chance */
+		say_fds("at the end");
 	return 0;
 }

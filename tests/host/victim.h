@@ -229,14 +229,14 @@ UNUSED static void reap(const char *what, pid_t child)
 	say_status(what, status);
 }
 
-/* No child may be left, by any way of asking. */
+/* No child may be left. */
 UNUSED static void say_no_children(const char *when)
 {
 	int status;
 
 	errno = 0;
 	say("%s: ", when);
-	TRY(waitpid(-1, &status, WNOHANG | __WALL));
+	TRY(waitpid(-1, &status, WNOHANG));
 }
 
 #endif
