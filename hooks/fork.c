@@ -105,6 +105,8 @@ TA_HOOK int clone(int (*run)(void *), void *stack, int flags, void *argument, ..
 	va_end(list);
 	uint8_t passive = ta_tls.passive;
 
+	if ((flags & CSIGNAL) != SIGCHLD && !(flags & CLONE_THREAD))
+		ta_runtime.clone_children = true;
 	if (!(flags & CLONE_VM))
 		ta_process_fork_prepare();
 	else if (shares_thread(flags))

@@ -36,6 +36,7 @@
 #include "preload/real.h"
 #include "preload/segment_file.h"
 #include "preload/text.h"
+#include "runtime/core/runtime.h"
 #include "runtime/core/sys.h"
 
 #define AGENT_ENV_MAX 200
@@ -198,8 +199,11 @@ static __attribute__((noreturn)) void keep(void)
 
 static void start_under_keeper(void)
 {
-	if (ta_sys(SYS_clone, 0, 0, 0, 0, 0) == 0)
+	long keeper = ta_sys(SYS_clone, 0, 0, 0, 0, 0);
+
+	if (keeper == 0)
 		keep();
+	ta_runtime.keeper = keeper > 0;
 }
 
 static bool would_inherit(void)

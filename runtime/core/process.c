@@ -69,6 +69,7 @@ void ta_process_forked_child(void)
 	ta_runtime.pid = sandboxed ? 0 : (uint32_t)ta_sys(SYS_getpid);
 	ta_runtime.creator = false;
 	ta_runtime.ended = false;
+	ta_runtime.keeper = false;
 	ta_thread_forked();
 }
 

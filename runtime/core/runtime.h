@@ -27,6 +27,8 @@ struct ta_runtime {
 	uint32_t pid; /* 0: not known */
 	uint32_t exit_wait_ms;
 	bool ended;
+	bool keeper;	     /* the agent hangs below a child of ours, see preload/spawn.c */
+	bool clone_children; /* the program has made children without SIGCHLD itself */
 	bool creator; /* this process made the segment */
 	struct {
 		uint64_t trace_hi, trace_lo, span_id; /* from TRACEPARENT */
