@@ -197,14 +197,15 @@ def nginx_truth(home):
     return truth
 
 
-def start_nginx(home, mode="preload", port=None, inner=None, silent=None, listen_options=""):
+def start_nginx(home, mode="preload", port=None, inner=None, silent=None, listen_options="",
+                env=None):
     need_root()
     nginx = need_program("nginx")
     make_site(home)
     port, inner = port or free_port(), inner or free_port()
     config = home.write("nginx.conf", NGINX.format(dir=home.dir, port=port, inner=inner, silent=silent or 1,
                                                    listen_options=listen_options))
-    server = home.start([nginx, "-p", home.dir, "-c", config], mode=mode, port=port)
+    server = home.start([nginx, "-p", home.dir, "-c", config], mode=mode, port=port, env=env)
     return server, port
 
 

@@ -38,7 +38,7 @@ static void *work(void *argument)
 		} else {
 			number--; /* no room just now: not recorded, and counted as that */
 		}
-		usleep(20);
+		usleep(500); /* what is looked at is death, not overload */
 	}
 	return NULL;
 }
