@@ -232,7 +232,7 @@ void ta_http_read(struct ta_conn *conn, struct ta_thread *thread, const char *da
 		if (event == TA_HTTP1_MORE)
 			break;
 	}
-	if (conn->request_open && !keep_head(conn, &thread->head))
+	if (conn->request_open && !conn->last_answered && !keep_head(conn, &thread->head))
 		ta_http_lost(conn, thread);
 }
 
@@ -396,14 +396,6 @@ void ta_http_tried(struct ta_conn *conn, struct ta_thread *thread, const char *d
 
 /* ---- the end ---- */
 
-void ta_http_shut(struct ta_conn *conn, struct ta_thread *thread)
-{
-	const struct ta_request *request = oldest(conn);
-
-	if (conn->answering && request && request->flags & TA_HTTP1_UNTIL_CLOSE)
-		answer_done(conn, thread);
-}
-
 /* Requests that were sent behind the last one that the server wanted to serve. */
 static void cancel_rest(struct ta_conn *conn, struct ta_thread *thread)
 {
@@ -436,6 +428,15 @@ void ta_http_finish(struct ta_conn *conn, struct ta_thread *thread)
 	conn->queue_count = 0;
 	shrink_queue(conn);
 	return_head(conn);
+}
+
+/* Nothing can be answered any more.  What is still read (lingering close) is thrown
+ * away by the program, so it makes no requests. */
+void ta_http_shut(struct ta_conn *conn, struct ta_thread *thread)
+{
+	ta_http_finish(conn, thread);
+	conn->answering = false;
+	conn->last_answered = true;
 }
 
 void ta_http_lost(struct ta_conn *conn, struct ta_thread *thread)
