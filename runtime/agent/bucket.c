@@ -174,7 +174,7 @@ static bool keep_record(struct ta_buckets *buckets, struct ta_held *held,
 	if (!copy)
 		return false;
 	list->items[list->count++] = copy;
-	if (held->span.end == TA_SPAN_ENDED && record->kind == TA_RECORD_SPAN_ATTRS) {
+	if (list->count > 1 && list->items[list->count - 2]->kind == TA_RECORD_SPAN_END) {
 		list->items[list->count - 1] = list->items[list->count - 2];
 		list->items[list->count - 2] = copy;
 	}
@@ -269,7 +269,15 @@ static void set_scopes(struct ta_buckets *buckets, struct ta_held *held, uint64_
 	unref_scopes(buckets, &old);
 }
 
-/* The span has ended; its trace may be complete now. */
+/* One open span less; the trace may be complete now. */
+static void count_closed(struct ta_buckets *buckets, struct ta_bucket *bucket, uint64_t zero_pass)
+{
+	if (--bucket->open_count > 0)
+		return;
+	bucket->zero_pass = zero_pass;
+	ta_list_append(&buckets->settling, &bucket->settling);
+}
+
 static void move_to_ended(struct ta_buckets *buckets, struct ta_held *held, uint64_t zero_pass)
 {
 	struct ta_bucket *bucket = held->bucket;
@@ -279,10 +287,24 @@ static void move_to_ended(struct ta_buckets *buckets, struct ta_held *held, uint
 	ta_list_append(&bucket->ended, &held->link);
 	bucket->ended_count++;
 	held->proc->contributed = true;
-	if (--bucket->open_count == 0) {
-		bucket->zero_pass = zero_pass;
-		ta_list_append(&buckets->settling, &bucket->settling);
+	count_closed(buckets, bucket, zero_pass);
+}
+
+/* As if the span had never started.  A trace of which nothing is left goes
+ * without a trace. */
+static void cancel_span(struct ta_buckets *buckets, struct ta_held *held)
+{
+	struct ta_bucket *bucket = held->bucket;
+
+	if (held->span.end != TA_SPAN_OPEN) {
+		buckets->counters.twice++;
+		return;
 	}
+	ta_map_remove(&buckets->spans, &held->node);
+	free_held(buckets, held);
+	count_closed(buckets, bucket, buckets->pass);
+	if (bucket->open_count + bucket->ended_count == 0)
+		free_bucket(buckets, bucket);
 }
 
 static void end_span(struct ta_buckets *buckets, struct ta_held *held,
@@ -314,6 +336,8 @@ static uint64_t span_id_of(const struct ta_record *record)
 {
 	if (record->kind == TA_RECORD_SPAN_ATTRS)
 		return ((const struct ta_record_span_attrs *)record)->span_id;
+	if (record->kind == TA_RECORD_SPAN_CANCEL)
+		return ((const struct ta_record_span_cancel *)record)->span_id;
 	return ((const struct ta_record_span_end *)record)->span_id;
 }
 
@@ -322,6 +346,8 @@ static void apply_to(struct ta_buckets *buckets, struct ta_held *held,
 {
 	if (record->kind == TA_RECORD_SPAN_ATTRS)
 		add_attrs(buckets, held, record);
+	else if (record->kind == TA_RECORD_SPAN_CANCEL)
+		cancel_span(buckets, held);
 	else
 		end_span(buckets, held, (const struct ta_record_span_end *)record);
 }
@@ -356,7 +382,9 @@ static void adopt_orphans(struct ta_buckets *buckets, struct ta_held *held)
 
 		if (orphan->node.key != span_id)
 			continue;
-		apply_to(buckets, held, orphan->record);
+		held = find_span(buckets, span_id); /* not any more, once it is cancelled */
+		if (held)
+			apply_to(buckets, held, orphan->record);
 		free_orphan(buckets, orphan);
 	}
 }
@@ -379,17 +407,23 @@ void ta_buckets_record(struct ta_buckets *buckets, struct ta_proc *proc, uint32_
 		keep_orphan(buckets, record);
 }
 
-static void close_dead(struct ta_buckets *buckets, struct ta_held *held, uint64_t end_ns)
+/* A process that ended in an orderly way has ended its spans, without a record. */
+static void close_dead(struct ta_buckets *buckets, struct ta_held *held, uint64_t end_ns,
+		       bool orderly)
 {
-	held->span.end = TA_SPAN_HOST_DIED;
+	held->span.end = orderly ? TA_SPAN_ENDED : TA_SPAN_HOST_DIED;
+	held->span.reason = orderly ? TA_END_PROCESS_END : held->span.reason;
 	held->span.end_ns = end_ns > held->span.start_ns ? end_ns : held->span.start_ns;
 	move_to_ended(buckets, held, buckets->pass - 1);
 }
 
 void ta_buckets_close_process(struct ta_buckets *buckets, struct ta_proc *proc, uint64_t end_ns)
 {
+	bool orderly = proc->end_record_ns != 0 && proc->exec_ns == 0;
+
 	TA_LIST_EACH(at, &proc->open)
-		close_dead(buckets, TA_CONTAINER(at, struct ta_held, proc_link), end_ns);
+		close_dead(buckets, TA_CONTAINER(at, struct ta_held, proc_link),
+			   orderly ? proc->end_record_ns : end_ns, orderly);
 }
 
 static bool is_bound_to_thread(const struct ta_span *span)
@@ -405,7 +439,7 @@ void ta_buckets_close_thread(struct ta_buckets *buckets, struct ta_proc *proc, u
 		struct ta_held *held = TA_CONTAINER(at, struct ta_held, proc_link);
 
 		if (held->span.tid == tid && is_bound_to_thread(&held->span))
-			close_dead(buckets, held, end_ns);
+			close_dead(buckets, held, end_ns, false);
 	}
 }
 
@@ -570,8 +604,9 @@ void ta_buckets_restore(struct ta_buckets *buckets, struct ta_proc *proc,
 	if (!held)
 		return;
 	restore_scopes(buckets, held, image->global);
-	if (image->end == TA_SPAN_HOST_DIED && held->span.end == TA_SPAN_OPEN)
-		close_dead(buckets, held, image->end_ns);
+	if (image->end != TA_SPAN_OPEN && held->span.end == TA_SPAN_OPEN)
+		close_dead(buckets, held, image->end_ns, image->end == TA_SPAN_ENDED);
+	held->bucket->zero_pass = buckets->pass; /* the snapshot ends with a pass */
 	if (image->grouped && held->span.end != TA_SPAN_OPEN)
 		restore_grouped(buckets, held);
 }

@@ -87,12 +87,13 @@ struct ta_buckets {
 int ta_buckets_init(struct ta_buckets *buckets, struct ta_procs *procs, struct ta_scopes *scopes);
 void ta_buckets_fini(struct ta_buckets *buckets);
 
-/* A SPAN_START, SPAN_ATTRS or SPAN_END, already found valid. */
+/* A SPAN_START, SPAN_ATTRS, SPAN_END or SPAN_CANCEL, already found valid. */
 void ta_buckets_record(struct ta_buckets *buckets, struct ta_proc *proc, uint32_t tid,
 		       const struct ta_record *record);
 
 /* Closes the open spans of a dead process, or of a dead thread (then only those
- * that belong to a thread: THREAD, SIGNAL and API spans that tid started). */
+ * that belong to a thread: THREAD, SIGNAL and API spans that tid started).  Those
+ * of a process that said PROCESS_END end at that time, and are no errors. */
 void ta_buckets_close_process(struct ta_buckets *buckets, struct ta_proc *proc, uint64_t end_ns);
 void ta_buckets_close_thread(struct ta_buckets *buckets, struct ta_proc *proc, uint32_t tid,
 			     uint64_t end_ns);

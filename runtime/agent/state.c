@@ -198,6 +198,7 @@ static void one_record(struct ta_state *state, struct ta_segment_state *segment,
 	case TA_RECORD_SPAN_START:
 	case TA_RECORD_SPAN_ATTRS:
 	case TA_RECORD_SPAN_END:
+	case TA_RECORD_SPAN_CANCEL:
 		ta_buckets_record(&state->buckets, proc, lane->tid, record);
 		break;
 	case TA_RECORD_SCOPE_SET:
@@ -397,7 +398,8 @@ static int span_event(struct ta_state *state, const struct ta_event_span *event,
 static int orphan_event(struct ta_state *state, const struct ta_record *record, size_t bytes)
 {
 	if (!ta_record_valid(record, (uint32_t)bytes) ||
-	    (record->kind != TA_RECORD_SPAN_ATTRS && record->kind != TA_RECORD_SPAN_END))
+	    (record->kind != TA_RECORD_SPAN_ATTRS && record->kind != TA_RECORD_SPAN_END &&
+	     record->kind != TA_RECORD_SPAN_CANCEL))
 		return -EINVAL;
 	ta_buckets_record(&state->buckets, NULL, 0, record);
 	return 0;

@@ -67,6 +67,15 @@ static void end(struct fixture *fixture, uint64_t span)
 	ta_buckets_record(&fixture->buckets, fixture->proc, 1, &record.head);
 }
 
+static void cancel(struct fixture *fixture, uint64_t span)
+{
+	struct ta_record_span_cancel record = { .head = { .units = sizeof(record) / 8,
+							  .kind = TA_RECORD_SPAN_CANCEL },
+						.span_id = span };
+
+	ta_buckets_record(&fixture->buckets, fixture->proc, 1, &record.head);
+}
+
 /* "1 2 3 | 4": the span ids of all groups, in order. */
 static const char *groups(struct fixture *fixture)
 {
@@ -273,6 +282,76 @@ static void a_dead_thread(void)
 	fini(&f);
 }
 
+static void an_orderly_end(void)
+{
+	struct fixture f;
+
+	init(&f);
+	start_at(&f, 1, 1, 0, 100, TA_SPAN_THREAD, 10);
+	start_at(&f, 2, 2, 0, 8000, TA_SPAN_THREAD, 11);
+	f.proc->end_record_ns = 7000;
+	ta_buckets_close_process(&f.buckets, f.proc, 9000);
+	attrs(&f, 1); /* read late: must not come before the start */
+	ta_buckets_settle(&f.buckets);
+	check_text(groups(&f), "1 | 2");
+	struct ta_group *group = TA_CONTAINER(f.buckets.groups.next, struct ta_group, link);
+
+	check_same(group->spans[0]->span.end, TA_SPAN_ENDED);
+	check_same(group->spans[0]->span.reason, TA_END_PROCESS_END);
+	check_same(group->spans[0]->span.status, TA_STATUS_UNSET);
+	check_same(group->spans[0]->span.end_ns, 7000);
+	check_same(group->spans[0]->span.records.items[0]->kind, TA_RECORD_SPAN_START);
+	group = TA_CONTAINER(f.buckets.groups.prev, struct ta_group, link);
+	check_same(group->spans[0]->span.end_ns, 8000);
+	fini(&f);
+}
+
+static void cancelled(void)
+{
+	struct fixture f;
+
+	init(&f);
+	start(&f, 1, 1, 0);
+	cancel(&f, 1);
+	check(!ta_buckets_find(&f.buckets, 1, 1), "a trace of nothing is still there");
+	check_same(f.buckets.held_count, 0);
+	start(&f, 2, 2, 0);
+	start(&f, 2, 3, 2);
+	end(&f, 2);
+	check(!ta_buckets_settle(&f.buckets), "complete with a span open");
+	cancel(&f, 3);
+	ta_buckets_settle(&f.buckets);
+	ta_buckets_settle(&f.buckets);
+	check_text(groups(&f), "2");
+	check_same(f.buckets.held_count, 1);
+	check_same(f.buckets.counters.unknown + f.buckets.counters.twice, 0);
+	fini(&f);
+}
+
+static void a_cancel_before_its_start(void)
+{
+	struct fixture f;
+
+	init(&f);
+	attrs(&f, 5);
+	cancel(&f, 5);
+	attrs(&f, 5);
+	ta_buckets_settle(&f.buckets);
+	start(&f, 1, 5, 0);
+	check_same(f.buckets.held_count, 0);
+	check_same(f.buckets.orphan_count, 0);
+	check(!ta_buckets_find(&f.buckets, 1, 1), "the trace is still there");
+	check_same(f.buckets.counters.unknown, 0);
+	start(&f, 2, 6, 0);
+	end(&f, 6);
+	cancel(&f, 6); /* too late: it has ended */
+	check_same(f.buckets.counters.twice, 1);
+	ta_buckets_settle(&f.buckets);
+	ta_buckets_settle(&f.buckets);
+	check_text(groups(&f), "6");
+	fini(&f);
+}
+
 static void nonsense(void)
 {
 	struct fixture f;
@@ -305,6 +384,9 @@ int main(void)
 	check_group("parts of a trace that goes on", parts);
 	check_group("the dead", the_dead);
 	check_group("a dead thread", a_dead_thread);
+	check_group("an orderly end", an_orderly_end);
+	check_group("a cancelled span", cancelled);
+	check_group("a cancel that is read before its start", a_cancel_before_its_start);
 	check_group("nonsense is counted", nonsense);
 	return check_status();
 }

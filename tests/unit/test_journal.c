@@ -91,6 +91,42 @@ static void end(struct fixture *f, uint64_t span)
 	event(f, TA_EVENT_RECORDS, &both, sizeof(both));
 }
 
+struct short_event {
+	struct ta_event_records head;
+	union {
+		struct ta_record head;
+		struct ta_record_span_cancel cancel;
+		struct ta_record_process_end end;
+	} record;
+};
+
+static void short_record(struct fixture *f, struct short_event *both, uint32_t bytes)
+{
+	both->head.lane = (struct ta_event_lane){ .segment_id = SEGMENT, .lane = 3, .proc_id = 77 };
+	both->record.head.units = (uint16_t)(bytes / 8);
+	event(f, TA_EVENT_RECORDS, both, sizeof(both->head) + bytes);
+}
+
+static void cancel(struct fixture *f, uint64_t span)
+{
+	struct short_event both = { .record.cancel = { .head = { .kind = TA_RECORD_SPAN_CANCEL },
+						       .span_id = span } };
+
+	short_record(f, &both, sizeof(both.record.cancel));
+}
+
+/* The process ends with spans open. */
+static void process_end(struct fixture *f)
+{
+	struct short_event both = { .record.end = { .head = { .kind = TA_RECORD_PROCESS_END },
+						    .proc_id = 77,
+						    .time_ns = 5000 } };
+	struct ta_event_dead dead = { .proc_id = 77, .time_ns = 6000 };
+
+	short_record(f, &both, sizeof(both.record.end));
+	event(f, TA_EVENT_DEAD, &dead, sizeof(dead));
+}
+
 static void flush(struct fixture *f, uint32_t kind, uint32_t groups)
 {
 	struct ta_event_flush flush = { .groups = groups, .place = { .inode = 3, .bytes = 4 } };
@@ -150,6 +186,8 @@ static void some_life(struct fixture *f)
 	pass(f);
 	pass(f);
 	end(f, 500); /* of a span that nobody knows yet */
+	cancel(f, 3);
+	cancel(f, 501);
 }
 
 static void replay(void)
@@ -252,11 +290,29 @@ static void no_room(void)
 	fini(&f);
 }
 
+static void ended_without_a_record(void)
+{
+	struct fixture f;
+
+	init(&f);
+	some_life(&f);
+	process_end(&f);
+	check_same(ta_journal_rewrite(&f.journal, &f.state), 0);
+	check_replayed(&f);
+	for (int i = 0; i < 3; i++)
+		pass(&f);
+	check(f.state.buckets.group_count > 0, "nothing is complete");
+	check_same(ta_journal_rewrite(&f.journal, &f.state), 0);
+	check_replayed(&f);
+	fini(&f);
+}
+
 int main(void)
 {
 	check_group("a replay gives the same state", replay);
 	check_group("a new journal gives the same state", rewrite);
 	check_group("a journal that was cut anywhere", cut);
+	check_group("spans that ended with their process", ended_without_a_record);
 	check_group("without room there is no journal, then one again", no_room);
 	return check_status();
 }
