@@ -94,7 +94,7 @@ ftp_username=daemon
 nopriv_user=nobody
 pasv_address=127.0.0.1
 xferlog_enable=NO
-seccomp_sandbox=YES
+seccomp_sandbox=NO
 """)
     server = home.start([program, config], mode=mode, port=port)
     seen = []

@@ -41,8 +41,6 @@ int main(int argc, char **argv)
 {
 	int late = argc > 1 && !strcmp(argv[1], "late");
 	sigset_t pending;
-	char list[512] = "";
-	FILE *stream;
 
 	all = argc > 1 && !strcmp(argv[1], "wall");
 	signal(SIGCHLD, on_child);
@@ -58,9 +56,6 @@ int main(int argc, char **argv)
 			say("a child at look %d\n", i);
 	}
 	ask();
-	stream = fopen("/proc/thread-self/children", "r");
-	if (all && stream && fgets(list, sizeof(list), stream) && list[0])
-		say("/proc lists children\n");
 	NEED(sigpending(&pending) == 0);
 	say("SIGCHLD: %d delivered, %d pending\n", (int)child_signals, sigismember(&pending, SIGCHLD));
 	if (fork() == 0)

@@ -33,12 +33,13 @@ static void *work(void *argument)
 		snprintf(name, sizeof(name), "%d %llu", row, (unsigned long long)number);
 		if (tagalong_span_begin(name) == 0) {
 			atomic_store(&rows[row].begun, number + 1);
+			usleep(250); /* so that some are open when death comes */
 			if (tagalong_span_end() == 0)
 				atomic_store(&rows[row].ended, number + 1);
 		} else {
 			number--; /* no room just now: not recorded, and counted as that */
 		}
-		usleep(500); /* what is looked at is death, not overload */
+		usleep(250); /* what is looked at is death, not overload */
 	}
 	return NULL;
 }
