@@ -133,7 +133,7 @@ TARGETS = [("GET", "/"), ("HEAD", "/"), ("GET", "/small.txt"), ("HEAD", "/big.bi
            ("GET", "/dir")]
 
 
-def verdict(home, truth, extra_connections=0, settle=True):
+def verdict(home, truth, extra_connections=0, broken=0):
     spans = home.spans()
     http = [span for span in spans if span.is_http]
     others = [span for span in spans if span.is_connection]
@@ -142,7 +142,13 @@ def verdict(home, truth, extra_connections=0, settle=True):
     cuts = {span.attrs["tagalong.http.target_bytes"]: len(span.request()[1]) for span in http
             if "tagalong.http.target_bytes" in span.attrs}
     truth = [(method, target[:cuts.get(len(target))], status) for method, target, status in truth]
-    compare("requests", truth, [span.request() for span in http])
+    seen = collections.Counter(span.request() for span in http)
+    # wrk breaks its connections off; some servers do not log a request that never came whole.
+    unlogged = {one: count for one, count in (seen - collections.Counter(truth)).items() if one[2] is None}
+    if 0 < sum(unlogged.values()) <= broken:
+        home.note(f"{sum(unlogged.values())} broken off and not logged")
+        seen -= collections.Counter(unlogged)
+    compare("requests", truth, seen.elements())
     check(len(others) == extra_connections,
           f"{len(others)} connection spans beside the requests, {extra_connections} expected: "
           f"{[(span.name, span.attrs) for span in others[:2]]}")
@@ -314,7 +320,7 @@ def truth_apache(mpm):
         home.stop(server)
         truth = request_line_truth(home)
         check(len(truth) >= 20000, f"only {len(truth)} requests")
-        verdict(home, truth)
+        verdict(home, truth, broken=24)
     return test
 
 
@@ -352,7 +358,7 @@ def truth_lighttpd(workers):
         home.stop(server, signal.SIGINT)
         truth = request_line_truth(home)
         check(len(truth) >= 20000, f"only {len(truth)} requests")
-        verdict(home, truth)
+        verdict(home, truth, broken=24)
     return test
 
 
