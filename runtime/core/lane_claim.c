@@ -45,7 +45,27 @@ static bool populate(uint32_t index)
 	return true;
 }
 
-static int claim(uint64_t token, bool ready)
+/* Whether a former owner's records have been taken, but for a little. */
+static bool is_drained(uint32_t index)
+{
+	struct ta_segment *segment = ta_runtime.segment;
+	struct ta_lane *lane = ta_lane_at(segment, index);
+
+	return atomic_load(&lane->head) - atomic_load(&lane->tail) <=
+	       ta_lane_ring_bytes(segment) / 4;
+}
+
+/* What to look for, in this order: no thread should begin with a full lane. */
+enum wish { READY_AND_DRAINED, NOT_READY, READY };
+
+static bool fits(uint32_t index, enum wish wish)
+{
+	if (wish == NOT_READY)
+		return !is_ready(index);
+	return is_ready(index) && (wish == READY || is_drained(index));
+}
+
+static int claim(uint64_t token, enum wish wish)
 {
 	uint32_t count = ta_runtime.segment->lane_count;
 	uint32_t first = atomic_load_explicit(&next_hint, memory_order_relaxed);
@@ -53,14 +73,14 @@ static int claim(uint64_t token, bool ready)
 	for (uint32_t step = 0; step < count; step++) {
 		uint32_t index = (first + step) % count;
 
-		if (is_ready(index) != ready || !take(index, token))
+		if (!fits(index, wish) || !take(index, token))
 			continue;
-		if (ready ? is_ready(index) : populate(index)) {
+		if (is_ready(index) || populate(index)) {
 			atomic_store_explicit(&next_hint, index, memory_order_relaxed);
 			return (int)index;
 		}
 		ta_lane_give_back(index);
-		if (!ready)
+		if (wish == NOT_READY)
 			return -1; /* no memory: the next one would fail as well */
 	}
 	return -1;
@@ -68,10 +88,10 @@ static int claim(uint64_t token, bool ready)
 
 int ta_lane_claim(uint64_t token)
 {
-	int index = claim(token, true);
+	int index = -1;
 
-	if (index < 0)
-		index = claim(token, false);
+	for (enum wish wish = READY_AND_DRAINED; wish <= READY && index < 0; wish++)
+		index = claim(token, wish);
 	if (index < 0) {
 		atomic_fetch_add(&ta_runtime.segment->lanes_wanted, 1);
 		ta_agent_wake();
@@ -95,7 +115,7 @@ void ta_lane_prepare(void)
 		    atomic_load_explicit(&ta_segment_owners(segment)[index],
 					 memory_order_relaxed) == TA_OWNER_FREE)
 			return;
-	int index = claim(~0ull, false);
+	int index = claim(~0ull, NOT_READY);
 
 	if (index >= 0)
 		ta_lane_give_back((uint32_t)index);

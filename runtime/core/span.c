@@ -90,10 +90,12 @@ static void end_api_span(struct ta_thread *thread, const struct ta_frame *frame,
 
 	if (frame->inherited ||
 	    !ta_emit_span_end(&emit, thread, frame->context.span_id, ta_now_ns(), &frame->context,
-			      message_bytes ? TA_ATTR_ROOM(15 + message_bytes) : 0))
+			      TA_ATTR_ROOM(1) + (message_bytes ? TA_ATTR_ROOM(15 + message_bytes) : 0)))
 		return;
 	((struct ta_record_span_end *)(void *)emit.record)->status = (uint8_t)status;
 	((struct ta_record_span_end *)(void *)emit.record)->reason = (uint8_t)reason;
+	if (reason == TA_END_JUMPED && frame->kind == TA_FRAME_SIGNAL)
+		ta_emit_bool(&emit, TA_ATTR_SIGNAL_JUMPED, true);
 	if (message_bytes)
 		ta_emit_named(&emit, "status.message", message, message_bytes);
 	ta_emit_commit(&emit);
