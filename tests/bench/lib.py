@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: MIT
+"""lib.py - what the benchmarks share: a temporary place, programs, tables.
+
+A Bench holds the directory and the environments of the variants:
+plain (nothing), disabled (preloaded, TAGALONG_DISABLED=1) and preloaded (with
+a run directory and output file of this Bench).  It stops what it has started.
+"""
+
+import datetime
+import os
+import platform
+import shutil
+import signal
+import statistics
+import subprocess
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+
+
+class Unable(Exception):
+    """Something that the benchmarks need is not there."""
+
+
+class Bench:
+    def __init__(self, build):
+        self.library = os.path.join(os.path.abspath(build), "libtagalong.so")
+        if not os.path.exists(self.library):
+            raise Unable(f"no {self.library}: build first, then name the build directory")
+        self.place = tempfile.mkdtemp(prefix="tagalong-bench-", dir="/tmp")
+        os.chmod(self.place, 0o755)
+        self.run_dir = tempfile.mkdtemp(prefix="tagalong-bench-", dir="/dev/shm")
+        self.started = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        for process in self.started:
+            stop(process)
+        wait_for_agents(self.run_dir)
+        shutil.rmtree(self.run_dir, ignore_errors=True)
+        shutil.rmtree(self.place, ignore_errors=True)
+
+    def path(self, name):
+        return os.path.join(self.place, name)
+
+    def rounds(self, usual):
+        return int(os.environ.get("TAGALONG_BENCH_ROUNDS", usual))
+
+    def compile(self, name, *options):
+        out = self.path(name.replace(".", "_"))
+        command = [os.environ.get("CC", "cc"), "-O2", "-std=gnu11", "-D_GNU_SOURCE", "-Wall",
+                   "-Wextra", "-pthread", f"-I{ROOT}", "-o", out, os.path.join(HERE, name)]
+        if subprocess.run(command + list(options)).returncode != 0:
+            raise Unable(f"{name} does not compile")
+        return out
+
+    def settings(self):
+        """The preloaded variant's environment, as pairs."""
+        return {"LD_PRELOAD": self.library, "TAGALONG_RUN_DIR": self.run_dir,
+                "TAGALONG_FILE": self.path("spans.jsonl"), "TAGALONG_FILE_KEEP": "0",
+                "TAGALONG_LOG": self.path("agent.log"), "TAGALONG_AGENT_LINGER_MS": "500"}
+
+    def environment(self, variant):
+        env = {name: value for name, value in os.environ.items()
+               if not name.startswith(("TAGALONG_", "OTEL_")) and name != "LD_PRELOAD"}
+        if variant == "preloaded":
+            env.update(self.settings())
+        elif variant == "disabled":
+            env.update(LD_PRELOAD=self.library, TAGALONG_DISABLED="1")
+        return env
+
+    def start(self, command, variant):
+        process = subprocess.Popen(command, env=self.environment(variant), cwd=self.place,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        self.started.append(process)
+        return process
+
+    def losses(self):
+        """What the agent has said about lost records."""
+        try:
+            with open(self.path("agent.log")) as log:
+                return [line.strip() for line in log if " lost, " in line]
+        except FileNotFoundError:
+            return []
+
+
+def stop(process):
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_for_agents(run_dir, seconds=15):
+    """Until the agents of run_dir have removed the last segment and ended."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if not any(name.endswith(".seg") for name in os.listdir(run_dir)):
+            break
+        time.sleep(0.1)
+    time.sleep(1)  # the agent lingers for half of this
+
+
+def find(name):
+    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    return path
+
+
+def machine():
+    now = datetime.date.today().isoformat()
+    return (f"{now}, Linux {platform.release()}, {os.cpu_count()} cores shared by host, "
+            f"load generator and agent")
+
+
+# ---- numbers ----
+
+def median(values):
+    return statistics.median(values)
+
+
+def spread(values, form="{:.2f}"):
+    return f"{form.format(min(values))} .. {form.format(max(values))}"
+
+
+def table(title, heads, rows):
+    """A Markdown table: first column left, the others right."""
+    rows = [[str(cell) for cell in row] for row in rows]
+    widths = [max(len(row[i]) for row in [heads] + rows) for i in range(len(heads))]
+    print(f"\n### {title}\n")
+    for row in [heads, None] + rows:
+        if row is None:
+            cells = ["-" * (w + 1) + ("-" if i == 0 else ":") for i, w in enumerate(widths)]
+            print("|" + "|".join(cells) + "|")
+            continue
+        cells = [row[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(row[1:], widths[1:])]
+        print("| " + " | ".join(cells) + " |")
+    print(flush=True)
