@@ -13,7 +13,7 @@
  * adopts what the agent leaves behind and dies with the host.
  *
  * The agent gets the variables that it reads and nothing else, so it is never
- * preloaded, and no fd of the host.
+ * preloaded, and no fd of the host but the lock that says that an agent lives.
  *
  * Runs: constructor, all signals blocked meanwhile.  Raw system calls; libc's
  * clone for the stack switch.
@@ -42,12 +42,15 @@
 #define AGENT_ENV_MAX 200
 #define AGENT_PATH_MAX 4096
 #define STACK_BYTES 16384
+#define LOCK_FD 3 /* number of the lock in the agent */
+#define LOCK_FD_TEXT "3"
 
 struct launch {
 	char path[AGENT_PATH_MAX];
 	char run_dir[TA_RUN_DIR_MAX];
 	char key[9];
-	char *argv[7];
+	char *argv[9];
+	int lock_fd;
 	char *env[AGENT_ENV_MAX + 1];
 };
 
@@ -58,21 +61,24 @@ static char agent_stack[STACK_BYTES] __attribute__((aligned(16)));
 
 /* ---- what to start ---- */
 
-static bool agent_is_alive(int dir_fd, const char *key)
+/* The agent's lock, taken on its behalf, so that two programs that start at once
+ * do not start two.  The agent inherits the open file and with it the lock.
+ * Negative: an agent lives (or nothing can be locked here). */
+static int take_lock(int dir_fd, const char *key)
 {
 	char name[24];
 	struct ta_text text = ta_text(name, sizeof(name));
 
 	ta_text_put(&text, key);
 	ta_text_put(&text, ".agent");
-	int fd = (int)ta_sys(SYS_openat, dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+	int fd = (int)ta_sys(SYS_openat, dir_fd, name,
+			     O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-	if (fd < 0)
-		return false;
-	bool alive = ta_sys(SYS_flock, fd, LOCK_SH | LOCK_NB) == -EWOULDBLOCK;
-
-	ta_sys(SYS_close, fd);
-	return alive;
+	if (fd >= 0 && ta_sys(SYS_flock, fd, LOCK_EX | LOCK_NB) != 0) {
+		ta_sys(SYS_close, fd);
+		return -EWOULDBLOCK;
+	}
+	return fd;
 }
 
 static bool is_executable(const char *path)
@@ -134,17 +140,23 @@ static void prepare(const char *run_dir, const char *key, char *const *envp)
 	launch.env[count] = NULL;
 	strncpy(launch.run_dir, run_dir, sizeof(launch.run_dir) - 1);
 	memcpy(launch.key, key, sizeof(launch.key));
-	char *argv[] = { "tagalong", "agent", "--run-dir", launch.run_dir, "--key", launch.key,
-			 NULL };
+	char *argv[] = { "tagalong",	 "agent",     "--run-dir", launch.run_dir, "--key",
+			 launch.key, "--lock-fd", LOCK_FD_TEXT, NULL };
 
 	memcpy(launch.argv, argv, sizeof(argv));
 }
 
 /* ---- starting it ---- */
 
+/* Leaves the lock, and nothing of the host's. */
 static void drop_fds(void)
 {
-	ta_sys(SYS_close_range, 0, ~0u, 0);
+	if (launch.lock_fd == LOCK_FD)
+		ta_sys(SYS_fcntl, LOCK_FD, F_SETFD, 0);
+	else
+		ta_sys(SYS_dup3, launch.lock_fd, LOCK_FD, 0);
+	ta_sys(SYS_close_range, LOCK_FD + 1, ~0u, 0);
+	ta_sys(SYS_close_range, 0, LOCK_FD - 1, 0);
 	ta_sys(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR, 0);
 	ta_sys(SYS_dup3, 0, 1, 0);
 	ta_sys(SYS_dup3, 0, 2, 0);
@@ -190,7 +202,9 @@ static __attribute__((noreturn)) void keep(void)
 	ta_sys(SYS_setsid);
 	ta_sys(SYS_chdir, "/");
 	drop_fds();
+	launch.lock_fd = LOCK_FD;
 	start_agent(NULL);
+	ta_sys(SYS_close, LOCK_FD); /* it must go with the agent, not with us */
 	ta_sys(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, 0, sizeof(no_signals));
 	for (;;)
 		if (ta_sys(SYS_wait4, -1, 0, 0, 0) == -ECHILD)
@@ -223,7 +237,10 @@ void ta_agent_spawn(const struct ta_config *config, int dir_fd, const char *run_
 	struct ta_text text = ta_text(key_text, sizeof(key_text));
 
 	ta_text_put_hex(&text, key, 8);
-	if (agent_is_alive(dir_fd, key_text) || !find_agent(config, launch.path))
+	if (!find_agent(config, launch.path))
+		return;
+	launch.lock_fd = take_lock(dir_fd, key_text);
+	if (launch.lock_fd < 0)
 		return;
 	prepare(run_dir, key_text, envp);
 	ta_sys(SYS_rt_sigprocmask, SIG_SETMASK, &all_signals, &before, sizeof(before));
@@ -232,5 +249,6 @@ void ta_agent_spawn(const struct ta_config *config, int dir_fd, const char *run_
 	else
 		start_as_nobodys_child();
 	ta_sys(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof(before));
+	ta_sys(SYS_close, launch.lock_fd);
 	errno = saved_errno;
 }

@@ -18,6 +18,7 @@ struct ta_agent_options {
 	char *const *envp; /* configuration */
 	const char *cwd;   /* for a relative TAGALONG_FILE */
 	bool foreground;   /* do not detach, no watcher; for tests */
+	int lock_fd;	   /* the lock, already held by this process; 0: to be taken */
 };
 
 /* Serves until there is nothing left to serve.  Returns an exit status: 0, also

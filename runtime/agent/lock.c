@@ -73,6 +73,16 @@ int ta_lock_take(int dir_fd, uint32_t key, int *ret_fd)
 	return -EWOULDBLOCK;
 }
 
+int ta_lock_inherited(int dir_fd, uint32_t key, int inherited_fd, int *ret_fd)
+{
+	if (inherited_fd <= 0 || flock(inherited_fd, LOCK_EX | LOCK_NB) != 0 ||
+	    ta_lock_stale(dir_fd, key, inherited_fd))
+		return -EBADF;
+	fcntl(inherited_fd, F_SETFD, FD_CLOEXEC);
+	*ret_fd = inherited_fd;
+	return 0;
+}
+
 void ta_lock_release(int fd)
 {
 	flock(fd, LOCK_UN);

@@ -15,6 +15,9 @@
 
 /* Returns 0, -EWOULDBLOCK when an agent lives, or another -errno. */
 int ta_lock_take(int dir_fd, uint32_t key, int *ret_fd);
+/* The same with the lock that whoever started us has taken for us; -EBADF when
+ * inherited_fd is no such thing. */
+int ta_lock_inherited(int dir_fd, uint32_t key, int inherited_fd, int *ret_fd);
 void ta_lock_release(int fd);
 int ta_lock_again(int fd);
 

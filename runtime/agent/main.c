@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "runtime/agent/lock.h"
+#include "runtime/agent/priority.h"
 #include "runtime/agent/worker.h"
 
 #define DEATHS_MAX 5
@@ -76,7 +77,7 @@ static uint64_t tick_ns(const struct ta_worker *worker)
 {
 	uint64_t now = ta_agent_now_ns(), next = worker->slow_ns;
 
-	if (worker->state.buckets.group_count > 0) {
+	if (worker->state.buckets.group_count > 0 && !ta_flush_busy(worker)) {
 		uint64_t due = worker->flush.error ?
 				       worker->flush.retry_ns :
 				       worker->flush.last_ns +
@@ -89,9 +90,18 @@ static uint64_t tick_ns(const struct ta_worker *worker)
 
 static void become_watcher(struct agent *agent, struct ta_worker *worker, pid_t child);
 
+static void start_threads(struct ta_worker *worker)
+{
+	ta_priority_set();
+	ta_watch_start(&worker->watch, worker->dir_fd);
+	ta_exporter_start(&worker->flush.exporter, &worker->watch);
+}
+
 /* Our watcher has died: the child of this fork is the worker from now on. */
 static void split(struct agent *agent, struct ta_worker *worker)
 {
+	ta_flush_wait(worker); /* no thread, no lock, no half-written line at the fork */
+	ta_exporter_stop(&worker->flush.exporter);
 	ta_watch_stop(&worker->watch);
 	pid_t parent = getpid(), child = fork();
 
@@ -104,7 +114,7 @@ static void split(struct agent *agent, struct ta_worker *worker)
 			atomic_store(&TA_CONTAINER(at, struct ta_mapped, link)->shared->agent_pid,
 				     (uint32_t)getpid());
 	}
-	ta_watch_start(&worker->watch, worker->dir_fd);
+	start_threads(worker);
 	TA_LIST_EACH(at, &worker->state.procs.all) {
 		struct ta_proc *proc = TA_CONTAINER(at, struct ta_proc, link);
 
@@ -139,6 +149,7 @@ static bool is_empty(const struct ta_worker *worker)
  * is ours again. */
 static bool take_up_again(struct agent *agent, struct ta_worker *worker)
 {
+	ta_flush_wait(worker);
 	if (is_empty(worker))
 		ta_journal_remove(&worker->journal);
 	if (worker->state.buckets.group_count > 0)
@@ -176,12 +187,13 @@ static int work(struct agent *agent)
 			   strerror(-error));
 	if (error)
 		return 1;
-	ta_watch_start(&worker->watch, agent->dir_fd);
+	start_threads(worker);
 	poke_at = &worker->watch;
 	do
 		serve(agent, worker);
 	while (take_up_again(agent, worker));
 	poke_at = NULL;
+	ta_exporter_stop(&worker->flush.exporter);
 	ta_watch_stop(&worker->watch);
 	ta_worker_fini(worker);
 	free(worker);
@@ -312,7 +324,9 @@ int ta_agent_run(const struct ta_agent_options *options)
 					  strerror(-error));
 		return 1;
 	}
-	error = ta_lock_take(agent.dir_fd, options->key, &agent.lock_fd);
+	error = ta_lock_inherited(agent.dir_fd, options->key, options->lock_fd, &agent.lock_fd);
+	if (error)
+		error = ta_lock_take(agent.dir_fd, options->key, &agent.lock_fd);
 	if (error) {
 		if (error != -EWOULDBLOCK)
 			fprintf(stderr, "tagalong: agent: cannot lock in %s: %s\n",

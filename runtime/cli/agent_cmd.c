@@ -14,7 +14,7 @@
 #include "runtime/cli/cli.h"
 #include "runtime/cli/place.h"
 
-static const char *const long_names[] = { "--run-dir", "--key", "--foreground", "--help", NULL };
+static const char *const long_names[] = { "--run-dir", "--key", "--foreground", "--lock-fd", "--help", NULL };
 
 static int parse_key(const char *text, uint32_t *ret_key)
 {
@@ -50,6 +50,7 @@ int ta_cli_agent(int argc, char **argv)
 	static const struct option options[] = { { "run-dir", required_argument, NULL, 'd' },
 						 { "key", required_argument, NULL, 'k' },
 						 { "foreground", no_argument, NULL, 'f' },
+						 { "lock-fd", required_argument, NULL, 'l' },
 						 { NULL, 0, NULL, 0 } };
 	struct ta_agent_options agent = { 0 };
 	const char *dir = NULL;
@@ -60,6 +61,8 @@ int ta_cli_agent(int argc, char **argv)
 			dir = optarg;
 		else if (option == 'f')
 			agent.foreground = true;
+		else if (option == 'l')
+			agent.lock_fd = atoi(optarg);
 		else if (option == ':')
 			return ta_cli_say("agent: %s needs a value", argv[optind - 1]),
 			       TA_CLI_USAGE;
