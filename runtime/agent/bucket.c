@@ -526,6 +526,7 @@ void ta_buckets_drop_groups(struct ta_buckets *buckets, uint32_t count)
 
 		ta_list_remove(&group->link);
 		buckets->group_count--;
+		buckets->groups_gone++;
 		buckets->group_spans -= group->count;
 		buckets->group_bytes -= group->bytes;
 		for (uint32_t i = 0; i < group->count; i++)

@@ -77,6 +77,7 @@ struct ta_buckets {
 	uint64_t held_bytes, group_bytes;
 	uint32_t held_count, orphan_count, group_count;
 	uint32_t group_spans; /* in all groups */
+	uint64_t groups_gone; /* all that ever left, one way or the other */
 	struct ta_bucket_counters counters;
 };
 

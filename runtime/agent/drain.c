@@ -133,6 +133,7 @@ static void take_rings(struct ta_worker *worker, struct ta_mapped *mapped, uint3
 	pieces[0] = (struct piece){ worker->ring[0], worker->ring[0] + main_bytes };
 	pieces[1] = (struct piece){ worker->ring[1], worker->ring[1] + signal_bytes };
 	mapped->busy_bytes += main_bytes + signal_bytes;
+	worker->pressing |= main_bytes > main_ring.size / 4 || signal_bytes > signal_ring.size / 4;
 }
 
 /* Records before the first THREAD record belong to whom the lane itself names. */
@@ -229,6 +230,7 @@ bool ta_drain_pass(struct ta_worker *worker)
 {
 	bool took = false, was_settling = worker->state.settling;
 
+	worker->pressing = false;
 	worker->state.buckets.now_ns = worker->now_ns;
 	TA_LIST_EACH(at, &worker->segments.mapped)
 		took = drain_segment(worker, TA_CONTAINER(at, struct ta_mapped, link)) || took;

@@ -7,7 +7,10 @@
  * cuts the file back and appends again.  An append that fails leaves the groups
  * where they are; above a bound the oldest are given up, and counted.
  *
- * Runs: agent, one thread.
+ * The exporter gets copies of the spans and processes; records and the strings of
+ * tags stay where they are, because nothing in a group changes before it is dropped.
+ *
+ * Runs: agent, the worker's thread.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,25 +19,44 @@
 #include <unistd.h>
 
 #include "runtime/agent/worker.h"
-#include "runtime/export/otlp_json.h"
 
-#define SPANS_PER_LINE 500u /* a line takes about a millisecond; lanes are read between two */
+#define SPANS_PER_LINE 500u
 #define SPANS_PER_RETRY 20u /* what fits into a nearly full disk */
 #define KEPT_BYTES_MAX (64u << 20)
 #define DELAY_FIRST_NS 100000000ull
 #define DELAY_LAST_NS 5000000000ull
+#define WAIT_NS 2000000ull /* lanes are read in between */
 #define MERGED_MAX (3 * TA_SCOPE_TAGS_MAX)
+
+/* A process as it is now: its pid may be learned, its end be seen, at any time. */
+struct ta_process_copy {
+	struct ta_process_copy *next;
+	struct ta_process process;
+};
+
+static int open_output(struct ta_worker *worker)
+{
+	struct ta_flush *flush = &worker->flush;
+
+	if (strcmp(flush->path, "-") == 0)
+		flush->exporter.fd = STDOUT_FILENO;
+	if (flush->path[0] == '\0' || flush->exporter.fd >= 0)
+		return 0;
+	flush->exporter.file = ta_file_new(flush->path, worker->config.file_max_bytes,
+					   (unsigned int)worker->config.file_keep);
+	return flush->exporter.file ? 0 : -ENOMEM;
+}
 
 int ta_flush_init(struct ta_worker *worker, const char *path)
 {
 	struct ta_flush *flush = &worker->flush;
 
-	*flush = (struct ta_flush){ .fd = -1, .last_ns = ta_agent_now_ns() };
-	flush->enrich = ta_enrich_new(&worker->config);
-	if (!flush->enrich)
+	flush->last_ns = ta_agent_now_ns();
+	flush->exporter.enrich = ta_enrich_new(&worker->config);
+	if (!flush->exporter.enrich)
 		return -ENOMEM;
-	for (size_t i = 0; ta_enrich_warning(flush->enrich, i); i++)
-		ta_log_say(&worker->log, "%s", ta_enrich_warning(flush->enrich, i));
+	for (size_t i = 0; ta_enrich_warning(flush->exporter.enrich, i); i++)
+		ta_log_say(&worker->log, "%s", ta_enrich_warning(flush->exporter.enrich, i));
 	int error = path ? 0 :
 			   ta_file_default_path(&worker->config, worker->options.envp,
 						worker->options.cwd ? worker->options.cwd : "/",
@@ -46,21 +68,31 @@ int ta_flush_init(struct ta_worker *worker, const char *path)
 		return -ENAMETOOLONG;
 	if (path)
 		strcpy(flush->path, path);
-	if (strcmp(flush->path, "-") == 0)
-		flush->fd = STDOUT_FILENO;
-	else if (flush->path[0])
-		flush->file = ta_file_new(flush->path, worker->config.file_max_bytes,
-					  (unsigned int)worker->config.file_keep);
-	return flush->path[0] && !flush->file && flush->fd < 0 ? -ENOMEM : 0;
+	return open_output(worker);
+}
+
+static void free_batch(struct ta_flush *flush)
+{
+	struct ta_batch *batch = &flush->exporter.batch;
+
+	for (uint32_t i = 0; i < batch->count; i++)
+		free((void *)(uintptr_t)flush->spans[i].tags);
+	for (struct ta_process_copy *at = flush->processes, *next; at; at = next) {
+		next = at->next;
+		free(at);
+	}
+	free(batch->spans);
+	free(flush->spans);
+	flush->spans = NULL;
+	flush->processes = NULL;
+	*batch = (struct ta_batch){ 0 };
 }
 
 void ta_flush_fini(struct ta_flush *flush)
 {
-	if (flush->file)
-		ta_file_free(flush->file);
-	if (flush->enrich)
-		ta_enrich_free(flush->enrich);
-	ta_buf_fini(&flush->line);
+	ta_exporter_stop(&flush->exporter);
+	free_batch(flush);
+	ta_exporter_fini(&flush->exporter);
 }
 
 /* A drain may write elsewhere than the agent that left the half line. */
@@ -89,8 +121,8 @@ void ta_flush_recover(struct ta_worker *worker)
 
 	if (event.groups == 0)
 		return;
-	if (worker->flush.file && !worker->keep)
-		error = ta_file_restore(worker->flush.file, &event.place);
+	if (worker->flush.exporter.file && !worker->keep)
+		error = ta_file_restore(worker->flush.exporter.file, &event.place);
 	if (worker->once && !worker->keep && !error)
 		error = cut_configured_file(worker, &event.place);
 	if (error)
@@ -99,7 +131,7 @@ void ta_flush_recover(struct ta_worker *worker)
 	ta_worker_event(worker, TA_EVENT_FLUSH_FAILED, &event, sizeof(event));
 }
 
-bool ta_flush_due(const struct ta_worker *worker)
+static bool is_due(const struct ta_worker *worker)
 {
 	const struct ta_flush *flush = &worker->flush;
 	const struct ta_buckets *buckets = &worker->state.buckets;
@@ -120,118 +152,103 @@ static int64_t wall_offset_ns(void)
 	       (wall.tv_nsec - monotonic.tv_nsec);
 }
 
-static void merge_tags(struct ta_worker *worker, struct ta_held *held)
+static void merge_tags(struct ta_worker *worker, const struct ta_held *held, struct ta_span *span)
 {
 	struct ta_tag tags[MERGED_MAX];
-	uint64_t versions[3] = { held->global, held->span.isolation, held->span.current };
+	uint64_t versions[3] = { held->global, span->isolation, span->current };
 	uint32_t count =
 		ta_scopes_merge(worker->state.scopes, held->family, versions, 3, tags, MERGED_MAX);
 	struct ta_tag *copy = count ? malloc(count * sizeof(tags[0])) : NULL;
 
 	if (copy)
 		memcpy(copy, tags, count * sizeof(tags[0]));
-	held->span.tags = copy;
-	held->span.tag_count = copy ? count : 0;
+	span->tags = copy;
+	span->tag_count = copy ? count : 0;
 }
 
-static void free_tags(struct ta_batch *batch)
+/* NULL without memory: then the span says nothing of its process. */
+static struct ta_process *copy_process(struct ta_flush *flush, struct ta_proc *proc)
 {
-	for (uint32_t i = 0; i < batch->count; i++) {
-		free((void *)(uintptr_t)batch->spans[i]->tags);
-		batch->spans[i]->tags = NULL;
-		batch->spans[i]->tag_count = 0;
+	struct ta_process_copy *copy;
+
+	if (proc->batch == flush->batch)
+		return proc->batch_copy;
+	copy = malloc(sizeof(*copy));
+	if (!copy)
+		return NULL;
+	copy->process = proc->process;
+	copy->next = flush->processes;
+	flush->processes = copy;
+	proc->batch = flush->batch;
+	proc->batch_copy = &copy->process;
+	return &copy->process;
+}
+
+static void copy_group(struct ta_worker *worker, const struct ta_group *group, uint32_t trace)
+{
+	struct ta_flush *flush = &worker->flush;
+	struct ta_batch *batch = &flush->exporter.batch;
+
+	for (uint32_t i = 0; i < group->count; i++) {
+		struct ta_span *span = &flush->spans[batch->count];
+
+		*span = group->spans[i]->span;
+		span->process = copy_process(flush, group->spans[i]->proc);
+		span->trace_index = trace;
+		merge_tags(worker, group->spans[i], span);
+		batch->spans[batch->count++] = span;
 	}
-	free(batch->spans);
 }
 
-/* The oldest groups up to a line's worth; at least one.  Returns how many. */
-static uint32_t gather(struct ta_worker *worker, struct ta_batch *batch)
+/* How many of the oldest groups make a line; at least one. */
+static uint32_t count_groups(const struct ta_worker *worker, uint32_t *ret_spans)
 {
-	struct ta_buckets *buckets = &worker->state.buckets;
+	const struct ta_list *groups = &worker->state.buckets.groups;
 	uint32_t limit = worker->flush.error ? SPANS_PER_RETRY : SPANS_PER_LINE;
-	uint32_t groups = 0, spans = 0;
+	uint32_t count = 0, spans = 0;
 
-	TA_LIST_EACH(count_at, &buckets->groups) {
-		const struct ta_group *group = TA_CONTAINER(count_at, struct ta_group, link);
+	for (const struct ta_list *at = groups->next; at != groups && count < worker->flush.left;
+	     at = at->next) {
+		uint32_t more = TA_CONTAINER(at, struct ta_group, link)->count;
 
-		if (groups > 0 && spans + group->count > limit)
+		if (count > 0 && spans + more > limit)
 			break;
-		spans += group->count;
-		groups++;
+		spans += more;
+		count++;
 	}
+	*ret_spans = spans;
+	return count;
+}
+
+/* Makes the batch.  Returns 0 or -ENOMEM. */
+static int gather(struct ta_worker *worker)
+{
+	struct ta_flush *flush = &worker->flush;
+	struct ta_batch *batch = &flush->exporter.batch;
+	uint32_t spans, trace = 0;
+
+	flush->event = (struct ta_event_flush){ .groups = count_groups(worker, &spans) };
+	flush->batch++;
 	*batch = (struct ta_batch){ .wall_offset_ns = wall_offset_ns() };
 	batch->spans = calloc(spans + 1, sizeof(batch->spans[0]));
-	if (!batch->spans)
-		return 0;
-	uint32_t trace = 0;
-
-	TA_LIST_EACH(at, &buckets->groups) {
-		struct ta_group *group = TA_CONTAINER(at, struct ta_group, link);
-
-		if (trace == groups)
-			break;
-		for (uint32_t i = 0; i < group->count; i++) {
-			merge_tags(worker, group->spans[i]);
-			group->spans[i]->span.trace_index = trace;
-			batch->spans[batch->count++] = &group->spans[i]->span;
-		}
-		trace++;
+	flush->spans = calloc(spans + 1, sizeof(flush->spans[0]));
+	if (!batch->spans || !flush->spans) {
+		free_batch(flush);
+		return -ENOMEM;
 	}
-	return groups;
-}
-
-static int write_fd(int fd, struct ta_buf *line)
-{
-	size_t done = 0;
-
-	ta_buf_putc(line, '\n');
-	while (done < line->bytes) {
-		ssize_t part = write(fd, line->data + done, line->bytes - done);
-
-		if (part < 0 && errno != EINTR)
-			return -errno;
-		done += part > 0 ? (size_t)part : 0;
+	TA_LIST_EACH(at, &worker->state.buckets.groups) {
+		if (trace == flush->event.groups)
+			break;
+		copy_group(worker, TA_CONTAINER(at, struct ta_group, link), trace++);
 	}
 	return 0;
 }
 
-static int append(struct ta_flush *flush)
-{
-	if (flush->fd >= 0)
-		return write_fd(flush->fd, &flush->line);
-	return flush->file ? ta_file_append(flush->file, flush->line.data, flush->line.bytes) : 0;
-}
-
-static int write_groups(struct ta_worker *worker, struct ta_event_flush *event)
-{
-	struct ta_flush *flush = &worker->flush;
-	struct ta_batch batch;
-
-	event->groups = gather(worker, &batch);
-	if (event->groups == 0)
-		return -ENOMEM;
-	ta_buf_clear(&flush->line);
-	int error = ta_otlp_json_encode(&batch, flush->enrich, &flush->line);
-
-	free_tags(&batch);
-	if (flush->line.failed) {
-		ta_buf_fini(&flush->line);
-		flush->line = (struct ta_buf){ 0 };
-	}
-	if (!error && flush->file)
-		error = ta_file_place(flush->file, &event->place);
-	if (error == -ENOENT)
-		error = 0; /* the first append makes the file */
-	ta_worker_event(worker, TA_EVENT_FLUSH_BEGIN, event, sizeof(*event));
-	ta_journal_write(&worker->journal);
-	return error ? error : append(flush);
-}
-
-static void note_failure(struct ta_worker *worker, const struct ta_event_flush *event, int error)
+static void note_failure(struct ta_worker *worker, int error)
 {
 	struct ta_flush *flush = &worker->flush;
 
-	ta_worker_event(worker, TA_EVENT_FLUSH_FAILED, event, sizeof(*event));
+	ta_worker_event(worker, TA_EVENT_FLUSH_FAILED, &flush->event, sizeof(flush->event));
 	flush->delay_ns = flush->error ? flush->delay_ns * 2 : DELAY_FIRST_NS;
 	if (flush->delay_ns > DELAY_LAST_NS)
 		flush->delay_ns = DELAY_LAST_NS;
@@ -240,6 +257,7 @@ static void note_failure(struct ta_worker *worker, const struct ta_event_flush *
 		ta_log_say(&worker->log, "cannot write %s: %s; %u spans kept, retrying",
 			   flush->path, strerror(-error), worker->state.buckets.group_spans);
 	flush->error = error;
+	flush->left = 0;
 }
 
 /* Above the bound the oldest traces go. */
@@ -259,42 +277,120 @@ static void drop_surplus(struct ta_worker *worker)
 		ta_worker_event(worker, TA_EVENT_DROP, &event, sizeof(event));
 }
 
-static void note_success(struct ta_worker *worker, const struct ta_event_flush *event)
+static void note_success(struct ta_worker *worker)
 {
 	struct ta_flush *flush = &worker->flush;
 
-	ta_worker_event(worker, TA_EVENT_FLUSH_DONE, event, sizeof(*event));
+	ta_worker_event(worker, TA_EVENT_FLUSH_DONE, &flush->event, sizeof(flush->event));
 	ta_journal_write(&worker->journal);
 	if (flush->error)
 		ta_log_say(&worker->log, "writing %s again", flush->path);
 	flush->error = 0;
 	flush->retry_ns = 0;
 	flush->last_ns = worker->now_ns;
+	flush->left -= flush->event.groups < flush->left ? flush->event.groups : flush->left;
 }
 
-/* Writes what is complete now; lanes are drained meanwhile, and what becomes
- * complete by that has to wait for its turn. */
-int ta_flush_run(struct ta_worker *worker)
+/* The batch is out, or it failed: the exporter is free again. */
+static void finish_batch(struct ta_worker *worker, int error)
 {
-	uint32_t left = worker->state.buckets.group_count;
+	free_batch(&worker->flush);
+	if (error) {
+		note_failure(worker, error);
+		drop_surplus(worker);
+		ta_journal_write(&worker->journal);
+	} else {
+		note_success(worker);
+	}
+	ta_exporter_reset(&worker->flush.exporter);
+}
 
-	while (left > 0) {
-		struct ta_event_flush event = { 0 };
-		int error = write_groups(worker, &event);
+/* A run writes what is complete when it begins. */
+static bool begin_batch(struct ta_worker *worker)
+{
+	struct ta_flush *flush = &worker->flush;
 
-		if (error) {
-			note_failure(worker, &event, error);
-			drop_surplus(worker);
-			ta_journal_write(&worker->journal);
-			return error;
-		}
-		note_success(worker, &event);
-		left -= event.groups < left ? event.groups : left;
-		if (left > 0)
+	if (flush->left == 0 && is_due(worker)) {
+		flush->left = worker->state.buckets.group_count;
+		flush->soon = false;
+	}
+	if (flush->left == 0)
+		return false;
+	int error = gather(worker);
+
+	if (error)
+		finish_batch(worker, error);
+	else
+		ta_exporter_encode(&flush->exporter);
+	return !error;
+}
+
+static void begin_append(struct ta_worker *worker)
+{
+	struct ta_flush *flush = &worker->flush;
+
+	flush->event.place = flush->exporter.place;
+	ta_worker_event(worker, TA_EVENT_FLUSH_BEGIN, &flush->event, sizeof(flush->event));
+	ta_journal_write(&worker->journal);
+	ta_exporter_append(&flush->exporter);
+}
+
+/* Moves the batch on; false when it is the exporter's turn, or there is none. */
+static bool advance(struct ta_worker *worker, uint64_t patience_ns, bool begin)
+{
+	struct ta_exporter *exporter = &worker->flush.exporter;
+
+	switch (ta_exporter_step(exporter, patience_ns)) {
+	case TA_EXPORT_IDLE:
+		return begin && begin_batch(worker);
+	case TA_EXPORT_ENCODED:
+		if (exporter->error)
+			finish_batch(worker, exporter->error);
+		else
+			begin_append(worker);
+		return true;
+	case TA_EXPORT_APPENDED:
+		finish_batch(worker, exporter->error);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* More complete than memory is set aside for: lanes have to wait for the output. */
+static bool is_behind(const struct ta_worker *worker)
+{
+	return worker->state.buckets.group_bytes > KEPT_BYTES_MAX && ta_flush_busy(worker);
+}
+
+void ta_flush_step(struct ta_worker *worker)
+{
+	while (advance(worker, is_behind(worker) ? WAIT_NS : 0, true))
+		;
+}
+
+bool ta_flush_busy(const struct ta_worker *worker)
+{
+	return worker->flush.exporter.batch.spans != NULL;
+}
+
+void ta_flush_wait(struct ta_worker *worker)
+{
+	while (ta_flush_busy(worker)) {
+		advance(worker, WAIT_NS, false);
+		if (ta_flush_busy(worker) && worker->flush.exporter.running)
 			ta_drain_pass(worker);
 	}
+}
+
+int ta_flush_run(struct ta_worker *worker)
+{
+	ta_flush_wait(worker);
+	worker->flush.left = worker->state.buckets.group_count;
 	worker->flush.soon = false;
-	return 0;
+	while (worker->flush.left > 0 && begin_batch(worker))
+		ta_flush_wait(worker);
+	return worker->flush.error;
 }
 
 static bool is_overdue(const struct ta_worker *worker, const struct ta_bucket *bucket)

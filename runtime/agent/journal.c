@@ -40,14 +40,16 @@ struct frame {
 
 void ta_journal_init(struct ta_journal *journal, int dir_fd, uint32_t key)
 {
-	*journal = (struct ta_journal){ .dir_fd = dir_fd, .fd = -1, .key = key };
+	*journal = (struct ta_journal){ .dir_fd = dir_fd, .fd = -1, .retired_fd = -1, .key = key };
 }
 
 void ta_journal_fini(struct ta_journal *journal)
 {
 	if (journal->fd >= 0)
 		close(journal->fd);
-	journal->fd = -1;
+	if (journal->retired_fd >= 0)
+		close(journal->retired_fd);
+	journal->fd = journal->retired_fd = -1;
 	ta_buf_fini(&journal->pending);
 }
 
@@ -183,6 +185,7 @@ void ta_journal_remove(struct ta_journal *journal)
 	journal->fd = -1;
 	ta_buf_clear(&journal->pending);
 	remove_others(journal, 0);
+	journal->number = 0;
 }
 
 static int give_up(struct ta_journal *journal, int error)
@@ -266,7 +269,7 @@ int ta_journal_rewrite(struct ta_journal *journal, struct ta_state *state)
 {
 	char half[NAME_BYTES], whole[NAME_BYTES];
 	struct snapshot snapshot = { .fd = -1 };
-	uint64_t number = newest(journal) + 1;
+	uint64_t number = (journal->number ? journal->number : newest(journal)) + 1;
 
 	if (journal->off)
 		return 0;
@@ -282,15 +285,23 @@ int ta_journal_rewrite(struct ta_journal *journal, struct ta_state *state)
 		unlinkat(journal->dir_fd, half, 0);
 		return give_up(journal, error);
 	}
-	if (journal->fd >= 0)
-		close(journal->fd);
+	if (journal->retired_fd >= 0)
+		close(journal->retired_fd);
+	journal->retired_fd = journal->fd;
 	ta_buf_clear(&journal->pending);
 	journal->fd = snapshot.fd;
+	uint64_t before = journal->number;
+
 	journal->number = number;
 	journal->bytes = snapshot.bytes;
 	journal->new_bytes = 0;
 	journal->error = 0;
-	remove_others(journal, number);
+	if (before) {
+		name_of(journal->key, before, "", half);
+		unlinkat(journal->dir_fd, half, 0);
+	} else {
+		remove_others(journal, number);
+	}
 	return 0;
 }
 

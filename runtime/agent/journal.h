@@ -25,6 +25,7 @@
 struct ta_journal {
 	int dir_fd; /* the caller's */
 	int fd;	    /* -1: none at the moment */
+	int retired_fd; /* of the file before, removed: the last to close it frees its pages */
 	uint32_t key;
 	uint64_t number;
 	uint64_t bytes;	    /* in the file */

@@ -355,6 +355,7 @@ static bool is_finished(struct ta_worker *worker, struct ta_mapped *mapped)
 static void finish(struct ta_worker *worker, struct ta_mapped *mapped)
 {
 	struct ta_event_id event = { .segment_id = mapped->id };
+	const struct ta_buckets *buckets = &worker->state.buckets;
 
 	ta_drain_pass(worker); /* whoever forked unseen may have written meanwhile */
 	ta_tell_segment(worker, mapped);
@@ -362,13 +363,26 @@ static void finish(struct ta_worker *worker, struct ta_mapped *mapped)
 	worker->flush.soon = true;
 	if (!worker->keep)
 		ta_journal_write(&worker->journal);
-	/* Written before the file goes: `tagalong run` takes its absence for "all is there". */
-	if (!worker->once) {
-		ta_worker_settle(worker);
-		if (ta_flush_due(worker))
-			ta_flush_run(worker);
+	if (worker->once) {
+		ta_segment_drop(&worker->segments, mapped, !worker->keep);
+		return;
 	}
-	ta_segment_drop(&worker->segments, mapped, !worker->keep);
+	ta_worker_settle(worker);
+	mapped->finished = true;
+	mapped->last_group = buckets->groups_gone + buckets->group_count;
+}
+
+/* `tagalong run` takes the absence of the file for "all is there": so it goes when
+ * what its processes left is written, or cannot be written. */
+void ta_processes_drop(struct ta_worker *worker)
+{
+	TA_LIST_EACH(at, &worker->segments.mapped) {
+		struct ta_mapped *mapped = TA_CONTAINER(at, struct ta_mapped, link);
+
+		if (mapped->finished && (worker->flush.error || worker->state.buckets.groups_gone >=
+									mapped->last_group))
+			ta_segment_drop(&worker->segments, mapped, !worker->keep);
+	}
 }
 
 void ta_processes_check(struct ta_worker *worker)
@@ -377,6 +391,9 @@ void ta_processes_check(struct ta_worker *worker)
 	find_dead(worker);
 	TA_LIST_EACH(at, &worker->segments.mapped) {
 		struct ta_mapped *mapped = TA_CONTAINER(at, struct ta_mapped, link);
+
+		if (mapped->finished)
+			continue;
 		uint32_t living = count_living(worker, mapped);
 
 		if (living == 0 && is_finished(worker, mapped)) {

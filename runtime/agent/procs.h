@@ -33,6 +33,10 @@ struct ta_proc {
 	int pidfd;
 	uint32_t checks;
 	uint64_t next_check_ns;
+
+	/* For the batch with that number, see flush.c. */
+	uint64_t batch;
+	struct ta_process *batch_copy;
 };
 
 struct ta_procs {

@@ -52,6 +52,8 @@ struct ta_mapped {
 	uint32_t mapper_pid; /* a process unknown to us that maps it */
 	uint64_t trim_ns; /* free lanes above the limit may go then */
 	uint32_t checks;
+	bool finished; /* read for the last time; stays until last_group is out */
+	uint64_t last_group;
 };
 
 /* A file of the key that is not mapped (yet): no header, or another version. */

@@ -3,7 +3,7 @@
  * worker.c - the round of a serving agent.
  *
  * Runs: agent, one thread.  Order within a round: look at the lanes first, then
- * at who has died (whose lanes are then read once more), then write.
+ * at who has died (whose lanes are then read once more), then hand over.
  */
 #include "runtime/agent/worker.h"
 
@@ -23,6 +23,7 @@
 #define JOURNAL_RETRY_NS 5000000000ull
 #define HEADER_WAIT_S 2
 #define SETTLE_PASSES 4
+#define READ_NS 20000000ull /* so long a round may do nothing but read lanes */
 #define GIVE_UP_NS 5000000000ull /* an agent without programs whose output fails */
 
 uint64_t ta_agent_now_ns(void)
@@ -71,6 +72,7 @@ int ta_worker_init(struct ta_worker *worker, const struct ta_agent_options *opti
 	ta_config_load(&worker->config, options->envp, warn, worker);
 	ta_segments_init(&worker->segments, dir_fd, options->key);
 	ta_journal_init(&worker->journal, dir_fd, options->key);
+	ta_exporter_init(&worker->flush.exporter);
 	worker->ring[0] = malloc(ring);
 	worker->ring[1] = malloc(ring);
 	if (!worker->ring[0] || !worker->ring[1])
@@ -194,8 +196,12 @@ static void look_after_segments(struct ta_worker *worker, bool slow)
 	worker->someone_died = false;
 	if (slow || died)
 		ta_processes_check(worker);
-	TA_LIST_EACH(at, &worker->segments.mapped)
-		ta_supply_lanes(worker, TA_CONTAINER(at, struct ta_mapped, link), slow, died);
+	TA_LIST_EACH(at, &worker->segments.mapped) {
+		struct ta_mapped *mapped = TA_CONTAINER(at, struct ta_mapped, link);
+
+		if (!mapped->finished)
+			ta_supply_lanes(worker, mapped, slow, died);
+	}
 	if (slow)
 		ta_flush_parts(worker, false);
 }
@@ -211,8 +217,7 @@ static void write_what_is_due(struct ta_worker *worker)
 		ta_worker_settle(worker);
 	if (worker->state.buckets.group_count == 0 && !worker->state.settling)
 		worker->flush.soon = false;
-	if (ta_flush_due(worker))
-		ta_flush_run(worker);
+	ta_flush_step(worker);
 }
 
 static void keep_journal(struct ta_worker *worker)
@@ -224,6 +229,8 @@ static void keep_journal(struct ta_worker *worker)
 	if (journal->error ? worker->now_ns >= worker->journal_retry_ns :
 			     journal->new_bytes > worker->config.journal_bytes)
 		ta_journal_rewrite(journal, &worker->state);
+	ta_exporter_close(&worker->flush.exporter, journal->retired_fd);
+	journal->retired_fd = -1;
 	if (journal->error)
 		worker->journal_retry_ns = worker->now_ns + JOURNAL_RETRY_NS;
 	if (journal->error != before)
@@ -256,6 +263,19 @@ static bool has_work(struct ta_worker *worker)
 	return worker->now_ns - worker->empty_since_ns < patience_ns;
 }
 
+/* A lane is full within a millisecond or two, so they come first, and again as
+ * long as they fill quickly. */
+static void read_lanes(struct ta_worker *worker)
+{
+	uint64_t until = worker->now_ns + READ_NS;
+
+	do {
+		ta_drain_pass(worker);
+		ta_flush_step(worker);
+		worker->now_ns = ta_agent_now_ns();
+	} while (worker->pressing && worker->now_ns < until);
+}
+
 bool ta_worker_round(struct ta_worker *worker)
 {
 	worker->now_ns = ta_agent_now_ns();
@@ -264,11 +284,14 @@ bool ta_worker_round(struct ta_worker *worker)
 
 	if (slow)
 		worker->slow_ns = worker->now_ns + (quiet ? TICK_QUIET_NS : TICK_BUSY_NS);
-	if (worker->rescan)
+	read_lanes(worker);
+	if (worker->rescan) {
 		ta_worker_scan(worker);
-	ta_drain_pass(worker);
+		ta_drain_pass(worker);
+	}
 	look_after_segments(worker, slow);
 	write_what_is_due(worker);
+	ta_processes_drop(worker);
 	keep_journal(worker);
 	tell_losses(worker);
 	return has_work(worker);

@@ -2,32 +2,33 @@
 /*
  * worker.h - everything that a serving agent has, and the steps of its round.
  *
- * One round: scan the directory if it changed, one pass over all lanes (drain.c),
- * look after processes that may be dead (process.c), keep free lanes ahead
- * (supply.c), write what is due (flush.c), wait (watch.c).
+ * One round: read the lanes until they are nearly empty (drain.c), then scan the
+ * directory if it changed, look after processes that may be dead (process.c), keep
+ * free lanes ahead (supply.c), hand over what is due (flush.c), wait (watch.c).
  *
- * Runs: agent, one thread (watch.c has a helper thread that touches nothing of
- * this).  No locks.
+ * Runs: agent, one thread.  Two others touch nothing of this: the helper of watch.c
+ * and the exporter, which has its batch (exporter.h).  No locks.
  */
 #ifndef TA_AGENT_WORKER_H
 #define TA_AGENT_WORKER_H
 
 #include "runtime/agent/agent.h"
+#include "runtime/agent/exporter.h"
 #include "runtime/agent/journal.h"
 #include "runtime/agent/log.h"
 #include "runtime/agent/segments.h"
 #include "runtime/agent/state.h"
 #include "runtime/agent/watch.h"
-#include "runtime/export/enrich.h"
-#include "runtime/export/file.h"
 
 /* Where spans go. */
 struct ta_flush {
-	struct ta_file *file; /* NULL: none, or a descriptor */
-	struct ta_enrich *enrich;
-	int fd; /* -1, or standard output */
+	struct ta_exporter exporter;
 	char path[4096];
-	struct ta_buf line;
+	struct ta_event_flush event;  /* of the batch that the exporter has */
+	struct ta_span *spans;	      /* its copies */
+	struct ta_process_copy *processes;
+	uint64_t batch; /* its number */
+	uint32_t left;	/* groups that are still to be written in this run */
 	uint64_t last_ns; /* the last one that was not empty */
 	uint64_t retry_ns;
 	uint64_t delay_ns;
@@ -73,6 +74,7 @@ struct ta_worker {
 	uint32_t unknown_checks; /* of processes without a pid, in this round */
 	bool rescan;
 	bool someone_died; /* look at all processes now */
+	bool pressing; /* the last pass found a lane more than a quarter full */
 	struct ta_buf events; /* scratch for one lane */
 	char *ring[2];	      /* scratch: copies of a lane's two rings */
 	char rejected[TA_SEGMENT_NAME_BYTES]; /* told once */
@@ -102,6 +104,7 @@ bool ta_drain_idle(const struct ta_mapped *mapped, uint32_t lane); /* nothing un
 /* process.c */
 void ta_processes_attach(struct ta_worker *worker, struct ta_mapped *mapped);
 void ta_processes_check(struct ta_worker *worker);
+void ta_processes_drop(struct ta_worker *worker); /* segments that are finished */
 bool ta_pid_alive(uint32_t pid, uint64_t born_before_ns);
 
 /* supply.c: lanes of dead owners, free lanes ahead, lanes to give back. */
@@ -111,8 +114,13 @@ void ta_supply_lanes(struct ta_worker *worker, struct ta_mapped *mapped, bool sl
 int ta_flush_init(struct ta_worker *worker, const char *path);
 void ta_flush_fini(struct ta_flush *flush);
 void ta_flush_recover(struct ta_worker *worker);
-bool ta_flush_due(const struct ta_worker *worker);
+/* Takes note of what the exporter has done, and gives it what is due. */
+void ta_flush_step(struct ta_worker *worker);
+/* Waits for the exporter, and reads lanes meanwhile: for the batch that it has; for
+ * all that is complete now. */
+void ta_flush_wait(struct ta_worker *worker);
 int ta_flush_run(struct ta_worker *worker);
+bool ta_flush_busy(const struct ta_worker *worker);
 void ta_flush_parts(struct ta_worker *worker, bool all);
 
 /* tell.c: what was lost, into the log. */

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exporter.c - the thread that encodes spans and appends them to where they go.
+ *
+ * Runs: agent.  encode(), append() and close_all() on the exporter's thread (or on
+ * the caller's, when there is none), the rest on the worker's.
+ */
+#include "runtime/agent/exporter.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/agent/watch.h"
+#include "runtime/export/otlp_json.h"
+
+void ta_exporter_init(struct ta_exporter *exporter)
+{
+	pthread_condattr_t monotonic;
+
+	*exporter = (struct ta_exporter){ .fd = -1 };
+	pthread_mutex_init(&exporter->mutex, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&exporter->changed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+}
+
+void ta_exporter_fini(struct ta_exporter *exporter)
+{
+	ta_exporter_stop(exporter);
+	if (exporter->file)
+		ta_file_free(exporter->file);
+	if (exporter->enrich)
+		ta_enrich_free(exporter->enrich);
+	ta_buf_fini(&exporter->line);
+	pthread_cond_destroy(&exporter->changed);
+	pthread_mutex_destroy(&exporter->mutex);
+}
+
+static int encode(struct ta_exporter *exporter)
+{
+	struct ta_buf *line = &exporter->line;
+
+	ta_buf_clear(line);
+	int error = ta_otlp_json_encode(&exporter->batch, exporter->enrich, line);
+
+	if (line->failed) {
+		ta_buf_fini(line);
+		*line = (struct ta_buf){ 0 };
+	}
+	exporter->place = (struct ta_file_place){ 0 };
+	if (!error && exporter->file)
+		error = ta_file_place(exporter->file, &exporter->place);
+	return error == -ENOENT ? 0 : error; /* the first append makes the file */
+}
+
+static int write_fd(int fd, struct ta_buf *line)
+{
+	size_t done = 0;
+
+	ta_buf_putc(line, '\n');
+	while (done < line->bytes) {
+		ssize_t part = write(fd, line->data + done, line->bytes - done);
+
+		if (part < 0 && errno != EINTR)
+			return -errno;
+		done += part > 0 ? (size_t)part : 0;
+	}
+	return 0;
+}
+
+static int append(struct ta_exporter *exporter)
+{
+	struct ta_buf *line = &exporter->line;
+
+	if (exporter->fd >= 0)
+		return write_fd(exporter->fd, line);
+	return exporter->file ? ta_file_append(exporter->file, line->data, line->bytes) : 0;
+}
+
+static bool is_turn(enum ta_export_step step)
+{
+	return step == TA_EXPORT_ENCODE || step == TA_EXPORT_APPEND;
+}
+
+static void take_turn(struct ta_exporter *exporter, enum ta_export_step step)
+{
+	exporter->error = step == TA_EXPORT_ENCODE ? encode(exporter) : append(exporter);
+}
+
+/* Closes without the lock: that is what takes long. */
+static void close_all(struct ta_exporter *exporter)
+{
+	int fds[TA_EXPORT_CLOSING];
+	uint32_t count = exporter->closing_count;
+
+	memcpy(fds, exporter->closing, count * sizeof(fds[0]));
+	exporter->closing_count = 0;
+	pthread_mutex_unlock(&exporter->mutex);
+	while (count > 0)
+		close(fds[--count]);
+	pthread_mutex_lock(&exporter->mutex);
+}
+
+static void one_turn(struct ta_exporter *exporter)
+{
+	enum ta_export_step step = exporter->step;
+
+	pthread_mutex_unlock(&exporter->mutex);
+	take_turn(exporter, step);
+	pthread_mutex_lock(&exporter->mutex);
+	exporter->step = step + 1;
+	pthread_cond_broadcast(&exporter->changed);
+	ta_watch_poke(exporter->watch);
+}
+
+static void *run(void *argument)
+{
+	struct ta_exporter *exporter = argument;
+
+	pthread_mutex_lock(&exporter->mutex);
+	for (;;) {
+		if (is_turn(exporter->step))
+			one_turn(exporter);
+		else if (exporter->closing_count > 0)
+			close_all(exporter);
+		else if (exporter->stop)
+			break;
+		else
+			pthread_cond_wait(&exporter->changed, &exporter->mutex);
+	}
+	pthread_mutex_unlock(&exporter->mutex);
+	return NULL;
+}
+
+int ta_exporter_start(struct ta_exporter *exporter, struct ta_watch *watch)
+{
+	sigset_t all, before;
+
+	exporter->watch = watch;
+	exporter->stop = false;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int error = pthread_create(&exporter->thread, NULL, run, exporter);
+
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	exporter->running = error == 0;
+	return -error;
+}
+
+void ta_exporter_stop(struct ta_exporter *exporter)
+{
+	if (!exporter->running)
+		return;
+	pthread_mutex_lock(&exporter->mutex);
+	exporter->stop = true;
+	pthread_cond_broadcast(&exporter->changed);
+	pthread_mutex_unlock(&exporter->mutex);
+	pthread_join(exporter->thread, NULL);
+	exporter->running = false;
+}
+
+static void set_step(struct ta_exporter *exporter, enum ta_export_step step)
+{
+	if (!exporter->running && is_turn(step)) {
+		take_turn(exporter, step);
+		step++;
+	}
+	pthread_mutex_lock(&exporter->mutex);
+	exporter->step = step;
+	pthread_cond_broadcast(&exporter->changed);
+	pthread_mutex_unlock(&exporter->mutex);
+}
+
+void ta_exporter_encode(struct ta_exporter *exporter)
+{
+	set_step(exporter, TA_EXPORT_ENCODE);
+}
+
+void ta_exporter_append(struct ta_exporter *exporter)
+{
+	set_step(exporter, TA_EXPORT_APPEND);
+}
+
+void ta_exporter_reset(struct ta_exporter *exporter)
+{
+	set_step(exporter, TA_EXPORT_IDLE);
+}
+
+static struct timespec from_now(uint64_t ns)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	ns += (uint64_t)at.tv_nsec;
+	at.tv_sec += (time_t)(ns / 1000000000u);
+	at.tv_nsec = (long)(ns % 1000000000u);
+	return at;
+}
+
+enum ta_export_step ta_exporter_step(struct ta_exporter *exporter, uint64_t patience_ns)
+{
+	struct timespec until = from_now(patience_ns);
+
+	pthread_mutex_lock(&exporter->mutex);
+	while (patience_ns && is_turn(exporter->step))
+		if (pthread_cond_timedwait(&exporter->changed, &exporter->mutex, &until) != 0)
+			break;
+	enum ta_export_step step = exporter->step;
+
+	pthread_mutex_unlock(&exporter->mutex);
+	return step;
+}
+
+void ta_exporter_close(struct ta_exporter *exporter, int fd)
+{
+	bool taken = false;
+
+	if (fd < 0)
+		return;
+	pthread_mutex_lock(&exporter->mutex);
+	if (exporter->running && exporter->closing_count < TA_EXPORT_CLOSING) {
+		exporter->closing[exporter->closing_count++] = fd;
+		pthread_cond_broadcast(&exporter->changed);
+		taken = true;
+	}
+	pthread_mutex_unlock(&exporter->mutex);
+	if (!taken)
+		close(fd);
+}

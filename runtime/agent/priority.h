@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * priority.h - the thread that reads lanes gets the processor when it wakes.
+ *
+ * Runs: agent.
+ */
+#ifndef TA_AGENT_PRIORITY_H
+#define TA_AGENT_PRIORITY_H
+
+/* For the calling thread alone: threads and processes that it makes are as others.
+ * Asks for what it may have; there is no error. */
+void ta_priority_set(void);
+
+#endif
