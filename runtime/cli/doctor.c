@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "runtime/cli/checks.h"
@@ -51,17 +50,12 @@ static void check_library(const struct ta_cli_findings *findings, char *ret_libr
 /* Every program takes a few MiB of the run directory. */
 static void check_room(const char *dir, const struct ta_cli_findings *findings)
 {
-	struct statvfs fs;
-	const uint64_t wanted = 16u << 20;
+	uint64_t left = ta_cli_room_kib(dir);
 
-	if (statvfs(dir, &fs) < 0)
-		return;
-	uint64_t left = (uint64_t)fs.f_bavail * fs.f_frsize;
-
-	if (left < wanted)
+	if (left < (16u << 10))
 		ta_cli_find(findings, TA_CLI_NOTE,
 			    "run directory %s: only %llu KiB left; make room or set "
-			    "TAGALONG_RUN_DIR", dir, (unsigned long long)(left >> 10));
+			    "TAGALONG_RUN_DIR", dir, (unsigned long long)left);
 }
 
 static void check_run_dir(const struct ta_cli_settings *settings,

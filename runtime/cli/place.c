@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static int put(char *out, const char *a, const char *separator, const char *b)
@@ -139,7 +140,18 @@ const char *ta_cli_run_dir_make(const char *path, bool configured)
 		return run_dir_advice(errno);
 	if (configured && (found.st_mode & 022))
 		return "others may write to it: chmod 700 it, or name another one";
-	return access(path, W_OK | X_OK) == 0 ? NULL : run_dir_advice(errno);
+	if (access(path, W_OK | X_OK) != 0)
+		return run_dir_advice(errno);
+	if (ta_cli_room_kib(path) < TA_CLI_ROOM_LEAST_KIB)
+		return "no room left there: make some, or set TAGALONG_RUN_DIR";
+	return NULL;
+}
+
+uint64_t ta_cli_room_kib(const char *dir)
+{
+	struct statvfs fs;
+
+	return statvfs(dir, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize >> 10 : UINT64_MAX;
 }
 
 static int runnable(const char *path)

@@ -8,6 +8,8 @@
 #ifndef TA_CLI_PLACE_H
 #define TA_CLI_PLACE_H
 
+#include <stdint.h>
+
 #include <stdbool.h>
 
 #define TA_CLI_LIBRARY "libtagalong.so"
@@ -31,6 +33,11 @@ int ta_cli_run_dir(const char *configured, const char *cwd, char *ret_path);
 /* Makes the run directory.  NULL, or what is wrong and what to do, as a clause.
  * A directory that the user named is made, but never changed. */
 const char *ta_cli_run_dir_make(const char *path, bool configured);
+
+/* Free space there; UINT64_MAX where that cannot be known.  A program that finds
+ * less than the least stays quiet. */
+#define TA_CLI_ROOM_LEAST_KIB 256u
+uint64_t ta_cli_room_kib(const char *dir);
 
 /* What execvp would start.  0, -ENOENT, or -EACCES (found, not executable). */
 int ta_cli_find_program(const char *name, const char *search_path, char *ret_path);
