@@ -4,8 +4,9 @@
  *
  * Per lane both rings are copied, merged by their common sequence number,
  * checked, put into the journal and applied.  Only when the journal has them
- * are the tails given back.  The tails that count are the agent's own; the
- * shared ones are for the writer to see.
+ * are the tails given back: at once for a lane that had much, so that its writer
+ * does not wait for us to think; together for the others.  The tails that count
+ * are the agent's own; the shared ones are for the writer to see.
  *
  * Runs: agent, one thread.
  */
@@ -15,6 +16,7 @@
 #include "runtime/agent/worker.h"
 
 #define WRITE_EVERY (1u << 20) /* journal bytes between two writes within a pass */
+#define MUCH 8		       /* parts of a ring; one of them is much */
 
 /* A reader whose tail is ours, not the one that a host can write to. */
 static struct ta_ring_reader main_reader(struct ta_mapped *mapped, uint32_t index)
@@ -105,6 +107,14 @@ bool ta_drain_idle(const struct ta_mapped *mapped, uint32_t index)
 	       atomic_load(&lane->signal_head) == view->signal_tail;
 }
 
+static void note_filling(struct ta_worker *worker, uint32_t bytes, uint32_t size)
+{
+	uint32_t filling = (uint32_t)((uint64_t)bytes * 1000 / size);
+
+	if (filling > worker->filling)
+		worker->filling = filling;
+}
+
 /* Copies both rings.  When the signal ring has something, the main ring is read
  * once more: whatever came before those records is there by now. */
 static void take_rings(struct ta_worker *worker, struct ta_mapped *mapped, uint32_t index,
@@ -133,7 +143,8 @@ static void take_rings(struct ta_worker *worker, struct ta_mapped *mapped, uint3
 	pieces[0] = (struct piece){ worker->ring[0], worker->ring[0] + main_bytes };
 	pieces[1] = (struct piece){ worker->ring[1], worker->ring[1] + signal_bytes };
 	mapped->busy_bytes += main_bytes + signal_bytes;
-	worker->pressing |= main_bytes > main_ring.size / 4 || signal_bytes > signal_ring.size / 4;
+	note_filling(worker, main_bytes, main_ring.size);
+	note_filling(worker, signal_bytes, signal_ring.size);
 }
 
 /* Records before the first THREAD record belong to whom the lane itself names. */
@@ -146,6 +157,17 @@ static void set_identity(const struct ta_lane_state *state, const struct ta_lane
 		event->lane.proc_id = atomic_load(&lane->proc_id);
 		event->lane.tid = atomic_load(&lane->tid);
 	}
+}
+
+static void release(const struct ta_mapped *mapped, uint32_t index)
+{
+	const struct ta_lane_view *view = &mapped->lanes[index];
+	struct ta_lane *lane = ta_mapped_lane(mapped, index);
+
+	if (atomic_load_explicit(&lane->tail, memory_order_relaxed) != view->tail)
+		atomic_store_explicit(&lane->tail, view->tail, memory_order_release);
+	if (atomic_load_explicit(&lane->signal_tail, memory_order_relaxed) != view->signal_tail)
+		atomic_store_explicit(&lane->signal_tail, view->signal_tail, memory_order_release);
 }
 
 static void take_lane(struct ta_worker *worker, struct ta_mapped *mapped,
@@ -162,15 +184,19 @@ static void take_lane(struct ta_worker *worker, struct ta_mapped *mapped,
 	if (worker->events.failed)
 		return; /* no memory for one lane: nothing that could be saved */
 	memcpy(worker->events.data, &event, sizeof(event));
-	ta_worker_event(worker, TA_EVENT_RECORDS, worker->events.data, worker->events.bytes);
+	ta_journal_put(&worker->journal, TA_EVENT_RECORDS, worker->events.data,
+		       worker->events.bytes, NULL, 0);
+	if (!worker->keep && worker->events.bytes > mapped->lane_bytes / MUCH) {
+		ta_journal_write(&worker->journal);
+		release(mapped, index);
+	}
+	ta_state_apply(&worker->state, TA_EVENT_RECORDS, worker->events.data,
+		       worker->events.bytes);
 }
 
 static bool look_at(struct ta_worker *worker, struct ta_mapped *mapped,
 		    struct ta_segment_state *segment, uint32_t index)
 {
-	/* A lane that is not ready may have no pages; touching them could be fatal. */
-	if (atomic_load(ta_mapped_ready(mapped, index)) == 0)
-		return false;
 	if (!mapped->lanes[index].tails_known)
 		know_tails(worker, mapped, &segment->lanes[index], index);
 	if (ta_drain_idle(mapped, index))
@@ -181,20 +207,9 @@ static bool look_at(struct ta_worker *worker, struct ta_mapped *mapped,
 
 static void release_tails(struct ta_worker *worker, struct ta_mapped *mapped)
 {
-	for (uint32_t index = 0; index < mapped->lane_count && !worker->keep; index++) {
-		struct ta_lane_view *view = &mapped->lanes[index];
-
-		if (!view->tails_known || atomic_load(ta_mapped_ready(mapped, index)) == 0)
-			continue;
-		struct ta_lane *lane = ta_mapped_lane(mapped, index);
-
-		if (atomic_load_explicit(&lane->tail, memory_order_relaxed) != view->tail)
-			atomic_store_explicit(&lane->tail, view->tail, memory_order_release);
-		if (atomic_load_explicit(&lane->signal_tail, memory_order_relaxed) !=
-		    view->signal_tail)
-			atomic_store_explicit(&lane->signal_tail, view->signal_tail,
-					      memory_order_release);
-	}
+	for (uint32_t index = 0; !worker->keep && ta_mapped_next(mapped, &index); index++)
+		if (mapped->lanes[index].tails_known)
+			release(mapped, index);
 }
 
 static bool drain_segment(struct ta_worker *worker, struct ta_mapped *mapped)
@@ -207,7 +222,8 @@ static bool drain_segment(struct ta_worker *worker, struct ta_mapped *mapped)
 	if (worker->working_on)
 		memcpy(worker->working_on->name, mapped->name, sizeof(mapped->name));
 	mapped->busy_bytes = 0;
-	for (uint32_t index = 0; index < mapped->lane_count && index < segment->lane_count;
+	/* A lane that is not ready may have no pages; touching them could be fatal. */
+	for (uint32_t index = 0; ta_mapped_next(mapped, &index) && index < segment->lane_count;
 	     index++) {
 		if (!look_at(worker, mapped, segment, index))
 			continue;
@@ -230,7 +246,7 @@ bool ta_drain_pass(struct ta_worker *worker)
 {
 	bool took = false, was_settling = worker->state.settling;
 
-	worker->pressing = false;
+	worker->filling = 0;
 	worker->state.buckets.now_ns = worker->now_ns;
 	TA_LIST_EACH(at, &worker->segments.mapped)
 		took = drain_segment(worker, TA_CONTAINER(at, struct ta_mapped, link)) || took;

@@ -77,6 +77,8 @@ static uint64_t tick_ns(const struct ta_worker *worker)
 {
 	uint64_t now = ta_agent_now_ns(), next = worker->slow_ns;
 
+	if (worker->nap_ns)
+		return worker->read_ns + worker->nap_ns;
 	if (worker->state.buckets.group_count > 0 && !ta_flush_busy(worker)) {
 		uint64_t due = worker->flush.error ?
 				       worker->flush.retry_ns :

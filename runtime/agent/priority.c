@@ -10,6 +10,7 @@
 #include "runtime/agent/priority.h"
 
 #include <stdint.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -40,6 +41,7 @@ static int set(int nice)
 
 void ta_priority_set(void)
 {
+	prctl(PR_SET_TIMERSLACK, 10000ul); /* short naps, see worker.c */
 	int nice = getpriority(PRIO_PROCESS, 0);
 
 	/* A program with a nice value of its own has an agent that shares it. */

@@ -254,3 +254,24 @@ _Atomic uint8_t *ta_mapped_ready(const struct ta_mapped *mapped, uint32_t index)
 					   (size_t)mapped->lane_count * 8) +
 	       index;
 }
+
+bool ta_mapped_next(const struct ta_mapped *mapped, uint32_t *index)
+{
+	uint32_t at = *index;
+
+	while (at < mapped->lane_count) {
+		const _Atomic uint8_t *ready = ta_mapped_ready(mapped, at);
+
+		/* The directory is aligned, and padded to a page. */
+		if (at % 8 == 0 && *(const volatile uint64_t *)(const volatile void *)ready == 0) {
+			at += 8;
+			continue;
+		}
+		if (atomic_load(ready) != 0) {
+			*index = at;
+			return true;
+		}
+		at++;
+	}
+	return false;
+}

@@ -102,4 +102,7 @@ struct ta_lane *ta_mapped_lane(const struct ta_mapped *mapped, uint32_t index);
 _Atomic uint64_t *ta_mapped_owner(const struct ta_mapped *mapped, uint32_t index);
 _Atomic uint8_t *ta_mapped_ready(const struct ta_mapped *mapped, uint32_t index);
 
+/* The first ready lane at or behind *index; false when there is none. */
+bool ta_mapped_next(const struct ta_mapped *mapped, uint32_t *index);
+
 #endif

@@ -3,7 +3,8 @@
  * snapshot.c - the whole state as events, for a journal that starts anew.
  *
  * Order matters: segments before their lanes, processes and scopes before the
- * spans that name them, complete groups (oldest first) before what is open.
+ * spans that name them, complete groups (oldest first) before what is about to be
+ * complete (in that order: a flush counts groups), and that before what is open.
  *
  * Runs: agent, one thread.
  */
@@ -108,6 +109,12 @@ static void put_list(struct out *out, struct ta_list *spans)
 		put_span(out, TA_CONTAINER(at, struct ta_held, link), false);
 }
 
+static void put_bucket(struct out *out, struct ta_bucket *bucket)
+{
+	put_list(out, &bucket->open);
+	put_list(out, &bucket->ended);
+}
+
 static void put_spans(struct out *out, struct ta_buckets *buckets)
 {
 	TA_LIST_EACH(at, &buckets->groups) {
@@ -117,11 +124,13 @@ static void put_spans(struct out *out, struct ta_buckets *buckets)
 		for (uint32_t i = 0; i < group->count; i++)
 			put_span(out, group->spans[i], true);
 	}
-	TA_LIST_EACH(at, &buckets->all) {
-		struct ta_bucket *bucket = TA_CONTAINER(at, struct ta_bucket, link);
+	TA_LIST_EACH(settling_at, &buckets->settling)
+		put_bucket(out, TA_CONTAINER(settling_at, struct ta_bucket, settling));
+	TA_LIST_EACH(all_at, &buckets->all) {
+		struct ta_bucket *bucket = TA_CONTAINER(all_at, struct ta_bucket, link);
 
-		put_list(out, &bucket->open);
-		put_list(out, &bucket->ended);
+		if (ta_list_empty(&bucket->settling))
+			put_bucket(out, bucket);
 	}
 }
 

@@ -40,8 +40,8 @@ static uint32_t count_free(const struct ta_mapped *mapped)
 {
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < mapped->lane_count; i++)
-		count += atomic_load(ta_mapped_ready(mapped, i)) && is_free(mapped, i);
+	for (uint32_t i = 0; ta_mapped_next(mapped, &i); i++)
+		count += is_free(mapped, i);
 	return count;
 }
 

@@ -183,8 +183,8 @@ static bool past_half(const struct ta_mapped *mapped)
 {
 	uint32_t ring = mapped->lane_bytes - TA_LANE_HEADER_BYTES - mapped->signal_ring_bytes;
 
-	for (uint32_t i = 0; i < mapped->lane_count; i++) {
-		if (!mapped->lanes[i].tails_known || atomic_load(ta_mapped_ready(mapped, i)) == 0)
+	for (uint32_t i = 0; !mapped->finished && ta_mapped_next(mapped, &i); i++) {
+		if (!mapped->lanes[i].tails_known)
 			continue;
 		struct ta_lane *lane = ta_mapped_lane(mapped, i);
 		uint64_t unread = atomic_load(&lane->head) - mapped->lanes[i].tail;

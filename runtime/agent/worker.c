@@ -23,6 +23,9 @@
 #define JOURNAL_RETRY_NS 5000000000ull
 #define HEADER_WAIT_S 2
 #define SETTLE_PASSES 4
+#define QUARTER 250u /* thousandths of a lane */
+#define NAP_FIRST_NS 100000ull
+#define NAP_LAST_NS 5000000ull
 #define READ_NS 20000000ull /* so long a round may do nothing but read lanes */
 #define GIVE_UP_NS 5000000000ull /* an agent without programs whose output fails */
 
@@ -263,17 +266,36 @@ static bool has_work(struct ta_worker *worker)
 	return worker->now_ns - worker->empty_since_ns < patience_ns;
 }
 
+/* Writers wake us when a lane is half full.  While one fills quickly we look
+ * earlier, by the clock, so that there is more room left when we come late. */
+static void plan_nap(struct ta_worker *worker)
+{
+	uint64_t elapsed_ns = worker->now_ns - worker->read_ns;
+
+	worker->read_ns = worker->now_ns;
+	worker->nap_ns = 0;
+	if (worker->filling > 0 && elapsed_ns < NAP_LAST_NS * 4)
+		worker->nap_ns = elapsed_ns * QUARTER / worker->filling;
+	if (worker->nap_ns > NAP_LAST_NS)
+		worker->nap_ns = 0;
+	else if (worker->nap_ns && worker->nap_ns < NAP_FIRST_NS)
+		worker->nap_ns = NAP_FIRST_NS;
+}
+
 /* A lane is full within a millisecond or two, so they come first, and again as
  * long as they fill quickly. */
 static void read_lanes(struct ta_worker *worker)
 {
 	uint64_t until = worker->now_ns + READ_NS;
 
-	do {
+	for (;;) {
 		ta_drain_pass(worker);
+		plan_nap(worker);
 		ta_flush_step(worker);
+		if (worker->filling <= QUARTER || worker->now_ns >= until)
+			return;
 		worker->now_ns = ta_agent_now_ns();
-	} while (worker->pressing && worker->now_ns < until);
+	}
 }
 
 bool ta_worker_round(struct ta_worker *worker)

@@ -74,7 +74,9 @@ struct ta_worker {
 	uint32_t unknown_checks; /* of processes without a pid, in this round */
 	bool rescan;
 	bool someone_died; /* look at all processes now */
-	bool pressing; /* the last pass found a lane more than a quarter full */
+	uint32_t filling; /* thousandths: the fullest lane that the last pass found */
+	uint64_t read_ns; /* when read_lanes() last looked */
+	uint64_t nap_ns;  /* a quarter of a lane fills in that time; 0: not soon */
 	struct ta_buf events; /* scratch for one lane */
 	char *ring[2];	      /* scratch: copies of a lane's two rings */
 	char rejected[TA_SEGMENT_NAME_BYTES]; /* told once */

@@ -290,6 +290,39 @@ static void no_room(void)
 	fini(&f);
 }
 
+static const struct ta_group *newest_group(const struct ta_state *state)
+{
+	return TA_CONTAINER(state->buckets.groups.prev, struct ta_group, link);
+}
+
+/* A flush counts groups: their order must survive a new journal. */
+static void order_of_completion(void)
+{
+	struct fixture f;
+	struct ta_state again;
+	struct ta_journal journal;
+
+	init(&f);
+	attach(&f);
+	start(&f, 1, 1);
+	start(&f, 2, 2);
+	end(&f, 2);
+	end(&f, 1);
+	pass(&f);
+	check_same(ta_journal_rewrite(&f.journal, &f.state), 0);
+	pass(&f);
+	ta_journal_write(&f.journal);
+	ta_state_init(&again);
+	ta_journal_init(&journal, f.dir_fd, 5);
+	check_same(ta_journal_replay(&journal, &again), 0);
+	check_same(again.buckets.group_count, 2);
+	check_same(newest_group(&f.state)->spans[0]->span.span_id, 1);
+	check_same(newest_group(&again)->spans[0]->span.span_id, 1);
+	ta_journal_fini(&journal);
+	ta_state_fini(&again);
+	fini(&f);
+}
+
 static void ended_without_a_record(void)
 {
 	struct fixture f;
@@ -312,6 +345,7 @@ int main(void)
 	check_group("a replay gives the same state", replay);
 	check_group("a new journal gives the same state", rewrite);
 	check_group("a journal that was cut anywhere", cut);
+	check_group("the order of completion", order_of_completion);
 	check_group("spans that ended with their process", ended_without_a_record);
 	check_group("without room there is no journal, then one again", no_room);
 	return check_status();
