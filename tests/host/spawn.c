@@ -16,9 +16,9 @@ static pid_t child = -1;
 
 static void spawned(const char *what, int error)
 {
-	say("%s: %s\n", what, error ? errno_word(error) : "started");
 	if (!error)
-		reap(what, child);
+		reap(what, child); /* first: the child writes to the same stream */
+	say("%s: %s\n", what, error ? errno_word(error) : "started");
 }
 
 static void spawns(void)
