@@ -344,10 +344,12 @@ int ta_agent_run(const struct ta_agent_options *options)
 	set_signals();
 	int status = 0;
 
-	if (options->foreground)
+	if (options->foreground) {
 		status = work(&agent);
-	else if (detach(&agent))
+	} else if (detach(&agent)) {
+		ta_priority_session();
 		status = start_worker(&agent) == 0 ? watch_over(&agent) : 1;
+	}
 	close(agent.lock_fd);
 	close(agent.dir_fd);
 	return status;

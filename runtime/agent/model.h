@@ -27,6 +27,7 @@ struct ta_process {
 	uint32_t parent_pid;
 	uint64_t start_ns; /* first sign of life, CLOCK_MONOTONIC */
 	uint64_t end_ns;   /* 0: alive */
+	int64_t wall_offset_ns; /* wall = monotonic + this, of an earlier boot; 0: the batch's */
 	uint32_t refs;
 	char exe[512];
 	char instance_id[37]; /* service.instance.id: a UUID made of proc_id */

@@ -9,7 +9,9 @@
  */
 #include "runtime/agent/priority.h"
 
+#include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -47,4 +49,17 @@ void ta_priority_set(void)
 	/* A program with a nice value of its own has an agent that shares it. */
 	if (nice != 0 || set(NICE) != 0)
 		set(nice);
+}
+
+void ta_priority_session(void)
+{
+	int fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%d", NICE);
+
+	/* Not permitted, or not there: then it is as it was. */
+	if (fd >= 0 && getpriority(PRIO_PROCESS, 0) == 0 && write(fd, text, (size_t)length) < 0)
+		length = 0;
+	if (fd >= 0)
+		close(fd);
 }

@@ -11,4 +11,8 @@
  * Asks for what it may have; there is no error. */
 void ta_priority_set(void);
 
+/* For a session that is the agent's own: its share against other sessions, where
+ * the kernel shares processors among sessions (autogroup). */
+void ta_priority_session(void);
+
 #endif

@@ -31,6 +31,7 @@
 #define UNKNOWN_CHECKS 64 /* processes without a pid that are looked for in one round */
 #define SCAN_FIRST_NS 100000000ull
 #define SCAN_LAST_NS 10000000000ull
+#define CLOCK_SLACK_NS 60000000000ll
 #define NOBODY_EVERY_NS 1000000000ull
 
 /* /proc says when a process was born on a clock that also counts suspends. */
@@ -262,11 +263,31 @@ static void watch_pid(struct ta_worker *worker, struct ta_proc *proc)
 	proc->pidfd = -1;
 }
 
+/* Its clock began elsewhere than ours.  Clocks are also set while a machine runs, so
+ * that alone says nothing as long as somebody maps the file. */
+bool ta_segment_outlived(struct ta_worker *worker, const struct ta_mapped *mapped)
+{
+	struct timespec wall;
+
+	if (mapped->created_wall_ns == 0)
+		return false;
+	if (mapped->created_ns > worker->now_ns)
+		return true;
+	clock_gettime(CLOCK_REALTIME, &wall);
+	int64_t now_offset = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec -
+			     (int64_t)worker->now_ns;
+	int64_t offset = (int64_t)(mapped->created_wall_ns - mapped->created_ns);
+	int64_t apart = offset > now_offset ? offset - now_offset : now_offset - offset;
+
+	return apart > CLOCK_SLACK_NS && maps_file(mapped->pid, mapped->device, mapped->inode) == 0 &&
+	       find_mappers(worker, mapped)->count == 0;
+}
+
 static bool is_alive(struct ta_worker *worker, struct ta_proc *proc)
 {
 	struct ta_mapped *mapped = mapped_of(worker, proc->segment_id);
 
-	if (!mapped)
+	if (!mapped || mapped->earlier_boot)
 		return false;
 	if (proc->process.pid == 0)
 		return unknown_alive(worker, proc, mapped);
@@ -280,6 +301,9 @@ static bool is_alive(struct ta_worker *worker, struct ta_proc *proc)
 static uint64_t time_of_death(const struct ta_worker *worker, const struct ta_proc *proc)
 {
 	uint64_t time_ns = proc->end_record_ns ? proc->end_record_ns : worker->now_ns;
+
+	if (proc->process.wall_offset_ns) /* now is another clock's */
+		time_ns = proc->end_record_ns ? proc->end_record_ns : proc->last_ns;
 
 	if (proc->exec_ns)
 		time_ns = proc->exec_ns;
@@ -338,7 +362,8 @@ static bool is_finished(struct ta_worker *worker, struct ta_mapped *mapped)
 {
 	const struct ta_proc *creator = ta_procs_find(&worker->state.procs, mapped->proc_id);
 
-	if (creator && creator->dead && atomic_load(&mapped->shared->forks) == 0)
+	if (mapped->earlier_boot ||
+	    (creator && creator->dead && atomic_load(&mapped->shared->forks) == 0))
 		return true;
 	if (!worker->once && worker->now_ns < mapped->nobody_check_ns)
 		return false;

@@ -122,6 +122,7 @@ static int copy_header(struct ta_mapped *mapped)
 		mapped->signal_ring_bytes = copy->signal_ring_bytes;
 		mapped->proc_id = copy->proc_id;
 		mapped->created_ns = copy->created_ns;
+		mapped->created_wall_ns = copy->created_wall_ns;
 		mapped->pid_namespace = copy->pid_namespace;
 		memcpy(mapped->exe, copy->exe, sizeof(mapped->exe) - 1);
 		mapped->exe[sizeof(mapped->exe) - 1] = '\0';

@@ -40,7 +40,7 @@ struct ta_mapped {
 
 	/* Copies, checked. */
 	uint32_t lane_count, lane_bytes, header_bytes, signal_ring_bytes;
-	uint64_t proc_id, created_ns, pid_namespace;
+	uint64_t proc_id, created_ns, created_wall_ns, pid_namespace;
 	char exe[512];
 
 	struct ta_lane_view *lanes;
@@ -52,6 +52,7 @@ struct ta_mapped {
 	uint32_t mapper_pid; /* a process unknown to us that maps it */
 	uint64_t trim_ns; /* free lanes above the limit may go then */
 	uint32_t checks;
+	bool earlier_boot; /* no process of it can live */
 	bool finished; /* read for the last time; stays until last_group is out */
 	uint64_t last_group;
 };

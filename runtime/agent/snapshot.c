@@ -27,7 +27,8 @@ static void put_segment(struct out *out, const struct ta_segment_state *segment)
 					  .created_ns = segment->created_ns,
 					  .pid = segment->pid,
 					  .lane_count = segment->lane_count,
-					  .foreign = segment->foreign };
+					  .foreign = segment->foreign,
+					  .wall_offset_ns = segment->wall_offset_ns };
 
 	memcpy(attach.exe, segment->exe, sizeof(attach.exe));
 	out->emit(out->user, TA_EVENT_ATTACH, &attach, sizeof(attach), NULL, 0);
@@ -56,6 +57,7 @@ static void put_proc(struct out *out, const struct ta_proc *proc)
 				       .parent_proc_id = proc->process.parent_proc_id,
 				       .start_ns = proc->process.start_ns,
 				       .end_ns = proc->process.end_ns,
+				       .wall_offset_ns = proc->process.wall_offset_ns,
 				       .pid = proc->process.pid,
 				       .parent_pid = proc->process.parent_pid,
 				       .host_pid = proc->host_pid,

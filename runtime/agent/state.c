@@ -55,8 +55,10 @@ struct ta_proc *ta_state_proc(struct ta_state *state, struct ta_segment_state *s
 	if (proc || proc_id == 0)
 		return proc;
 	proc = ta_procs_add(&state->procs, proc_id, segment->id);
-	if (proc)
+	if (proc) {
 		memcpy(proc->process.exe, segment->exe, sizeof(proc->process.exe));
+		proc->process.wall_offset_ns = segment->wall_offset_ns;
+	}
 	return proc;
 }
 
@@ -90,6 +92,7 @@ static int attach(struct ta_state *state, const struct ta_event_attach *event)
 	segment->id = event->segment_id;
 	segment->proc_id = event->proc_id;
 	segment->created_ns = event->created_ns;
+	segment->wall_offset_ns = event->wall_offset_ns;
 	segment->pid = event->pid;
 	segment->lane_count = event->lane_count;
 	segment->foreign = event->foreign != 0;
@@ -349,6 +352,7 @@ static int proc_event(struct ta_state *state, const struct ta_event_proc *event)
 	proc->process.parent_proc_id = event->parent_proc_id;
 	proc->process.start_ns = event->start_ns;
 	proc->process.end_ns = event->end_ns;
+	proc->process.wall_offset_ns = event->wall_offset_ns;
 	proc->process.pid = event->pid;
 	proc->process.parent_pid = event->parent_pid;
 	proc->host_pid = event->host_pid;

@@ -46,6 +46,7 @@ struct ta_event_attach {
 	uint32_t lane_count;
 	uint32_t foreign; /* pids in the records mean nothing to us */
 	uint32_t reserved;
+	int64_t wall_offset_ns; /* of an earlier boot; else 0 */
 	char exe[512];
 };
 
@@ -91,6 +92,7 @@ struct ta_event_proc {
 	uint64_t global;
 	uint64_t last_ns, end_record_ns, exec_ns;
 	uint64_t proc_id, parent_proc_id, start_ns, end_ns;
+	int64_t wall_offset_ns;
 	uint32_t pid, parent_pid, host_pid;
 	uint32_t dead;
 	char exe[512];
@@ -120,6 +122,7 @@ struct ta_segment_state {
 	uint64_t id;
 	uint64_t proc_id; /* of the creator */
 	uint64_t created_ns;
+	int64_t wall_offset_ns;
 	uint32_t pid;
 	uint32_t lane_count;
 	bool foreign;

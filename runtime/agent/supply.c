@@ -4,9 +4,9 @@
  *
  * A thread claims a lane without a system call, so lanes whose pages exist have
  * to be there before it comes.  A dead owner cannot give its lane back; we do,
- * when everything in it was read, and only when the same claim was seen for a
- * while: a claim is visible before the claimer's name is, and a lane that still
- * shows its former owner's name may have a new one.
+ * when everything in it was read.  A claim is visible before the claimer's name is:
+ * claimed_ns is written last and made 0 before a lane is given back, so the name is
+ * the claim's own when the same claim was there before and after claimed_ns was.
  *
  * Runs: agent, one thread.
  */
@@ -18,7 +18,7 @@
 
 #define FREE_MIN 2u
 #define FREE_MAX 16u
-#define QUIET_NS 20000000ull /* a claimer has written its name by then */
+#define QUIET_NS 20000000ull /* of silence, before a live process's thread is looked for */
 #define TRIM_AFTER_NS 30000000000ull
 
 static bool allocate(struct ta_mapped *mapped, uint32_t index)
@@ -104,16 +104,43 @@ static bool thread_gone(const struct ta_proc *proc, uint32_t tid)
 	return access(path, F_OK) != 0 && ta_pid_alive(proc->process.pid, UINT64_MAX);
 }
 
+/* A claimer died before it had written its name: known when all have died. */
+static bool nobody_lives(struct ta_worker *worker, const struct ta_mapped *mapped)
+{
+	TA_LIST_EACH(at, &worker->state.procs.all) {
+		const struct ta_proc *proc = TA_CONTAINER(at, struct ta_proc, link);
+
+		if (proc->segment_id == mapped->id && !proc->dead)
+			return false;
+	}
+	return atomic_load(&mapped->shared->forks) == 0;
+}
+
+/* Nobody but the agent writes to the lane of a dead owner. */
+static void take_back(const struct ta_mapped *mapped, uint32_t index, uint64_t token)
+{
+	if (!atomic_compare_exchange_strong(ta_mapped_owner(mapped, index), &token, TA_OWNER_AGENT))
+		return;
+	atomic_store(&ta_mapped_lane(mapped, index)->claimed_ns, 0);
+	atomic_store(ta_mapped_owner(mapped, index), TA_OWNER_FREE);
+}
+
 /* Whether the lane's owner can never write again.  A live process's thread is
  * looked for only where its pid and tid mean something to us. */
 static bool owner_dead(struct ta_worker *worker, const struct ta_mapped *mapped,
-		       const struct ta_segment_state *segment, uint32_t index, bool slow)
+		       const struct ta_segment_state *segment, uint32_t index, uint64_t token,
+		       bool slow)
 {
 	struct ta_lane *lane = ta_mapped_lane(mapped, index);
+	bool named = atomic_load(&lane->claimed_ns) != 0;
 	uint64_t proc_id = atomic_load(&lane->proc_id);
 	uint32_t tid = atomic_load(&lane->tid);
 	struct ta_proc *proc = ta_procs_find(&worker->state.procs, proc_id);
 
+	if (atomic_load(ta_mapped_owner(mapped, index)) != token)
+		return false;
+	if (!named)
+		return nobody_lives(worker, mapped);
 	if (!proc)
 		return false;
 	if (proc->dead)
@@ -140,21 +167,15 @@ static void reclaim(struct ta_worker *worker, struct ta_mapped *mapped, bool slo
 {
 	struct ta_segment_state *segment = ta_state_segment(&worker->state, mapped->id);
 
-	for (uint32_t i = 0; segment && i < mapped->lane_count && i < segment->lane_count; i++) {
+	for (uint32_t i = 0; segment && ta_mapped_next(mapped, &i) && i < segment->lane_count; i++) {
 		uint64_t token = atomic_load(ta_mapped_owner(mapped, i));
 
-		if (token <= TA_OWNER_AGENT || !atomic_load(ta_mapped_ready(mapped, i)) ||
-		    !ta_drain_idle(mapped, i))
+		if (token <= TA_OWNER_AGENT || !ta_drain_idle(mapped, i))
 			token = 0;
 		bool quiet = quiet_for_long(worker, &mapped->lanes[i], token);
 
-		if (token == 0 || !owner_dead(worker, mapped, segment, i, slow && quiet))
-			continue;
-		if (quiet)
-			atomic_compare_exchange_strong(ta_mapped_owner(mapped, i), &token,
-						       TA_OWNER_FREE);
-		else if (worker->slow_ns > worker->now_ns + QUIET_NS)
-			worker->slow_ns = worker->now_ns + QUIET_NS; /* look again soon */
+		if (token && owner_dead(worker, mapped, segment, i, token, slow && quiet))
+			take_back(mapped, i, token);
 	}
 }
 

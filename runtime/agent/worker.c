@@ -119,6 +119,9 @@ static void found(void *user, struct ta_mapped *mapped)
 	};
 
 	memcpy(event.exe, mapped->exe, sizeof(event.exe));
+	mapped->earlier_boot = ta_segment_outlived(worker, mapped);
+	if (mapped->earlier_boot)
+		event.wall_offset_ns = (int64_t)(mapped->created_wall_ns - mapped->created_ns);
 	ta_worker_event(worker, TA_EVENT_ATTACH, &event, sizeof(event));
 	ta_journal_write(&worker->journal);
 	if (!worker->keep) {
@@ -127,7 +130,7 @@ static void found(void *user, struct ta_mapped *mapped)
 		atomic_store(&mapped->shared->live_processes, 1);
 	}
 	worker->active_ns = worker->now_ns;
-	if (!event.foreign)
+	if (!event.foreign && !mapped->earlier_boot)
 		ta_processes_attach(worker, mapped);
 }
 

@@ -105,6 +105,8 @@ bool ta_drain_idle(const struct ta_mapped *mapped, uint32_t lane); /* nothing un
 
 /* process.c */
 void ta_processes_attach(struct ta_worker *worker, struct ta_mapped *mapped);
+/* Whether the segment was made before the machine was started. */
+bool ta_segment_outlived(struct ta_worker *worker, const struct ta_mapped *mapped);
 void ta_processes_check(struct ta_worker *worker);
 void ta_processes_drop(struct ta_worker *worker); /* segments that are finished */
 bool ta_pid_alive(uint32_t pid, uint64_t born_before_ns);

@@ -169,6 +169,9 @@ static void put_times(struct ta_buf *buf, const struct ta_span *span, int64_t wa
 {
 	uint64_t end_ns = span->end_ns > span->start_ns ? span->end_ns : span->start_ns;
 
+	if (span->process && span->process->wall_offset_ns)
+		wall_offset_ns = span->process->wall_offset_ns;
+
 	PUT(buf, ",\"startTimeUnixNano\":\"");
 	ta_buf_put_u64(buf, span->start_ns + (uint64_t)wall_offset_ns);
 	PUT(buf, "\",\"endTimeUnixNano\":\"");

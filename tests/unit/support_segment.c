@@ -129,6 +129,7 @@ void host_thread(struct host *host, struct host_thread *thread, uint32_t index, 
 	atomic_store(&lane->pid, pid);
 	atomic_store(&lane->tid, tid);
 	atomic_store(&lane->proc_id, proc_id);
+	atomic_store(&lane->claimed_ns, host_now_ns());
 	thread->lane = lane;
 	thread->seq = atomic_load(&lane->seq);
 	ta_ring_writer_init(&thread->ring, ta_lane_ring(lane), ta_lane_ring_bytes(host->segment),
@@ -136,6 +137,18 @@ void host_thread(struct host *host, struct host_thread *thread, uint32_t index, 
 	ta_ring_writer_init(&thread->signal_ring, ta_lane_signal_ring(host->segment, lane),
 			    SIGNAL_BYTES, &lane->signal_head, &lane->signal_tail);
 	host_put(thread, &record, sizeof(record));
+}
+
+bool host_start_at(struct host_thread *thread, uint64_t trace, uint64_t span, uint64_t start_ns)
+{
+	struct ta_record_span_start record = { .head = { .kind = TA_RECORD_SPAN_START },
+					       .trace_hi = 1,
+					       .trace_lo = trace,
+					       .span_id = span,
+					       .start_ns = start_ns,
+					       .type = TA_SPAN_API };
+
+	return host_put(thread, &record, sizeof(record));
 }
 
 bool host_start(struct host_thread *thread, uint64_t trace, uint64_t span, uint64_t parent,

@@ -44,6 +44,7 @@ void host_thread(struct host *host, struct host_thread *thread, uint32_t lane, u
 bool host_put(struct host_thread *thread, const void *record, uint32_t bytes);
 bool host_start(struct host_thread *thread, uint64_t trace, uint64_t span, uint64_t parent,
 		enum ta_span_type type);
+bool host_start_at(struct host_thread *thread, uint64_t trace, uint64_t span, uint64_t start_ns);
 bool host_end(struct host_thread *thread, uint64_t span);
 bool host_tag(struct host_thread *thread, uint64_t version, uint64_t parent, const char *key,
 	      const char *value, uint32_t flags);
