@@ -35,10 +35,8 @@
 struct ta_request {
 	struct ta_context context;
 	uint64_t start_ns;
-	uint64_t answered_bytes;
 	uint16_t flags;	 /* enum ta_http1_head_flags of its head */
 	uint16_t status; /* 0: no answer yet */
-	bool published;	 /* its SPAN_START is out (or was lost: do not try again) */
 	bool last;	 /* the answer, or the request itself, ends the connection */
 };
 

@@ -30,6 +30,15 @@ void ta_http_start(struct ta_conn *conn)
 	ta_http1_init(&conn->out, TA_HTTP1_RESPONSE);
 }
 
+/* A place in the queue; both sizes are powers of two. */
+static uint32_t wrapped(const struct ta_conn *conn, uint32_t place)
+{
+	return place & (conn->queue_size - 1);
+}
+
+_Static_assert((TA_REQUESTS_INLINE & (TA_REQUESTS_INLINE - 1)) == 0, "queues wrap by a mask");
+_Static_assert((TA_QUEUE_LONG & (TA_QUEUE_LONG - 1)) == 0, "queues wrap by a mask");
+
 /* ---- borrowed memory ---- */
 
 static void return_head(struct ta_conn *conn)
@@ -66,7 +75,7 @@ static bool grow_queue(struct ta_conn *conn)
 	struct ta_request *queue = &ta_arena.queues[(uint32_t)index * TA_QUEUE_LONG];
 
 	for (uint32_t at = 0; at < conn->queue_count; at++)
-		queue[at] = conn->queue[(conn->queue_first + at) % conn->queue_size];
+		queue[at] = conn->queue[wrapped(conn, conn->queue_first + at)];
 	conn->queue = queue;
 	conn->queue_size = TA_QUEUE_LONG;
 	conn->queue_first = 0;
@@ -168,7 +177,6 @@ static void publish_request(struct ta_conn *conn, struct ta_thread *thread,
 				       .type = TA_SPAN_HTTP_SERVER,
 				       .flags = continued ? TA_SPAN_REMOTE_PARENT : 0 };
 
-	request->published = true;
 	if (!ta_span_start_begin(&emit, thread, &facts, start_room(conn, head)))
 		return;
 	put_start_attrs(&emit, conn, head, continued, incomplete);
@@ -185,7 +193,7 @@ static void request_arrived(struct ta_conn *conn, struct ta_thread *thread,
 		return;
 	}
 	struct ta_request *request =
-		&conn->queue[(conn->queue_first + conn->queue_count) % conn->queue_size];
+		&conn->queue[wrapped(conn, conn->queue_first + conn->queue_count)];
 
 	memset(request, 0, sizeof(*request));
 	request->flags = head->flags;
@@ -261,7 +269,7 @@ static void end_request(struct ta_conn *conn, struct ta_thread *thread, enum ta_
 	struct ta_request *request = oldest(conn);
 	struct ta_emit emit;
 
-	conn->queue_first = (conn->queue_first + 1) % conn->queue_size;
+	conn->queue_first = wrapped(conn, conn->queue_first + 1);
 	conn->queue_count--;
 	if (!ta_emit_span_end(&emit, thread, request->context.span_id, ta_now_ns(),
 			      &request->context, 3 * TA_ATTR_ROOM(8)))
@@ -402,7 +410,7 @@ static void cancel_rest(struct ta_conn *conn, struct ta_thread *thread)
 	for (struct ta_emit emit; conn->queue_count; conn->queue_count--) {
 		const struct ta_request *request = oldest(conn);
 
-		conn->queue_first = (conn->queue_first + 1) % conn->queue_size;
+		conn->queue_first = wrapped(conn, conn->queue_first + 1);
 		if (!ta_emit_begin(&emit, thread, TA_RECORD_SPAN_CANCEL,
 				   sizeof(struct ta_record_span_cancel), 0))
 			continue;

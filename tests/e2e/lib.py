@@ -119,6 +119,8 @@ class Span:
         self.status = raw.get("status", {}).get("code", 0)
         self.message = raw.get("status", {}).get("message", "")
         self.links = raw.get("links", [])
+        self.flags = raw.get("flags", 0)
+        self.trace_state = raw.get("traceState", "")
         self.attrs = attributes(raw.get("attributes", []))
         self.resource = resource
 
