@@ -87,13 +87,11 @@ static int name_goes_on(const struct ta_http1_word *name, size_t matched, const 
 			size_t bytes)
 {
 	size_t left = name->bytes - matched;
-	size_t count = left < bytes ? left : bytes;
+	const char *rest = name->text + matched;
 
-	if (!ta_http1_same(name->text + matched, at, count))
-		return -1;
-	if (count == bytes)
-		return 0;
-	return at[count] == ':' ? 1 : -1;
+	if (left < bytes)
+		return at[left] == ':' && ta_http1_same(rest, at, left) ? 1 : -1;
+	return ta_http1_same(rest, at, bytes) ? 0 : -1;
 }
 
 static const char *read_name(struct ta_http1 *parser, struct ta_http1_head *head, const char *at,

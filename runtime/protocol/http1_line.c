@@ -241,8 +241,30 @@ static bool status_byte(struct ta_http1 *parser, char byte)
 	return byte == pattern[step];
 }
 
+static bool is_digit(char byte)
+{
+	return byte >= '0' && byte <= '9';
+}
+
+/* The usual case: all of "HTTP/1.d ddd" and the byte behind it, nothing odd. */
+static bool whole_status(struct ta_http1 *parser, const char *at, const char *end)
+{
+	if (parser->matched || end - at <= STATUS_END || memcmp(at, "HTTP/1.", STATUS_MINOR) != 0 ||
+	    !is_digit(at[STATUS_MINOR]) || at[STATUS_FIRST - 1] != ' ' ||
+	    at[STATUS_FIRST] < '1' || at[STATUS_FIRST] > '9' || !is_digit(at[STATUS_FIRST + 1]) ||
+	    !is_digit(at[STATUS_FIRST + 2]) || !ta_http1_blank(at[STATUS_END]))
+		return false;
+	parser->version_minor = at[STATUS_MINOR] != '0';
+	parser->status = (uint16_t)((at[STATUS_FIRST] - '0') * 100 +
+				    (at[STATUS_FIRST + 1] - '0') * 10 + at[STATUS_FIRST + 2] - '0');
+	parser->state = TA_STATE_REASON;
+	return true;
+}
+
 const char *ta_http1_status_line(struct ta_http1 *parser, const char *at, const char *end)
 {
+	if (parser->state == TA_STATE_STATUS && whole_status(parser, at, end))
+		at += STATUS_END;
 	for (; at < end && parser->state == TA_STATE_STATUS; at++) {
 		if (!status_byte(parser, *at)) {
 			parser->state = TA_STATE_BROKEN;

@@ -82,17 +82,39 @@ static inline bool ta_http1_blank(char byte)
 	return byte == ' ' || byte == '\t' || byte == '\r';
 }
 
-/* Bytes, case ignored, against a lower-case text. */
+/* As many bytes as a word has, case ignored, against a text of lower-case letters,
+ * digits, '-' and '='.  Bit 6 is set in the letters only, so it tells where a
+ * byte may differ by bit 5. */
+#define TA_HTTP1_SAME(name, type, ones)                                                            \
+	static inline bool name(const char *text, const char *bytes)                               \
+	{                                                                                          \
+		type want, have;                                                                   \
+                                                                                                   \
+		__builtin_memcpy(&want, text, sizeof(want));                                       \
+		__builtin_memcpy(&have, bytes, sizeof(have));                                      \
+		return (have | (want & ones * 0x40u) >> 1) == want;                                \
+	}
+TA_HTTP1_SAME(ta_http1_same8, uint64_t, 0x0101010101010101ull)
+TA_HTTP1_SAME(ta_http1_same4, uint32_t, 0x01010101u)
+#undef TA_HTTP1_SAME
+
+/* The same for any count: the last step overlaps the one before it. */
 static inline bool ta_http1_same(const char *text, const char *bytes, size_t count)
 {
-	for (size_t i = 0; i < count; i++) {
-		char byte = bytes[i];
+	size_t i = 0;
 
-		if (byte >= 'A' && byte <= 'Z')
-			byte = (char)(byte | 0x20);
-		if (byte != text[i])
-			return false;
+	if (count >= 8) {
+		for (; count - i > 8; i += 8)
+			if (!ta_http1_same8(text + i, bytes + i))
+				return false;
+		return ta_http1_same8(text + count - 8, bytes + count - 8);
 	}
+	if (count >= 4)
+		return ta_http1_same4(text, bytes) &&
+		       ta_http1_same4(text + count - 4, bytes + count - 4);
+	for (; i < count; i++)
+		if ((bytes[i] | (text[i] & 0x40) >> 1) != text[i])
+			return false;
 	return true;
 }
 
