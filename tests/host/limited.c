@@ -34,9 +34,9 @@ int main(void)
 
 	body(NULL);
 	error = pthread_create(&thread, NULL, body, NULL);
-	say("thread: %s\n", error ? errno_word(error) : "made");
 	if (!error)
-		TRY(pthread_join(thread, NULL));
+		TRY(pthread_join(thread, NULL)); /* first: it writes to the same stream */
+	say("thread: %s\n", error ? errno_word(error) : "made");
 	while (opened < 64 && (fds[opened] = open("/dev/null", O_RDONLY)) >= 0)
 		opened++;
 	say("opened %d, then %s\n", opened, opened < 64 ? errno_word(errno) : "enough");
