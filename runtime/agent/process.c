@@ -386,8 +386,6 @@ static void finish(struct ta_worker *worker, struct ta_mapped *mapped)
 	ta_tell_segment(worker, mapped);
 	ta_worker_event(worker, TA_EVENT_GONE, &event, sizeof(event));
 	worker->flush.soon = true;
-	if (!worker->keep)
-		ta_journal_write(&worker->journal);
 	if (worker->once) {
 		ta_segment_drop(&worker->segments, mapped, !worker->keep);
 		return;
@@ -395,6 +393,16 @@ static void finish(struct ta_worker *worker, struct ta_mapped *mapped)
 	ta_worker_settle(worker);
 	mapped->finished = true;
 	mapped->last_group = buckets->groups_gone + buckets->group_count;
+}
+
+/* The last one to close the file frees its pages, which takes a while. */
+static void drop(struct ta_worker *worker, struct ta_mapped *mapped)
+{
+	int fd = mapped->fd;
+
+	mapped->fd = -1;
+	ta_segment_drop(&worker->segments, mapped, !worker->keep);
+	ta_exporter_close(&worker->flush.exporter, fd);
 }
 
 /* `tagalong run` takes the absence of the file for "all is there": so it goes when
@@ -406,7 +414,7 @@ void ta_processes_drop(struct ta_worker *worker)
 
 		if (mapped->finished && (worker->flush.error || worker->state.buckets.groups_gone >=
 									mapped->last_group))
-			ta_segment_drop(&worker->segments, mapped, !worker->keep);
+			drop(worker, mapped);
 	}
 }
 
@@ -432,7 +440,7 @@ void ta_processes_check(struct ta_worker *worker)
 }
 
 /* A new image of a pid that we know: the image before it is gone. */
-void ta_processes_attach(struct ta_worker *worker, struct ta_mapped *mapped)
+static struct ta_proc *image_before(struct ta_worker *worker, const struct ta_mapped *mapped)
 {
 	TA_LIST_EACH(at, &worker->state.procs.all) {
 		struct ta_proc *proc = TA_CONTAINER(at, struct ta_proc, link);
@@ -441,8 +449,18 @@ void ta_processes_attach(struct ta_worker *worker, struct ta_mapped *mapped)
 		    proc->process.pid != mapped->pid || mapped->pid == 0 ||
 		    proc->process.start_ns > mapped->created_ns)
 			continue;
+		return proc;
+	}
+	return NULL;
+}
+
+void ta_processes_attach(struct ta_worker *worker, struct ta_mapped *mapped)
+{
+	struct ta_proc *proc;
+
+	while ((proc = image_before(worker, mapped)) != NULL) {
 		ta_drain_pass(worker);
-		if (proc->exec_ns == 0)
+		if (proc->exec_ns == 0 && proc->end_record_ns == 0)
 			proc->exec_ns = mapped->created_ns;
 		bury(worker, proc);
 	}

@@ -12,15 +12,23 @@
 
 int ta_procs_init(struct ta_procs *procs)
 {
-	procs->count = 0;
+	procs->count = procs->dead_count = 0;
 	ta_list_init(&procs->all);
+	ta_list_init(&procs->dead);
 	return ta_map_init(&procs->by_id);
+}
+
+static void leave_dead(struct ta_procs *procs, struct ta_proc *proc)
+{
+	procs->dead_count -= !ta_list_empty(&proc->dead_link);
+	ta_list_remove(&proc->dead_link);
 }
 
 static void free_proc(struct ta_procs *procs, struct ta_proc *proc)
 {
 	ta_map_remove(&procs->by_id, &proc->node);
 	ta_list_remove(&proc->link);
+	leave_dead(procs, proc);
 	if (proc->pidfd >= 0)
 		close(proc->pidfd);
 	procs->count--;
@@ -63,10 +71,23 @@ struct ta_proc *ta_procs_add(struct ta_procs *procs, uint64_t proc_id, uint64_t 
 	proc->pidfd = -1;
 	make_instance_id(proc_id, proc->process.instance_id);
 	ta_list_init(&proc->open);
+	ta_list_init(&proc->dead_link);
 	ta_list_append(&procs->all, &proc->link);
 	ta_map_add(&procs->by_id, &proc->node, proc_id);
 	procs->count++;
 	return proc;
+}
+
+struct ta_proc *ta_proc_bury(struct ta_procs *procs, struct ta_proc *proc)
+{
+	proc->dead = true;
+	/* A creator goes with its segment. */
+	if (proc->creator || proc->segment_id == 0 || !ta_list_empty(&proc->dead_link))
+		return NULL;
+	ta_list_append(&procs->dead, &proc->dead_link);
+	if (++procs->dead_count <= TA_PROCS_DEAD)
+		return NULL;
+	return TA_CONTAINER(procs->dead.next, struct ta_proc, dead_link);
 }
 
 void ta_proc_ref(struct ta_proc *proc)
@@ -83,6 +104,7 @@ void ta_proc_unref(struct ta_procs *procs, struct ta_proc *proc)
 void ta_proc_detach(struct ta_procs *procs, struct ta_proc *proc)
 {
 	proc->segment_id = 0;
+	leave_dead(procs, proc);
 	if (proc->process.refs == 0)
 		free_proc(procs, proc);
 }

@@ -19,6 +19,7 @@ struct ta_proc {
 	struct ta_process process; /* what exporters see */
 	struct ta_map_node node;   /* by proc_id */
 	struct ta_list link;	   /* all, oldest first */
+	struct ta_list dead_link;  /* of the dead, oldest death first */
 	struct ta_list open;	   /* struct ta_held: its open spans */
 	uint64_t segment_id;	   /* 0: its segment is gone */
 	uint64_t global;	   /* version of its global scope */
@@ -27,6 +28,7 @@ struct ta_proc {
 	uint64_t exec_ns;	   /* EXEC was its last record */
 	uint32_t host_pid;	   /* as the host knows it; 0 unknown */
 	bool dead;
+	bool creator;	  /* of its segment */
 	bool contributed; /* has spans that were not flushed since */
 
 	/* Liveness; of this agent process only, never in the journal. */
@@ -42,9 +44,12 @@ struct ta_proc {
 struct ta_procs {
 	struct ta_map by_id;
 	struct ta_list all;
+	struct ta_list dead;
 	uint32_t count;
+	uint32_t dead_count;
 };
 
+#define TA_PROCS_DEAD 256u   /* so many dead ones of living segments are remembered */
 #define TA_PROCS_MAX 65536u /* a host that invents processes does not fill our memory */
 
 int ta_procs_init(struct ta_procs *procs);
@@ -54,6 +59,10 @@ struct ta_proc *ta_procs_find(const struct ta_procs *procs, uint64_t proc_id);
 
 /* A new process; NULL when there are too many or memory is out. */
 struct ta_proc *ta_procs_add(struct ta_procs *procs, uint64_t proc_id, uint64_t segment_id);
+
+/* The process has died.  Its children may still ask for it, so it is only put into
+ * the row; NULL, or who has to leave for it (the caller detaches). */
+struct ta_proc *ta_proc_bury(struct ta_procs *procs, struct ta_proc *proc);
 
 void ta_proc_ref(struct ta_proc *proc);
 /* Frees the process when nothing names it any more and its segment is gone. */

@@ -54,7 +54,8 @@ void ta_segment_drop(struct ta_segments *segments, struct ta_mapped *mapped, boo
 	ta_list_remove(&mapped->link);
 	segments->count--;
 	munmap(mapped->shared, mapped->mapped_bytes);
-	close(mapped->fd);
+	if (mapped->fd >= 0)
+		close(mapped->fd);
 	free(mapped->lanes);
 	free(mapped);
 }

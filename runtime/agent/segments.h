@@ -32,7 +32,7 @@ struct ta_mapped {
 	char name[TA_SEGMENT_NAME_BYTES];
 	uint64_t id; /* RANDOM of the name */
 	uint32_t pid; /* PID of the name */
-	int fd;
+	int fd; /* -1: somebody else closes it */
 	struct ta_segment *shared;
 	size_t mapped_bytes;
 	dev_t device;

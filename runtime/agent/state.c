@@ -100,6 +100,8 @@ static int attach(struct ta_state *state, const struct ta_event_attach *event)
 	ta_list_append(&state->segments, &segment->link);
 	struct ta_proc *proc = ta_state_proc(state, segment, event->proc_id);
 
+	if (proc)
+		proc->creator = true;
 	if (proc && proc->process.start_ns == 0) {
 		proc->process.start_ns = event->created_ns;
 		set_pid(proc, event->pid, segment->foreign);
@@ -252,6 +254,16 @@ static void pass(struct ta_state *state)
 	state->settling = ta_buckets_settle(&state->buckets) || waiting;
 }
 
+static void bury(struct ta_state *state, struct ta_proc *proc)
+{
+	struct ta_proc *oldest = ta_proc_bury(&state->procs, proc);
+
+	if (!oldest)
+		return;
+	set_global(state, oldest, 0);
+	ta_proc_detach(&state->procs, oldest);
+}
+
 static int dead(struct ta_state *state, const struct ta_event_dead *event, bool only_thread)
 {
 	struct ta_proc *proc = ta_procs_find(&state->procs, event->proc_id);
@@ -261,9 +273,9 @@ static int dead(struct ta_state *state, const struct ta_event_dead *event, bool 
 	if (only_thread) {
 		ta_buckets_close_thread(&state->buckets, proc, event->tid, event->time_ns);
 	} else {
-		proc->dead = true;
 		proc->process.end_ns = event->time_ns;
 		ta_buckets_close_process(&state->buckets, proc, event->time_ns);
+		bury(state, proc);
 	}
 	state->settling = state->settling || !ta_list_empty(&state->buckets.settling);
 	return 0;
@@ -356,8 +368,9 @@ static int proc_event(struct ta_state *state, const struct ta_event_proc *event)
 	proc->process.pid = event->pid;
 	proc->process.parent_pid = event->parent_pid;
 	proc->host_pid = event->host_pid;
-	proc->dead = event->dead != 0;
 	memcpy(proc->process.exe, event->exe, sizeof(proc->process.exe) - 1);
+	if (event->dead)
+		bury(state, proc);
 	return 0;
 }
 

@@ -31,6 +31,7 @@
 #define WAIT_SEGMENTS 120
 #define PIDFDS_MAX 512
 #define FALLBACK_NS 10000000ull
+#define REST_NS 2000000 /* news of so long come together, when there are many */
 #define TAG_DIRECTORY 1u
 #define TAG_PID 2u
 #define TAG_STOP 3u
@@ -48,8 +49,8 @@ void ta_watch_poke(struct ta_watch *watch)
 {
 	int saved = errno;
 
-	atomic_store(&watch->poked, 1);
-	wake(&watch->poked);
+	if (atomic_exchange(&watch->poked, 1) == 0)
+		wake(&watch->poked);
 	errno = saved;
 }
 
@@ -57,14 +58,15 @@ static void *helper(void *argument)
 {
 	struct ta_watch *watch = argument;
 	struct pollfd readable = { .fd = watch->epoll_fd, .events = POLLIN };
+	struct timespec rest = { .tv_nsec = REST_NS };
 
 	while (!atomic_load(&watch->stop)) {
 		if (poll(&readable, 1, -1) <= 0 || atomic_load(&watch->stop))
 			continue;
 		ta_watch_poke(watch);
-		while (atomic_load(&watch->poked) && !atomic_load(&watch->stop))
-			syscall(SYS_futex, &watch->poked, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 1, NULL,
-				NULL, 0);
+		/* Readable until the worker has looked; it does not wake us again. */
+		syscall(SYS_futex, &watch->stop, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, &rest, NULL,
+			0);
 	}
 	return NULL;
 }
@@ -120,8 +122,7 @@ void ta_watch_stop(struct ta_watch *watch)
 		atomic_store(&watch->stop, 1);
 		if (write(watch->stop_fd, &one, sizeof(one)) < 0)
 			pthread_cancel(watch->thread);
-		atomic_store(&watch->poked, 0);
-		wake(&watch->poked);
+		wake(&watch->stop);
 		pthread_join(watch->thread, NULL);
 	}
 	watch->running = false;
@@ -281,12 +282,8 @@ struct ta_watch_news ta_watch_wait(struct ta_watch *watch, struct ta_segments *s
 	if (!any_past_half(segments))
 		sleep_until(watch, segments, deadline_ns);
 	set_waiting(segments, 0);
-	/* Looked first, cleared then: what comes in between pokes again. */
-	if (atomic_load(&watch->poked) == 0)
+	/* Cleared first, looked then: what comes in between pokes again. */
+	if (atomic_exchange(&watch->poked, 0) == 0)
 		return (struct ta_watch_news){ 0 };
-	struct ta_watch_news news = look(watch);
-
-	atomic_store(&watch->poked, 0);
-	wake(&watch->poked);
-	return news;
+	return look(watch);
 }

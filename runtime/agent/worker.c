@@ -123,7 +123,6 @@ static void found(void *user, struct ta_mapped *mapped)
 	if (mapped->earlier_boot)
 		event.wall_offset_ns = (int64_t)(mapped->created_wall_ns - mapped->created_ns);
 	ta_worker_event(worker, TA_EVENT_ATTACH, &event, sizeof(event));
-	ta_journal_write(&worker->journal);
 	if (!worker->keep) {
 		free_agent_lanes(mapped);
 		atomic_store(&mapped->shared->agent_pid, (uint32_t)getpid());
@@ -316,8 +315,8 @@ bool ta_worker_round(struct ta_worker *worker)
 	}
 	look_after_segments(worker, slow);
 	write_what_is_due(worker);
-	ta_processes_drop(worker);
 	keep_journal(worker);
+	ta_processes_drop(worker);
 	tell_losses(worker);
 	return has_work(worker);
 }
