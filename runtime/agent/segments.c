@@ -13,7 +13,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -60,20 +59,52 @@ void ta_segment_drop(struct ta_segments *segments, struct ta_mapped *mapped, boo
 	free(mapped);
 }
 
+/* count lower-case hex digits, neither more nor less; NULL when it is something else. */
+static const char *take_hex(const char *at, unsigned int count, uint64_t *ret_value)
+{
+	uint64_t value = 0;
+
+	for (; count > 0; count--, at++) {
+		if (*at >= '0' && *at <= '9')
+			value = value << 4 | (uint64_t)(*at - '0');
+		else if (*at >= 'a' && *at <= 'f')
+			value = value << 4 | (uint64_t)(*at - 'a' + 10);
+		else
+			return NULL;
+	}
+	*ret_value = value;
+	return at;
+}
+
+/* Decimal digits as printf writes them. */
+static const char *take_number(const char *at, uint32_t *ret_value)
+{
+	const char *start = at;
+	uint64_t value = 0;
+
+	for (; *at >= '0' && *at <= '9' && value <= UINT32_MAX; at++)
+		value = value * 10 + (uint64_t)(*at - '0');
+	if (at == start || (*start == '0' && at != start + 1) || value > UINT32_MAX)
+		return NULL;
+	*ret_value = (uint32_t)value;
+	return at;
+}
+
 bool ta_segment_name_parse(const char *name, uint32_t *ret_key, uint32_t *ret_pid, uint64_t *ret_id)
 {
-	unsigned int key, pid;
-	unsigned long long id;
-	int length = 0;
-	char again[TA_SEGMENT_NAME_BYTES];
+	uint64_t key, id;
+	uint32_t pid;
+	const char *at = take_hex(name, 8, &key);
 
-	if (sscanf(name, "%8x-%10u-%16llx.seg%n", &key, &pid, &id, &length) != 3 || length == 0)
+	if (!at || *at != '-')
 		return false;
-	/* Spelled back: sscanf also takes signs, spaces and short numbers. */
-	snprintf(again, sizeof(again), "%08x-%u-%016llx" TA_SEGMENT_SUFFIX, key, pid, id);
-	if (strcmp(again, name) != 0)
+	at = take_number(at + 1, &pid);
+	if (!at || *at != '-')
 		return false;
-	*ret_key = key;
+	at = take_hex(at + 1, 16, &id);
+	if (!at || strcmp(at, TA_SEGMENT_SUFFIX) != 0)
+		return false;
+	*ret_key = (uint32_t)key;
 	*ret_pid = pid;
 	*ret_id = id;
 	return true;

@@ -101,6 +101,8 @@ static void free_agent_lanes(struct ta_mapped *mapped)
 	for (uint32_t i = 0; i < mapped->lane_count; i++) {
 		uint64_t agents = TA_OWNER_AGENT;
 
+		if (atomic_load_explicit(ta_mapped_owner(mapped, i), memory_order_relaxed) != agents)
+			continue;
 		atomic_compare_exchange_strong(ta_mapped_owner(mapped, i), &agents, TA_OWNER_FREE);
 	}
 }
