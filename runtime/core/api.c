@@ -15,6 +15,7 @@
 #define KEY_MAX 200u
 #define VALUE_MAX 2048u
 #define NAME_MAX_BYTES 255u
+#define TYPE_MAX 200u
 #define MESSAGE_MAX 512u
 
 /* Bytes of text that are taken: at most max, and never half a character. */
@@ -60,7 +61,7 @@ static int api_span_begin(const char *name)
 	return 0;
 }
 
-static int end_span(enum ta_status status, const char *message, uint32_t bytes)
+static int end_span(const struct ta_error *error)
 {
 	TA_GUARD(guard);
 
@@ -68,32 +69,22 @@ static int end_span(enum ta_status status, const char *message, uint32_t bytes)
 		return ta_runtime.enabled ? -ENOBUFS : 0;
 	struct ta_thread *thread = ta_tls.thread;
 
-	return thread && ta_span_end(thread, status, message, bytes) ? 0 : -ENOENT;
+	return thread && ta_span_end(thread, error) ? 0 : -ENOENT;
 }
 
 static int api_span_end(void)
 {
-	return end_span(TA_STATUS_UNSET, NULL, 0);
+	return end_span(NULL);
 }
 
-/* "type: message", as much of it as fits. */
 static int api_span_end_error(const char *type, const char *message)
 {
-	char text[MESSAGE_MAX];
-	uint32_t bytes = type ? bounded(type, 200) : 0;
+	struct ta_error error = { .type = type,
+				  .message = message,
+				  .type_bytes = type ? bounded(type, TYPE_MAX) : 0,
+				  .message_bytes = message ? bounded(message, MESSAGE_MAX) : 0 };
 
-	memcpy(text, type ? type : "", bytes);
-	if (bytes && message) {
-		memcpy(text + bytes, ": ", 2);
-		bytes += 2;
-	}
-	if (message) {
-		uint32_t more = bounded(message, MESSAGE_MAX - bytes);
-
-		memcpy(text + bytes, message, more);
-		bytes += more;
-	}
-	return end_span(TA_STATUS_ERROR, text, bytes);
+	return end_span(&error);
 }
 
 __attribute__((visibility("default"))) extern const struct tagalong_api tagalong_api_v1;

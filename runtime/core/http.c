@@ -68,10 +68,8 @@ static bool grow_queue(struct ta_conn *conn)
 {
 	int index = conn->queue == conn->inline_queue ? ta_pool_take(&ta_arena.queue_pool) : -1;
 
-	if (index < 0) {
-		ta_lost(TA_LOSS_PIPELINE);
+	if (index < 0)
 		return false;
-	}
 	struct ta_request *queue = &ta_arena.queues[(uint32_t)index * TA_QUEUE_LONG];
 
 	for (uint32_t at = 0; at < conn->queue_count; at++)
@@ -188,6 +186,7 @@ static void request_arrived(struct ta_conn *conn, struct ta_thread *thread,
 {
 	conn->request_count++;
 	if (conn->skipped || (conn->queue_count == conn->queue_size && !grow_queue(conn))) {
+		ta_lost(TA_LOSS_PIPELINE);
 		conn->skipped++;
 		conn->request_ns = 0;
 		return;

@@ -18,13 +18,18 @@
 
 static _Atomic uint32_t next_hint;
 
+static bool is_free(uint32_t index)
+{
+	return atomic_load_explicit(&ta_segment_owners(ta_runtime.segment)[index],
+				    memory_order_relaxed) == TA_OWNER_FREE;
+}
+
 static bool take(uint32_t index, uint64_t token)
 {
-	_Atomic uint64_t *owner = &ta_segment_owners(ta_runtime.segment)[index];
 	uint64_t free = TA_OWNER_FREE;
 
-	return atomic_load_explicit(owner, memory_order_relaxed) == TA_OWNER_FREE &&
-	       atomic_compare_exchange_strong(owner, &free, token);
+	return atomic_compare_exchange_strong(&ta_segment_owners(ta_runtime.segment)[index], &free,
+					      token);
 }
 
 static bool is_ready(uint32_t index)
@@ -58,8 +63,12 @@ static bool is_drained(uint32_t index)
 /* What to look for, in this order: no thread should begin with a full lane. */
 enum wish { READY_AND_DRAINED, NOT_READY, READY };
 
+/* The directory is asked first: a look into a lane is a page fault in a child that
+ * was just forked, and there may be hundreds. */
 static bool fits(uint32_t index, enum wish wish)
 {
+	if (!is_free(index))
+		return false;
 	if (wish == NOT_READY)
 		return !is_ready(index);
 	return is_ready(index) && (wish == READY || is_drained(index));
@@ -111,9 +120,7 @@ void ta_lane_prepare(void)
 	struct ta_segment *segment = ta_runtime.segment;
 
 	for (uint32_t index = 0; index < segment->lane_count; index++)
-		if (is_ready(index) &&
-		    atomic_load_explicit(&ta_segment_owners(segment)[index],
-					 memory_order_relaxed) == TA_OWNER_FREE)
+		if (is_ready(index) && is_free(index))
 			return;
 	int index = claim(~0ull, NOT_READY);
 

@@ -82,27 +82,30 @@ bool ta_span_begin(struct ta_thread *thread, const char *name, uint32_t name_byt
 	return true;
 }
 
-static void end_api_span(struct ta_thread *thread, const struct ta_frame *frame,
-			 enum ta_status status, enum ta_end_reason reason, const char *message,
-			 uint32_t message_bytes)
+static void end_frame_span(struct ta_thread *thread, const struct ta_frame *frame,
+			   const struct ta_error *error, enum ta_end_reason reason)
 {
+	uint32_t room = TA_ATTR_ROOM(1);
 	struct ta_emit emit;
 
-	if (frame->inherited ||
-	    !ta_emit_span_end(&emit, thread, frame->context.span_id, ta_now_ns(), &frame->context,
-			      TA_ATTR_ROOM(1) + (message_bytes ? TA_ATTR_ROOM(15 + message_bytes) : 0)))
+	if (error)
+		room += TA_ATTR_ROOM(15 + error->type_bytes) + TA_ATTR_ROOM(18 + error->message_bytes);
+	if (frame->inherited || !ta_emit_span_end(&emit, thread, frame->context.span_id,
+						  ta_now_ns(), &frame->context, room))
 		return;
-	((struct ta_record_span_end *)(void *)emit.record)->status = (uint8_t)status;
+	((struct ta_record_span_end *)(void *)emit.record)->status =
+		error ? TA_STATUS_ERROR : TA_STATUS_UNSET;
 	((struct ta_record_span_end *)(void *)emit.record)->reason = (uint8_t)reason;
 	if (reason == TA_END_JUMPED && frame->kind == TA_FRAME_SIGNAL)
 		ta_emit_bool(&emit, TA_ATTR_SIGNAL_JUMPED, true);
-	if (message_bytes)
-		ta_emit_named(&emit, "status.message", message, message_bytes);
+	if (error && error->type_bytes)
+		ta_emit_named(&emit, "exception.type", error->type, error->type_bytes);
+	if (error && error->message_bytes)
+		ta_emit_named(&emit, "exception.message", error->message, error->message_bytes);
 	ta_emit_commit(&emit);
 }
 
-bool ta_span_end(struct ta_thread *thread, enum ta_status status, const char *message,
-		 uint32_t message_bytes)
+bool ta_span_end(struct ta_thread *thread, const struct ta_error *error)
 {
 	uint32_t at = thread->depth;
 
@@ -113,7 +116,7 @@ bool ta_span_end(struct ta_thread *thread, enum ta_status status, const char *me
 
 	if (frame->kind != TA_FRAME_SPAN)
 		return false;
-	end_api_span(thread, frame, status, TA_END_NORMAL, message, message_bytes);
+	end_frame_span(thread, frame, error, TA_END_NORMAL);
 	if (at == thread->depth) {
 		thread->depth--;
 	} else { /* keep the connection that is being served above it */
@@ -126,7 +129,7 @@ bool ta_span_end(struct ta_thread *thread, enum ta_status status, const char *me
 void ta_span_end_frame(struct ta_thread *thread, const struct ta_frame *frame,
 		       enum ta_end_reason reason)
 {
-	end_api_span(thread, frame, TA_STATUS_UNSET, reason, NULL, 0);
+	end_frame_span(thread, frame, NULL, reason);
 }
 
 int ta_scope_set_tag(struct ta_thread *thread, const char *key, uint32_t key_bytes,

@@ -38,9 +38,17 @@ void ta_span_new_trace(struct ta_thread *thread, struct ta_context *context);
  * is bounded by the caller.  False: too deep or no room. */
 bool ta_span_begin(struct ta_thread *thread, const char *name, uint32_t name_bytes);
 
-/* Ends the innermost span that the program opened; false when there is none. */
-bool ta_span_end(struct ta_thread *thread, enum ta_status status, const char *message,
-		 uint32_t message_bytes);
+/* Why a span failed; either part may be missing (0 bytes). */
+struct ta_error {
+	const char *type;
+	const char *message;
+	uint32_t type_bytes;
+	uint32_t message_bytes;
+};
+
+/* Ends the innermost span that the program opened, with status ERROR when error
+ * is not NULL.  False when there is none. */
+bool ta_span_end(struct ta_thread *thread, const struct ta_error *error);
 
 /* Ends the span of a frame that is being dropped. */
 void ta_span_end_frame(struct ta_thread *thread, const struct ta_frame *frame,

@@ -391,6 +391,10 @@ static void finish_status(const struct ta_span *span, const struct ta_facts *fac
 
 		if (message && !out->status_message[0])
 			set_message(out, message, bytes);
+		const char *type = ta_facts_named(facts, "exception.type", &bytes);
+
+		if (type && !find(out, TA_NAME("error.type")))
+			ta_out_text(out, TA_NAME("error.type"), type, bytes);
 		ta_out_error(out, "_OTHER");
 	} else if (span->status == TA_STATUS_OK && !out->status) {
 		out->status = 1;

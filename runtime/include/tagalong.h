@@ -66,8 +66,10 @@ static inline int tagalong_span_end(void)
 	return tagalong() ? tagalong()->span_end() : 0;
 }
 
-/* The same, with an error: status ERROR and "type: message" as its description.
- * Either may be NULL.  Returns 0 or -ENOENT. */
+/* The same, with an error: status ERROR, type as error.type (cut after 200 bytes)
+ * and message as the status's description (cut after 512).  Either may be NULL.
+ * Returns 0 or -ENOENT; also 0 when the end found no room in the lane (counted;
+ * the span then ends with its program, marked unfinished). */
 static inline int tagalong_span_end_error(const char *type, const char *message)
 {
 	return tagalong() ? tagalong()->span_end_error(type, message) : 0;

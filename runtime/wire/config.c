@@ -339,6 +339,17 @@ static uint64_t hash_standards(char *const *envp)
 	return sum;
 }
 
+/* Where files go by default. */
+static uint64_t hash_homes(char *const *envp)
+{
+	uint64_t sum = 0;
+
+	for (; envp && *envp; envp++)
+		if (begins(*envp, "HOME=") || begins(*envp, "XDG_STATE_HOME="))
+			sum += hash(0xcbf29ce484222325ull, *envp, strlen(*envp));
+	return sum;
+}
+
 uint32_t ta_config_key(const struct ta_config *config, char *const *envp, const char *cwd)
 {
 	uint64_t key = hash_standards(envp);
@@ -348,6 +359,8 @@ uint32_t ta_config_key(const struct ta_config *config, char *const *envp, const 
 		if (settings[i].who & A)
 			key = hash_setting(key, &settings[i],
 					   (const char *)config + settings[i].offset);
+	if (!*file || !*config->log)
+		key += hash_homes(envp);
 	if (cwd && *file && *file != '/' && strcmp(file, "none") != 0)
 		key = hash(key, cwd, strlen(cwd));
 	key ^= key >> 32;

@@ -46,8 +46,8 @@ void ta_config_load(struct ta_config *config, char *const *envp, ta_config_warn_
 		    void *user);
 
 /* Number under which hosts find their agent: a hash of all settings that the
- * agent reads, of OTEL_* and SENTRY_* variables, and of cwd where TAGALONG_FILE
- * is relative.  Never 0. */
+ * agent reads, of OTEL_* and SENTRY_* variables, of HOME and XDG_STATE_HOME where
+ * a default place depends on them, and of cwd where TAGALONG_FILE is relative.  Never 0. */
 uint32_t ta_config_key(const struct ta_config *config, char *const *envp, const char *cwd);
 
 /* Whether name matches one of the comma-separated patterns (* and ?). */

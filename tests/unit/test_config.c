@@ -245,6 +245,10 @@ static void keys_differ(void)
 	check(plain != key_of(ENV("TAGALONG_HTTP_NAMES=method"), "/a"), "choice");
 	check(plain != key_of(ENV("OTEL_EXPORTER_OTLP_ENDPOINT=http://a"), "/a"), "OTEL_*");
 	check(plain != key_of(ENV("SENTRY_DSN=http://a"), "/a"), "SENTRY_*");
+	check(plain != key_of(ENV("HOME=/x"), "/a"), "HOME, where files go by default");
+	check(key_of(ENV("TAGALONG_FILE=/f", "HOME=/x"), "/a") !=
+		      key_of(ENV("TAGALONG_FILE=/f", "HOME=/y"), "/a"),
+	      "HOME, where the log goes by default");
 	check(key_of(ENV("TAGALONG_FILE=x"), "/a") != key_of(ENV("TAGALONG_FILE=x"), "/b"), "cwd");
 	check(key_of(ENV("TAGALONG_FILE=ab"), "/") != key_of(ENV("TAGALONG_HTTP_ROUTES=ab"), "/"),
 	      "same text, other setting");
@@ -256,7 +260,9 @@ static void keys_agree(void)
 
 	check_same(plain, key_of(ENV(), "/b"));
 	check_same(plain, key_of(ENV(), NULL));
-	check_same(plain, key_of(ENV("HOME=/x", "TAGALONG_LANES=7", "TAGALONG_DISABLED=1"), "/a"));
+	check_same(plain, key_of(ENV("PATH=/x", "TAGALONG_LANES=7", "TAGALONG_DISABLED=1"), "/a"));
+	check_same(key_of(ENV("TAGALONG_FILE=/f", "TAGALONG_LOG=/l", "HOME=/x"), "/a"),
+		   key_of(ENV("TAGALONG_FILE=/f", "TAGALONG_LOG=/l", "HOME=/y"), "/a"));
 	check_same(plain, key_of(ENV("OTEL_SERVICE_NAME=", "TAGALONG_MAX_SPANS=100"), "/a"));
 	check_same(key_of(ENV("TAGALONG_FILE=none"), "/a"), key_of(ENV("TAGALONG_FILE=none"), "/b"));
 	check_same(key_of(ENV("TAGALONG_FILE=/f"), "/a"), key_of(ENV("TAGALONG_FILE=/f"), "/b"));

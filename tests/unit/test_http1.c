@@ -427,11 +427,12 @@ static void check_steps(const char *bytes, const char *expected)
 
 static void long_targets(void)
 {
-	static const size_t sizes[] = { 1022, 1023, 1024, 1025, 5000, 200000 };
+	enum { MOST = TA_HTTP1_TARGET_MAX };
+	static const size_t sizes[] = { MOST - 2, MOST - 1, MOST, MOST + 1, 20000, 200000 };
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-		size_t bytes = sizes[i], kept = bytes < 1024 ? bytes : 1024;
-		static char expected[4096];
+		size_t bytes = sizes[i], kept = bytes < MOST ? bytes : MOST;
+		static char expected[MOST + 256];
 		char *text = blow_up("GET ", '/', bytes, " HTTP/1.1\r\nHost: h\r\n\r\n");
 		char *bare = blow_up("GET ", '/', bytes, "\r\n");
 		char total[32] = "";

@@ -20,6 +20,7 @@ static const struct {
 	{ TA_RECORD_SPAN_END, 48, true },
 	{ TA_RECORD_SCOPE_SET, 32, false },
 	{ TA_RECORD_EXEC, 24, false },
+	{ TA_RECORD_SPAN_CANCEL, 16, false },
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
