@@ -267,15 +267,16 @@ static void watch_pid(struct ta_worker *worker, struct ta_proc *proc)
  * that alone says nothing as long as somebody maps the file. */
 bool ta_segment_outlived(struct ta_worker *worker, const struct ta_mapped *mapped)
 {
+	uint64_t now_ns = ta_agent_now_ns(); /* the round began before the file was there */
 	struct timespec wall;
 
 	if (mapped->created_wall_ns == 0)
 		return false;
-	if (mapped->created_ns > worker->now_ns)
+	if (mapped->created_ns > now_ns)
 		return true;
 	clock_gettime(CLOCK_REALTIME, &wall);
 	int64_t now_offset = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec -
-			     (int64_t)worker->now_ns;
+			     (int64_t)now_ns;
 	int64_t offset = (int64_t)(mapped->created_wall_ns - mapped->created_ns);
 	int64_t apart = offset > now_offset ? offset - now_offset : now_offset - offset;
 
