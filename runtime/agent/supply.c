@@ -146,7 +146,7 @@ static bool owner_dead(struct ta_worker *worker, const struct ta_mapped *mapped,
 	if (proc->dead)
 		return true;
 	if (!slow || segment->foreign || proc->process.pid == 0 || tid == 0 ||
-	    !thread_gone(proc, tid))
+	    !thread_gone(proc, tid) || !ta_drain_idle(mapped, index)) /* its last words */
 		return false;
 	struct ta_event_dead event = { .proc_id = proc_id, .time_ns = worker->now_ns, .tid = tid };
 
