@@ -9,6 +9,7 @@ a run directory and output file of this Bench).  It stops what it has started.
 import datetime
 import os
 import platform
+import re
 import shutil
 import signal
 import statistics
@@ -81,12 +82,19 @@ class Bench:
         return process
 
     def losses(self):
-        """What the agent has said about lost records."""
+        """What the agent has said about lost records, the last word on each cause."""
+        last = {}
         try:
             with open(self.path("agent.log")) as log:
-                return [line.strip() for line in log if " lost, " in line]
+                for line in log:
+                    found = re.search(r": (\S+) \(pid (\d+)\): (\d+) lost, (\w+)", line)
+                    if found:
+                        name = os.path.basename(found[1])
+                        last[name, found[2], found[4]] = int(found[3])
         except FileNotFoundError:
-            return []
+            pass
+        return [f"{name}: {count} records lost, {cause}"
+                for (name, _, cause), count in last.items()]
 
 
 def stop(process):

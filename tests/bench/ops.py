@@ -19,7 +19,7 @@ def one_run(bench, program, variant):
 
 def main(bench):
     program = bench.compile("ops.c")
-    rounds = bench.rounds(5)
+    rounds = bench.rounds(9)
     runs = {variant: [] for variant in VARIANTS}
     for at in range(rounds):
         for step in range(len(VARIANTS)):

@@ -15,9 +15,9 @@ import time
 import lib
 
 VARIANTS = ("plain", "plain again", "disabled", "preloaded")
-SLICE_SECONDS = 2
-REDIS_REQUESTS = 60000
-MEMCACHED_REQUESTS = 60000
+SLICE_SECONDS = 1
+REDIS_REQUESTS = 40000
+MEMCACHED_REQUESTS = 40000
 
 
 # ---- servers: command line of an instance on a port ----
@@ -172,17 +172,18 @@ def measure(bench, make, load, rounds):
 def rows_of(name, instances, memory):
     plain = instances[0]
     for instance, (resident, anonymous) in zip(instances, memory):
-        ratios = [mine / other for mine, other in zip(instance.cpu_us, plain.cpu_us)]
+        pairs = list(zip(instance.cpu_us, plain.cpu_us))
+        ratios = [mine / other for mine, other in pairs]
         rates = lib.median(instance.rate) / lib.median(plain.rate)
         yield [f"{name}, {instance.variant}", f"{lib.median(instance.cpu_us):.2f}",
-               f"{lib.median(instance.cpu_us) - lib.median(plain.cpu_us):+.2f}",
+               f"{lib.median([mine - other for mine, other in pairs]):+.2f}",
                f"{lib.median(instance.cpu_us) / lib.median(plain.cpu_us):.3f}",
                lib.spread(ratios, "{:.3f}"), f"{lib.median(instance.rate):.0f}", f"{rates:.3f}",
                resident, anonymous]
 
 
 def main(bench):
-    rounds = bench.rounds(9)
+    rounds = bench.rounds(15)
     rows = []
     for name, program, make, load in CASES:
         if lib.find(program) is None or lib.find("wrk") is None:
