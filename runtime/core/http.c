@@ -247,7 +247,7 @@ void ta_http_read_unseen(struct ta_conn *conn, struct ta_thread *thread, uint64_
 {
 	enum ta_http1_event event;
 
-	while (bytes > 0 && !conn->request_broken && !conn->tunnel) {
+	while (bytes > 0 && !conn->request_broken && !conn->tunnel && !conn->last_answered) {
 		bytes -= ta_http1_skip(&conn->in, bytes, &event);
 		if (event == TA_HTTP1_BROKEN)
 			ta_http_lost(conn, thread);
