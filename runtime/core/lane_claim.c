@@ -51,7 +51,7 @@ static bool populate(uint32_t index)
 }
 
 /* Whether a former owner's records have been taken, but for a little. */
-static bool is_drained(uint32_t index)
+bool ta_lane_drained(uint32_t index)
 {
 	struct ta_segment *segment = ta_runtime.segment;
 	struct ta_lane *lane = ta_lane_at(segment, index);
@@ -71,7 +71,7 @@ static bool fits(uint32_t index, enum wish wish)
 		return false;
 	if (wish == NOT_READY)
 		return !is_ready(index);
-	return is_ready(index) && (wish == READY || is_drained(index));
+	return is_ready(index) && (wish == READY || ta_lane_drained(index));
 }
 
 static int claim(uint64_t token, enum wish wish)
@@ -95,12 +95,19 @@ static int claim(uint64_t token, enum wish wish)
 	return -1;
 }
 
+int ta_lane_claim_more(uint64_t token)
+{
+	int index = claim(token, READY_AND_DRAINED);
+
+	return index < 0 ? claim(token, NOT_READY) : index;
+}
+
 int ta_lane_claim(uint64_t token)
 {
-	int index = -1;
+	int index = ta_lane_claim_more(token);
 
-	for (enum wish wish = READY_AND_DRAINED; wish <= READY && index < 0; wish++)
-		index = claim(token, wish);
+	if (index < 0)
+		index = claim(token, READY);
 	if (index < 0) {
 		atomic_fetch_add(&ta_runtime.segment->lanes_wanted, 1);
 		ta_agent_wake();

@@ -15,6 +15,9 @@
 
 /* Index of a lane that is now token's, or -1. */
 int ta_lane_claim(uint64_t token);
+/* The same for a thread that has a lane already: only one with room, uncounted. */
+int ta_lane_claim_more(uint64_t token);
+bool ta_lane_drained(uint32_t index);
 void ta_lane_give_back(uint32_t index);
 
 /* Sees to it that a ready lane is free, as far as that can be done. */

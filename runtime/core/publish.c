@@ -59,6 +59,9 @@ bool ta_emit_begin(struct ta_emit *emit, struct ta_thread *thread, enum ta_recor
 	}
 	char *record = room <= ring->size / 4 ? ta_ring_reserve(ring, room) : NULL;
 
+	if (__builtin_expect(record == NULL, 0) && room <= ring->size / 4 &&
+	    ring == &thread->main_ring && ta_thread_change_lane(thread))
+		record = ta_ring_reserve(ring, room);
 	if (record == NULL) {
 		give_back(thread, ring);
 		ta_lost(TA_LOSS_LANE_FULL);

@@ -82,20 +82,25 @@ void ta_thread_begin(struct ta_thread_birth *birth)
 
 /* ---- lanes ---- */
 
+/* Straight into the ring: a lane may be changed in the middle of a write. */
 static void write_thread_record(struct ta_thread *thread)
 {
-	struct ta_emit emit;
+	uint32_t bytes = sizeof(struct ta_record_thread);
+	struct ta_record_thread *record = ta_ring_reserve(&thread->main_ring, bytes);
 
-	if (!ta_emit_begin(&emit, thread, TA_RECORD_THREAD, sizeof(struct ta_record_thread), 0))
+	if (record == NULL) {
+		ta_lost(TA_LOSS_LANE_FULL);
 		return;
-	struct ta_record_thread *record = (void *)emit.record;
-
-	record->proc_id = ta_runtime.proc_id;
-	record->parent_proc_id = ta_runtime.parent_proc_id;
-	record->time_ns = thread->start_ns;
-	record->pid = ta_runtime.pid;
-	record->tid = thread->tid;
-	ta_emit_commit(&emit);
+	}
+	*record = (struct ta_record_thread){ .head = { .units = (uint16_t)(bytes / 8),
+						       .kind = TA_RECORD_THREAD,
+						       .seq = ++thread->seq },
+					     .proc_id = ta_runtime.proc_id,
+					     .parent_proc_id = ta_runtime.parent_proc_id,
+					     .time_ns = thread->start_ns,
+					     .pid = ta_runtime.pid,
+					     .tid = thread->tid };
+	ta_ring_commit(&thread->main_ring, bytes);
 }
 
 static void bind_lane(struct ta_thread *thread, uint32_t index, uint64_t token)
@@ -103,16 +108,19 @@ static void bind_lane(struct ta_thread *thread, uint32_t index, uint64_t token)
 	struct ta_segment *segment = ta_runtime.segment;
 	struct ta_lane *lane = ta_lane_at(segment, index);
 
-	thread->index = index;
+	thread->lane_index = index;
 	thread->lane = lane;
 	thread->token = token;
-	thread->main_busy = thread->signal_busy = 0;
 	thread->woken = false;
 	ta_ring_writer_init(&thread->main_ring, ta_lane_ring(lane), ta_lane_ring_bytes(segment),
 			    &lane->head, &lane->tail);
 	ta_ring_writer_init(&thread->signal_ring, ta_lane_signal_ring(segment, lane),
 			    segment->signal_ring_bytes, &lane->signal_head, &lane->signal_tail);
-	thread->seq = atomic_load_explicit(&lane->seq, memory_order_relaxed);
+	uint32_t seq = atomic_load_explicit(&lane->seq, memory_order_relaxed);
+
+	/* Sequence numbers of a lane only grow, and so do those of its writer. */
+	if ((int32_t)(seq - thread->seq) > 0)
+		thread->seq = seq;
 	atomic_store_explicit(&lane->pid, ta_runtime.pid, memory_order_relaxed);
 	atomic_store_explicit(&lane->tid, thread->tid, memory_order_relaxed);
 	atomic_store_explicit(&lane->proc_id, ta_runtime.proc_id, memory_order_relaxed);
@@ -189,6 +197,10 @@ struct ta_thread *ta_thread_attach(void)
 		set_base(thread, own_birth);
 		own_birth = NULL;
 		ta_tls.lane_tries = 0;
+		thread->index = (uint32_t)(thread - ta_arena.threads);
+		thread->spill_count = 0;
+		thread->seq = 0;
+		thread->main_busy = thread->signal_busy = 0;
 		bind_lane(thread, (uint32_t)(thread - ta_arena.threads), token);
 		ta_tls.thread = thread;
 	}
@@ -197,13 +209,80 @@ struct ta_thread *ta_thread_attach(void)
 	return thread;
 }
 
-static void release_lane(struct ta_thread *thread)
+static void give_back(const struct ta_thread *thread, uint32_t index)
+{
+	struct ta_lane *lane = ta_lane_at(ta_runtime.segment, index);
+
+	if (index == thread->lane_index)
+		atomic_store_explicit(&lane->seq, thread->seq, memory_order_relaxed);
+	atomic_store_explicit(&lane->claimed_ns, 0, memory_order_relaxed);
+	ta_lane_give_back(index);
+}
+
+/* The first lane last: with it the struct may be somebody else's. */
+static void release_lanes(struct ta_thread *thread)
 {
 	ta_tls.thread = NULL;
 	atomic_signal_fence(memory_order_seq_cst);
-	atomic_store_explicit(&thread->lane->seq, thread->seq, memory_order_relaxed);
-	atomic_store_explicit(&thread->lane->claimed_ns, 0, memory_order_relaxed);
-	ta_lane_give_back(thread->index);
+	while (thread->spill_count)
+		give_back(thread, thread->spill[--thread->spill_count]);
+	give_back(thread, thread->index);
+}
+
+/* One of the thread's own lanes that has been drained meanwhile, or -1. */
+static int own_drained_lane(const struct ta_thread *thread)
+{
+	if (thread->index != thread->lane_index && ta_lane_drained(thread->index))
+		return (int)thread->index;
+	for (uint32_t at = 0; at < thread->spill_count; at++)
+		if (thread->spill[at] != thread->lane_index && ta_lane_drained(thread->spill[at]))
+			return (int)thread->spill[at];
+	return -1;
+}
+
+static int more_lane(struct ta_thread *thread)
+{
+	int index = -1;
+
+	if (thread->spill_count < TA_SPILL_MAX)
+		index = ta_lane_claim_more(thread->token);
+	if (index >= 0)
+		thread->spill[thread->spill_count++] = (uint32_t)index;
+	return index;
+}
+
+/* One lane besides the first is kept; the rest was for a burst that is over. */
+static void give_back_spare(struct ta_thread *thread)
+{
+	for (uint32_t at = thread->spill_count; at-- > 1;) {
+		uint32_t index = thread->spill[at];
+
+		if (index == thread->lane_index || !ta_lane_drained(index))
+			continue;
+		thread->spill[at] = thread->spill[--thread->spill_count];
+		give_back(thread, index);
+	}
+}
+
+bool ta_thread_change_lane(struct ta_thread *thread)
+{
+	uint8_t signal_busy = thread->signal_busy;
+
+	/* A handler that comes now finds no ring at all. */
+	thread->signal_busy = UINT8_MAX;
+	atomic_signal_fence(memory_order_seq_cst);
+	int index = own_drained_lane(thread);
+
+	if (index < 0)
+		index = more_lane(thread);
+	if (index >= 0) {
+		atomic_store_explicit(&thread->lane->seq, thread->seq, memory_order_relaxed);
+		bind_lane(thread, (uint32_t)index, thread->token);
+		give_back_spare(thread);
+	}
+	atomic_signal_fence(memory_order_seq_cst);
+	thread->signal_busy = signal_busy;
+	return index >= 0;
 }
 
 void ta_thread_prepare_lane(void)
@@ -282,7 +361,7 @@ void ta_thread_end(void)
 	if (thread) {
 		ta_context_unwind(thread, 0);
 		end_own_span(thread);
-		release_lane(thread);
+		release_lanes(thread);
 	} else if (own_birth) {
 		ta_thread_birth_free(own_birth);
 		own_birth = NULL;

@@ -4,7 +4,8 @@
  *
  * A thread claims a lane when it first has something to record.  Lane number N
  * and ta_arena.threads[N] belong together; both come back when the thread ends (or
- * when the agent sees that it is gone).
+ * when the agent sees that it is gone).  A thread whose lane is full, because the
+ * agent waits for a processor, goes on in another lane and comes back later.
  *
  * The guard marks that this thread is inside the library.  It heals itself: a
  * handler that jumps out of a hook leaves the mark behind, and the next hook on
@@ -26,6 +27,7 @@
 #include "runtime/wire/lane.h"
 
 #define TA_SIGNAL_LEVELS_MAX 8
+#define TA_SPILL_MAX 7 /* lanes that a thread can have besides its first one */
 
 /* One signal handler that is running on this thread. */
 struct ta_signal_level {
@@ -40,7 +42,10 @@ struct ta_thread {
 	struct ta_ring_writer main_ring;
 	struct ta_ring_writer signal_ring;
 	uint32_t seq;
-	uint32_t index;		/* of the lane */
+	uint32_t index;		/* of this struct, and of the thread's first lane */
+	uint32_t lane_index;	/* the lane that is being written to */
+	uint32_t spill_count;	/* lanes besides the first */
+	uint32_t spill[TA_SPILL_MAX];
 	uint32_t depth;		/* top frame */
 	volatile uint8_t main_busy;	/* a write to the main ring is under way (1 + signal level) */
 	volatile uint8_t signal_busy;
@@ -85,6 +90,10 @@ static inline struct ta_thread *ta_thread_self(void)
 {
 	return __builtin_expect(ta_tls.thread != NULL, 1) ? ta_tls.thread : ta_thread_attach();
 }
+
+/* The lane is full: goes on in another one, its own or a free one.  False when
+ * there is none with room.  For publish.c, while it holds the main ring. */
+bool ta_thread_change_lane(struct ta_thread *thread);
 
 /* What a new thread takes over from its creator.  Kept in a static pool between
  * pthread_create and the thread's first instruction. */
