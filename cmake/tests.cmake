@@ -35,6 +35,10 @@ foreach(source ${TA_UNIT_TESTS})
   set_tests_properties(unit/${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 120)
 endforeach()
 
+# Run by tests/bench/run.
+add_executable(bench_agent_rate ${CMAKE_SOURCE_DIR}/tests/bench/agent_rate.c ${TA_UNIT_SUPPORT})
+target_link_libraries(bench_agent_rate PRIVATE ta_agent Threads::Threads)
+
 if(TA_FUZZ)
   if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
     message(FATAL_ERROR "TA_FUZZ needs clang: CC=clang cmake -DTA_FUZZ=ON ...")
