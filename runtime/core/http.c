@@ -102,6 +102,18 @@ static uint32_t start_room(const struct ta_conn *conn, const struct ta_http1_hea
 	       4 * TA_ATTR_ROOM(8);
 }
 
+/* A tracestate that may have been cut loses its last member (W3C, 3.3.1.5). */
+static uint32_t tracestate_bytes(const struct ta_http1_head *head)
+{
+	uint32_t bytes = head->tracestate_len;
+
+	if (bytes < TA_HTTP1_TRACESTATE_MAX)
+		return bytes;
+	while (bytes > 0 && head->tracestate[bytes - 1] != ',')
+		bytes--;
+	return bytes ? bytes - 1 : 0;
+}
+
 static void put_start_attrs(struct ta_emit *emit, const struct ta_conn *conn,
 			    const struct ta_http1_head *head, bool remote, bool incomplete)
 {
@@ -114,7 +126,7 @@ static void put_start_attrs(struct ta_emit *emit, const struct ta_conn *conn,
 	ta_emit_string(emit, TA_ATTR_USER_AGENT, head->user_agent, head->user_agent_len);
 	ta_emit_string(emit, TA_ATTR_FORWARDED_FOR, head->forwarded, head->forwarded_len);
 	if (remote)
-		ta_emit_string(emit, TA_ATTR_TRACESTATE, head->tracestate, head->tracestate_len);
+		ta_emit_string(emit, TA_ATTR_TRACESTATE, head->tracestate, tracestate_bytes(head));
 	if (head->flags & TA_HTTP1_HAS_LENGTH)
 		ta_emit_int(emit, TA_ATTR_REQUEST_BODY_SIZE, (int64_t)head->content_length);
 	if (incomplete)

@@ -36,7 +36,7 @@ struct ta_out_span {
 	int kind;   /* OTLP SpanKind: 1 internal, 2 server, 3 client, 4 producer, 5 consumer */
 	int status; /* OTLP StatusCode: 0 unset, 1 ok, 2 error */
 	char status_message[256];
-	char trace_state[512];
+	char trace_state[520];
 	uint32_t attr_count;
 	uint32_t dropped_attrs;
 	struct ta_out_attr attrs[TA_OUT_ATTRS_MAX];

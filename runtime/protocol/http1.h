@@ -35,7 +35,7 @@ enum ta_http1_direction { TA_HTTP1_REQUEST, TA_HTTP1_RESPONSE };
 #define TA_HTTP1_USER_AGENT_MAX 160
 #define TA_HTTP1_FORWARDED_MAX 64
 #define TA_HTTP1_TRACEPARENT_MAX 64
-#define TA_HTTP1_TRACESTATE_MAX 256
+#define TA_HTTP1_TRACESTATE_MAX 512 /* W3C trace context, 3.3.1.5: keep at least this much */
 
 enum ta_http1_head_flags {
 	TA_HTTP1_KEEP_ALIVE = 1,   /* the connection stays open as far as this head says */

@@ -41,12 +41,14 @@ server {{ listen 127.0.0.1:{port}; location / {{ return 200 "ok"; }} }} }}
         check(b" 200 " in exchange(port, request("GET", target, headers=headers)), f"{target}: no answer")
     state = "vendor=1,other=2"
     exchange(port, request("GET", "/state", headers=[f"traceparent: {GOOD}", f"tracestate: {state}"]))
+    long_state = ",".join(f"vendor{number}={'v' * 60}" for number in range(12))
+    exchange(port, request("GET", "/long-state", headers=[f"traceparent: {GOOD}", f"tracestate: {long_state}"]))
     home.stop(server)
     raw = {}
     for span in home.spans(well_formed=False):  # parents are elsewhere
         if span.is_http:
             raw[span.request()[1]] = span
-    check(set(HEADERS) | {"/state"} == set(raw), f"requests: {sorted(raw)}")
+    check(set(HEADERS) | {"/state", "/long-state"} == set(raw), f"requests: {sorted(raw)}")
     for target, (_, continued, sampled) in HEADERS.items():
         span = raw[target]
         check((span.trace_id == TRACE) == continued, f"{target}: trace {span.trace_id}")
@@ -54,6 +56,8 @@ server {{ listen 127.0.0.1:{port}; location / {{ return 200 "ok"; }} }} }}
         check(span.flags & 1 == sampled, f"{target}: flags {span.flags:x}")
         check(bool(span.flags & 0x200) == continued, f"{target}: flags {span.flags:x}")
     check(raw["/state"].trace_state == state, f"tracestate: {raw['/state'].trace_state!r}")
+    kept = raw["/long-state"].trace_state
+    check(long_state.startswith(kept + ",") and 400 < len(kept) <= 512, f"long tracestate: {kept!r}")
 
 
 def outgoing(home):
