@@ -132,6 +132,6 @@ int main(void)
 			TRY(read(server, filler, 8));
 		}
 	say_fds("at the end");
-	say("threads %d\n", thread_count());
+	say("threads %d\n", settled_thread_count(1));
 	return 0;
 }

@@ -202,7 +202,7 @@ int main(int argc, char **argv)
 		with_threads();
 	if (!strcmp(how, "deep"))
 		deep(12);
-	say("threads %d, environ %d\n", thread_count(), environ != NULL);
+	say("threads %d, environ %d\n", settled_thread_count(1), environ != NULL);
 	say_no_children("at the end");
 	return 0;
 }

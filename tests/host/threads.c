@@ -62,7 +62,7 @@ static void join(void)
 	NEED(pthread_create(&thread, NULL, return_argument, NULL) == 0);
 	TRY(pthread_join(thread, NULL));
 	TRY(pthread_join(pthread_self(), NULL));
-	say("threads %d\n", thread_count());
+	say("threads %d\n", settled_thread_count(1));
 }
 
 static void smallest(void)

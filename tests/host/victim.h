@@ -205,6 +205,15 @@ UNUSED static int thread_count(void)
 	return count;
 }
 
+/* The same once threads that were joined are gone from /proc as well, which the
+ * kernel does a little later. */
+UNUSED static int settled_thread_count(int expected)
+{
+	for (int i = 0; i < 100 && thread_count() > expected; i++)
+		usleep(10000);
+	return thread_count();
+}
+
 /* A wait status in words. */
 UNUSED static void say_status(const char *what, int status)
 {
