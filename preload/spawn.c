@@ -57,7 +57,6 @@ struct launch {
 /* Too large for a stack, used once, before there are threads. */
 static struct launch launch;
 static char helper_stack[STACK_BYTES] __attribute__((aligned(16)));
-static char agent_stack[STACK_BYTES] __attribute__((aligned(16)));
 
 /* ---- what to start ---- */
 
@@ -162,25 +161,29 @@ static void drop_fds(void)
 	ta_sys(SYS_dup3, 0, 2, 0);
 }
 
-/* In a process of its own, on our memory. */
-static int become_agent(void *nothing)
+/* In a process of its own, on a copy of our memory. */
+static __attribute__((noreturn)) void become_agent(void)
 {
 	uint64_t no_signals = 0;
 
-	(void)nothing;
 	ta_sys(SYS_setsid);
 	drop_fds();
 	ta_sys(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, 0, sizeof(no_signals));
 	ta_sys(SYS_execve, launch.path, launch.argv, launch.env);
-	ta_sys(SYS_exit, 127);
-	return 127;
+	for (;;)
+		ta_sys(SYS_exit_group, 127);
 }
 
 static int start_agent(void *nothing)
 {
 	(void)nothing;
-	return TA_REAL(clone)(become_agent, agent_stack + STACK_BYTES,
-			      CLONE_VM | CLONE_VFORK | SIGCHLD, NULL) < 0;
+	/* A copy and not a vfork, so that nobody waits for the exec: this early there
+	 * is little to copy, and the exec takes longer. */
+	long agent = ta_sys(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+
+	if (agent == 0)
+		become_agent();
+	return agent < 0;
 }
 
 static void start_as_nobodys_child(void)
