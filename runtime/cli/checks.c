@@ -86,7 +86,7 @@ static void check_loader(const char *path, const struct ta_elf *elf,
 {
 	const char *advice = "nothing can be preloaded into it: build it dynamically";
 
-	if (elf->library)
+	if (elf->shared)
 		ta_cli_find(findings, TA_CLI_PROBLEM, "%s: a shared library, not a program", path);
 	else if (elf->go)
 		ta_cli_find(findings, TA_CLI_PROBLEM,

@@ -140,7 +140,7 @@ static void read_dynamic(const struct file *file, const ElfW(Phdr) *segment, str
 		if (entry.d_tag == DT_FLAGS_1)
 			flags = entry.d_un.d_val;
 	}
-	elf->library = elf->type == ET_DYN && !elf->interpreter[0] &&
+	elf->shared = elf->type == ET_DYN && !elf->interpreter[0] &&
 		       (has_name || !(flags & DF_1_PIE));
 	for (size_t i = 0; has_strings && next_dynamic(file, segment, i, &entry); i++)
 		if (entry.d_tag == DT_NEEDED)

@@ -19,7 +19,7 @@ struct ta_elf {
 	uint16_t type;	/* ET_... */
 	bool native;	/* of our class and byte order; what follows is only known then */
 	bool dynamic;	/* has a dynamic section */
-	bool library;	/* a shared library, not a program */
+	bool shared;	/* a shared library, not a program */
 	bool go;
 	bool uring;	/* needs liburing */
 	char interpreter[256]; /* "" none */

@@ -27,9 +27,9 @@ class Unable(Exception):
 
 class Bench:
     def __init__(self, build):
-        self.library = os.path.join(os.path.abspath(build), "libtagalong.so")
-        if not os.path.exists(self.library):
-            raise Unable(f"no {self.library}: build first, then name the build directory")
+        self.preload = os.path.join(os.path.abspath(build), "libtagalong.so")
+        if not os.path.exists(self.preload):
+            raise Unable(f"no {self.preload}: build first, then name the build directory")
         self.place = tempfile.mkdtemp(prefix="tagalong-bench-", dir="/tmp")
         os.chmod(self.place, 0o755)
         self.run_dir = tempfile.mkdtemp(prefix="tagalong-bench-", dir="/dev/shm")
@@ -61,7 +61,7 @@ class Bench:
 
     def settings(self):
         """The preloaded variant's environment, as pairs."""
-        return {"LD_PRELOAD": self.library, "TAGALONG_RUN_DIR": self.run_dir,
+        return {"LD_PRELOAD": self.preload, "TAGALONG_RUN_DIR": self.run_dir,
                 "TAGALONG_FILE": self.path("spans.jsonl"), "TAGALONG_FILE_KEEP": "0",
                 "TAGALONG_LOG": self.path("agent.log"), "TAGALONG_AGENT_LINGER_MS": "500"}
 
@@ -71,7 +71,7 @@ class Bench:
         if variant == "preloaded":
             env.update(self.settings())
         elif variant == "disabled":
-            env.update(LD_PRELOAD=self.library, TAGALONG_DISABLED="1")
+            env.update(LD_PRELOAD=self.preload, TAGALONG_DISABLED="1")
         return env
 
     def start(self, command, variant):

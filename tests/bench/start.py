@@ -21,7 +21,7 @@ def main(bench):
     cold = bench.settings() | {"TAGALONG_AGENT_LINGER_MS": "0"}
     del cold["TAGALONG_RUN_DIR"]
     variants = {"plain": {}, "plain again": {}, "empty library": {"LD_PRELOAD": empty},
-                "disabled": {"LD_PRELOAD": bench.library, "TAGALONG_DISABLED": "1"},
+                "disabled": {"LD_PRELOAD": bench.preload, "TAGALONG_DISABLED": "1"},
                 "no agent wanted": warm | {"TAGALONG_AGENT": "none"},
                 "warm agent": warm}
     times = take(program, rounds, variants)

@@ -205,7 +205,7 @@ class Home:
 
     def __init__(self, build_dir, name):
         self.build = os.path.abspath(build_dir)
-        self.library = os.path.join(self.build, "libtagalong.so")
+        self.preload = os.path.join(self.build, "libtagalong.so")
         self.tagalong = os.path.join(self.build, "tagalong")
         safe = name.replace("/", "-")
         self.dir = tempfile.mkdtemp(prefix=f"tagalong-e2e-{safe}-")
@@ -253,7 +253,7 @@ class Home:
         if mode == "run":
             return [self.tagalong, "run", *command]
         if mode == "preload":
-            return ["env", "LD_PRELOAD=" + self.library, *command]
+            return ["env", "LD_PRELOAD=" + self.preload, *command]
         return list(command)
 
     def start(self, command, mode="preload", port=None, env=None, seconds=15, wrap=(), **popen):

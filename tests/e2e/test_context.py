@@ -77,7 +77,7 @@ def outgoing(home):
 
 def follow(home):
     program = compile_victim(home, "hands_on")
-    env = {"LD_PRELOAD": home.library}
+    env = {"LD_PRELOAD": home.preload}
     for how, child in (("exec", [program, "exec", "/bin/true"]), ("spawn", [program, "exec", "/bin/true"]),
                        ("system", [f"{program} exec /bin/true; true"])):
         for follows, expected in (("1", 2), ("0", 1)):

@@ -86,7 +86,7 @@ static void test_good(void)
 	struct ta_elf elf;
 
 	check("elf/good", read_image(&image, &elf) == 0 && elf.dynamic && elf.native &&
-				  !elf.library && !elf.go);
+				  !elf.shared && !elf.go);
 	check("elf/interpreter", strcmp(elf.interpreter, "/lib/ld-x.so.2") == 0);
 	check("elf/needs_uring", elf.uring);
 	image.segments[2] = (ElfW(Phdr)){ .p_type = PT_NOTE,
@@ -94,9 +94,9 @@ static void test_good(void)
 					  .p_filesz = sizeof(image.note) };
 	check("elf/go", read_image(&image, &elf) == 0 && elf.go && !elf.interpreter[0]);
 	image.dynamic[2] = (ElfW(Dyn)){ .d_tag = DT_FLAGS_1, .d_un.d_val = DF_1_PIE };
-	check("elf/static_pie", read_image(&image, &elf) == 0 && elf.dynamic && !elf.library);
+	check("elf/static_pie", read_image(&image, &elf) == 0 && elf.dynamic && !elf.shared);
 	image.dynamic[2].d_un.d_val = 0;
-	check("elf/library", read_image(&image, &elf) == 0 && elf.library);
+	check("elf/library", read_image(&image, &elf) == 0 && elf.shared);
 	image.header.e_ident[EI_CLASS] = ELFCLASS32;
 	image.header.e_machine = EM_386;
 	check("elf/other_class", read_image(&image, &elf) == 0 && !elf.native &&
@@ -108,7 +108,7 @@ static void test_self(void)
 	struct ta_elf elf = { 0 };
 
 	check("elf/self", ta_elf_read("/proc/self/exe", &elf) == 0 && elf.dynamic && elf.native &&
-				  strstr(elf.interpreter, "ld") && !elf.go && !elf.library);
+				  strstr(elf.interpreter, "ld") && !elf.go && !elf.shared);
 	check("elf/missing", ta_elf_read("/nowhere/at/all", &elf) == -ENOENT);
 	check("elf/directory", ta_elf_read("/tmp", &elf) == -ENOEXEC);
 	put("#!/bin/sh\n", 10);
