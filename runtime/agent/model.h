@@ -33,12 +33,39 @@ struct ta_process {
 	char instance_id[37]; /* service.instance.id: a UUID made of proc_id */
 };
 
-/* One tag in force; strings are UTF-8, checked. */
-struct ta_tag {
+/* One entry of a scope.  Text is as the host sent it: UTF-8 is made of it when it
+ * is encoded. */
+struct ta_entry {
 	const char *key;
-	const char *value;
+	const char *value; /* as type says: bytes in host byte order, text, or JSON text */
 	uint32_t key_bytes;
 	uint32_t value_bytes;
+	uint8_t type; /* enum ta_attr_type */
+};
+
+/* One breadcrumb: a row of attributes (TA_ATTR_CRUMB_*). */
+struct ta_crumb {
+	uint64_t time_ns; /* CLOCK_MONOTONIC */
+	uint64_t order;	  /* of arrival; tells crumbs of one time apart */
+	const char *attrs;
+	uint32_t attr_bytes;
+};
+
+/* The data of several scopes, merged.  One allocation; strings belong to the
+ * scope versions, which have to be held meanwhile. */
+struct ta_scope_data {
+	const struct ta_entry *tags;	    /* STRING */
+	const struct ta_entry *extras;	    /* JSON */
+	const struct ta_entry *contexts;    /* JSON objects */
+	const struct ta_entry *user;	    /* JSON values, by key */
+	const struct ta_entry *attributes;  /* any type; for logs */
+	const struct ta_entry *fingerprint; /* JSON strings, without keys */
+	const struct ta_crumb *crumbs;	    /* in order of insertion */
+	uint32_t tag_count, extra_count, context_count, user_count, attribute_count;
+	uint32_t fingerprint_count, crumb_count;
+	const char *transaction; /* or NULL */
+	uint32_t transaction_bytes;
+	uint8_t level; /* enum ta_level */
 };
 
 enum ta_span_end {
@@ -66,16 +93,29 @@ struct ta_span {
 	uint32_t tid;
 	struct ta_process *process;
 	struct ta_record_list records; /* in order: start, attrs..., end */
-	const struct ta_tag *tags;     /* merged (global, isolation, current); set before export */
-	uint32_t tag_count;
+	const struct ta_scope_data *scope; /* global, isolation, current; set before export; or NULL */
+	const struct ta_scope_data *tags;  /* the span's own and inherited tags; the same */
+	const char *session_id, *session_name; /* of its trace, or NULL; set before export */
+	uint32_t session_id_bytes, session_name_bytes;
 	uint32_t trace_index; /* which trace of the batch */
 };
 
-/* What goes out in one write: spans of whole traces, in order of completion,
- * within a trace every parent before its children, siblings by start. */
+/* Something that was captured (runtime/wire/record.h, struct ta_record_event). */
+struct ta_event {
+	struct ta_record_event *record; /* a copy, with its attributes */
+	uint32_t tid;
+	struct ta_process *process;
+	const struct ta_scope_data *scope; /* set before export; or NULL */
+};
+
+/* What goes out in one write.  Either spans of whole traces, in order of completion,
+ * within a trace every parent before its children, siblings by start; or events, in
+ * order of capture. */
 struct ta_batch {
 	struct ta_span **spans;
 	uint32_t count;
+	struct ta_event **events;
+	uint32_t event_count;
 	/* wall = monotonic + this; may be set anew for each batch (clock steps) */
 	int64_t wall_offset_ns;
 };

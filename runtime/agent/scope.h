@@ -44,10 +44,14 @@ bool ta_scopes_settle(struct ta_scopes *scopes);
 void ta_scopes_ref(struct ta_scopes *scopes, uint64_t family, uint64_t version);
 void ta_scopes_unref(struct ta_scopes *scopes, uint64_t family, uint64_t version);
 
-/* The tags of the given versions joined, later versions win.  Writes at most
- * capacity tags, returns how many.  The strings live while the versions do. */
-uint32_t ta_scopes_merge(struct ta_scopes *scopes, uint64_t family, const uint64_t *versions,
-			 uint32_t count, struct ta_tag *out, uint32_t capacity);
+/* The data of the given versions merged: later versions win, by key for tags, extras,
+ * contexts and attributes, by key of the object for users; fingerprints are joined in the
+ * order of the versions, breadcrumbs by time of insertion with the newest max_crumbs kept.
+ * A version that set the user to nobody hides id, email, ip_address and username of those
+ * before it.  To be freed with free(); NULL when there is nothing (or no memory).  The
+ * strings live while the versions do. */
+struct ta_scope_data *ta_scopes_merge(struct ta_scopes *scopes, uint64_t family,
+				      const uint64_t *versions, uint32_t count, uint32_t max_crumbs);
 
 /* The segment is gone: nobody will start from its versions any more.  Those
  * that are held stay until they are let go. */

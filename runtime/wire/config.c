@@ -18,7 +18,7 @@
 #define NAME_MAX_BYTES 40 /* longest name that a hint is looked for */
 
 enum who { H = 1, A = 2, HA = 3 };
-enum kind { KIND_FLAG, KIND_NUMBER, KIND_TEXT, KIND_CHOICE };
+enum kind { KIND_FLAG, KIND_NUMBER, KIND_TEXT, KIND_RATE, KIND_CHOICE };
 
 struct setting {
 	struct ta_config_row row;
@@ -46,12 +46,15 @@ static const struct setting settings[] = {
 	  max },
 #define TEXT(who, field, variable, text)                                                           \
 	{ { variable, "", "text", text }, AT(field), who, KIND_TEXT, 0, 0, 0 },
+#define RATE(who, field, variable, dflt, text)                                                     \
+	{ { variable, dflt, "0 to 1", text }, AT(field), who, KIND_RATE, 0, 0, 0 },
 #define CHOICE(who, field, variable, dflt, allowed, text)                                          \
 	{ { variable, dflt, allowed, text }, AT(field), who, KIND_CHOICE, 0, 0, 0 },
 #include "runtime/wire/config.def"
 #undef FLAG
 #undef NUMBER
 #undef TEXT
+#undef RATE
 #undef CHOICE
 };
 
@@ -140,6 +143,29 @@ static bool read_number(const struct setting *setting, const char *value, uint64
 	return true;
 }
 
+/* "0.25", "1", ".5": no sign, no exponent, no locale. */
+static bool read_rate(const char *value, double *ret_rate)
+{
+	double rate = 0, unit = 1;
+	bool digits = false, behind_point = false;
+
+	for (const char *at = value; *at; at++) {
+		if (*at == '.' && !behind_point) {
+			behind_point = true;
+			continue;
+		}
+		if (*at < '0' || *at > '9')
+			return false;
+		digits = true;
+		unit = behind_point ? unit / 10 : unit;
+		rate = behind_point ? rate + unit * (*at - '0') : rate * 10 + (*at - '0');
+	}
+	if (!digits || rate > 1)
+		return false;
+	*ret_rate = rate;
+	return true;
+}
+
 static const char *canonical(const char *value)
 {
 	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++)
@@ -173,6 +199,8 @@ static bool read_value(const struct setting *setting, const char *value, void *f
 		return read_flag(setting, value, field);
 	case KIND_NUMBER:
 		return read_number(setting, value, field);
+	case KIND_RATE:
+		return read_rate(value, field);
 	case KIND_CHOICE:
 		return read_choice(setting, value, field);
 	default:
@@ -187,6 +215,8 @@ static void set_default(const struct setting *setting, void *field)
 		*(bool *)field = setting->dflt != 0;
 	else if (setting->kind == KIND_NUMBER)
 		*(uint64_t *)field = setting->dflt;
+	else if (setting->kind == KIND_RATE)
+		read_rate(setting->row.dflt, field);
 	else
 		*(const char **)field = setting->row.dflt;
 }
@@ -320,6 +350,8 @@ static uint64_t hash_setting(uint64_t seed, const struct setting *setting, const
 		return hash(seed, field, sizeof(bool));
 	if (setting->kind == KIND_NUMBER)
 		return hash(seed, field, sizeof(uint64_t));
+	if (setting->kind == KIND_RATE)
+		return hash(seed, field, sizeof(double));
 	const char *text = *(const char *const *)field;
 
 	return hash(seed, text, strlen(text) + 1);

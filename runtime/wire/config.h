@@ -20,11 +20,13 @@ struct ta_config {
 #define FLAG(who, field, variable, dflt, text) bool field;
 #define NUMBER(who, field, variable, dflt, min, max, unit, text) uint64_t field;
 #define TEXT(who, field, variable, text) const char *field;
+#define RATE(who, field, variable, dflt, text) double field;
 #define CHOICE(who, field, variable, dflt, allowed, text) const char *field;
 #include "runtime/wire/config.def"
 #undef FLAG
 #undef NUMBER
 #undef TEXT
+#undef RATE
 #undef CHOICE
 };
 

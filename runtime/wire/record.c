@@ -25,6 +25,10 @@ static uint32_t fixed_bytes(uint8_t kind)
 	RECORD_SIZE(SCOPE_SET, ta_record_scope_set);
 	RECORD_SIZE(EXEC, ta_record_exec);
 	RECORD_SIZE(SPAN_CANCEL, ta_record_span_cancel);
+	RECORD_SIZE(EVENT, ta_record_event);
+	RECORD_SIZE(SPAN_EVENT, ta_record_span_event);
+	RECORD_SIZE(SPAN_LINK, ta_record_span_link);
+	RECORD_SIZE(TAGS, ta_record_tags);
 #undef RECORD_SIZE
 	default:
 		return 0;
@@ -42,16 +46,31 @@ bool ta_record_valid(const struct ta_record *record, uint32_t size)
 	if (record->kind == TA_RECORD_SCOPE_SET) {
 		const struct ta_record_scope_set *set = (const void *)record;
 
-		return (uint32_t)set->key_bytes + set->value_bytes <= size - fixed;
+		return (uint64_t)set->key_bytes + set->value_bytes <= size - fixed;
 	}
 	return true;
+}
+
+static bool has_attributes(uint8_t kind)
+{
+	switch (kind) {
+	case TA_RECORD_SPAN_START:
+	case TA_RECORD_SPAN_ATTRS:
+	case TA_RECORD_SPAN_END:
+	case TA_RECORD_EVENT:
+	case TA_RECORD_SPAN_EVENT:
+	case TA_RECORD_SPAN_LINK:
+	case TA_RECORD_TAGS:
+		return true;
+	default:
+		return false;
+	}
 }
 
 const char *ta_record_attrs(const struct ta_record *record, uint32_t *ret_bytes)
 {
 	uint32_t fixed = fixed_bytes(record->kind), size = (uint32_t)record->units * 8;
-	bool has_attrs = record->kind == TA_RECORD_SPAN_START ||
-			 record->kind == TA_RECORD_SPAN_ATTRS || record->kind == TA_RECORD_SPAN_END;
+	bool has_attrs = has_attributes(record->kind);
 
 	*ret_bytes = has_attrs && size >= fixed ? size - fixed : 0;
 	return (const char *)record + fixed;

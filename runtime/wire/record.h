@@ -12,8 +12,9 @@
  * row early (padding).
  *
  * Scopes: a scope version is a number; SCOPE_SET makes a new version out of an
- * older one by setting or removing one tag.  Version 0 is the empty scope.  The
- * host holds only numbers; the agent holds the data.  A fork copies a number.
+ * older one by one change (enum ta_scope_change).  Version 0 is the empty scope.
+ * The host holds only numbers; the agent holds the data.  A fork copies a number.
+ * The tags of a span are a version too: a child starts with its parent's.
  */
 #ifndef TA_WIRE_RECORD_H
 #define TA_WIRE_RECORD_H
@@ -35,7 +36,14 @@ enum ta_attr_key {
 	TA_ATTR_NAMED = 255
 };
 
-enum ta_attr_type { TA_ATTR_INT = 1, TA_ATTR_BOOL, TA_ATTR_DOUBLE, TA_ATTR_STRING, TA_ATTR_BYTES };
+enum ta_attr_type {
+	TA_ATTR_INT = 1,
+	TA_ATTR_BOOL,
+	TA_ATTR_DOUBLE,
+	TA_ATTR_STRING,
+	TA_ATTR_BYTES,
+	TA_ATTR_JSON, /* text of one JSON value (RFC 8259), checked by the host */
+};
 
 /* What a span stands for; decides its name, its kind and its attributes. */
 enum ta_span_type {
@@ -51,6 +59,17 @@ enum ta_span_flags {
 	TA_SPAN_NOT_SAMPLED = 2,   /* the parent said so */
 };
 
+/* Levels of events and scopes: Sentry's names, in rising order. */
+enum ta_level {
+	TA_LEVEL_NONE,
+	TA_LEVEL_TRACE,
+	TA_LEVEL_DEBUG,
+	TA_LEVEL_INFO,
+	TA_LEVEL_WARNING,
+	TA_LEVEL_ERROR,
+	TA_LEVEL_FATAL,
+};
+
 enum ta_status { TA_STATUS_UNSET, TA_STATUS_OK, TA_STATUS_ERROR };
 
 enum ta_end_reason {
@@ -58,6 +77,10 @@ enum ta_end_reason {
 	TA_END_CLOSED_EARLY, /* the connection was closed before the answer was complete */
 	TA_END_JUMPED,	     /* left by a long jump */
 	TA_END_PROCESS_END,  /* the process ended in an orderly way with the span open */
+};
+
+enum ta_span_end_flags {
+	TA_END_SCOPES_OF_START = 1, /* ended from elsewhere: its scopes are those of its start */
 };
 
 struct ta_record {
@@ -115,6 +138,7 @@ struct ta_record_span_start {
 	uint64_t start_ns;
 	uint64_t isolation; /* scope versions in force */
 	uint64_t current;
+	uint64_t tags; /* scope version that holds the span's own and inherited tags */
 	uint64_t link_trace_hi, link_trace_lo, link_span_id; /* link_span_id 0: no link */
 	uint8_t type;					     /* enum ta_span_type */
 	uint8_t flags;					     /* enum ta_span_flags */
@@ -134,9 +158,11 @@ struct ta_record_span_end {
 	uint64_t end_ns;
 	uint64_t isolation; /* scope versions at the end: tags set meanwhile */
 	uint64_t current;
-	uint8_t status; /* enum ta_status */
+	uint64_t global;
+	uint8_t status; /* enum ta_status; UNSET leaves what TA_ATTR_STATUS said */
 	uint8_t reason; /* enum ta_end_reason */
-	uint8_t reserved[6];
+	uint8_t flags;	/* enum ta_span_end_flags */
+	uint8_t reserved[5];
 	/* attributes */
 };
 
@@ -147,18 +173,97 @@ struct ta_record_span_cancel {
 	uint64_t span_id;
 };
 
-/* version = parent with one tag set (or removed: value of 0 bytes and TA_SCOPE_REMOVE). */
+/* One change to a scope. */
+enum ta_scope_change {
+	TA_SCOPE_TAG = 1,     /* key, value: text */
+	TA_SCOPE_EXTRA,	      /* key, value: JSON */
+	TA_SCOPE_CONTEXT,     /* key, value: a JSON object */
+	TA_SCOPE_USER,	      /* value: a JSON object */
+	TA_SCOPE_LEVEL,	      /* level */
+	TA_SCOPE_FINGERPRINT, /* value: a JSON array of strings */
+	TA_SCOPE_TRANSACTION, /* value: text */
+	TA_SCOPE_ATTRIBUTE,   /* key, value: as value_type says; for logs */
+	TA_SCOPE_BREADCRUMB,  /* value: a row of attributes, TA_ATTR_CRUMB_*; appended */
+	TA_SCOPE_CLEAR,	      /* everything */
+	TA_SCOPE_CLEAR_BREADCRUMBS,
+};
+
+enum ta_scope_flags {
+	TA_SCOPE_REMOVE = 1, /* takes the entry away; value is empty */
+	TA_SCOPE_GLOBAL = 2, /* the new version is the process's global scope */
+};
+
+/* version = parent with one change.  cell: which scope of the process has that
+ * version as its value now (and does not have its former one any more); what is
+ * the value of some cell may be needed at any time.  0: no cell. */
 struct ta_record_scope_set {
 	struct ta_record head;
 	uint64_t version;
 	uint64_t parent;
+	uint32_t cell;
+	uint32_t value_bytes;
 	uint16_t key_bytes;
-	uint16_t value_bytes;
-	uint32_t flags; /* enum ta_scope_flags */
+	uint8_t change;	    /* enum ta_scope_change */
+	uint8_t flags;	    /* enum ta_scope_flags */
+	uint8_t level;	    /* enum ta_level; TA_SCOPE_LEVEL only */
+	uint8_t value_type; /* enum ta_attr_type; TA_SCOPE_ATTRIBUTE only */
+	uint8_t reserved[2];
 	/* key, value */
 };
 
-enum ta_scope_flags { TA_SCOPE_REMOVE = 1, TA_SCOPE_GLOBAL = 2 };
+enum ta_capture_type {
+	TA_CAPTURE_MESSAGE = 1, /* TA_ATTR_EVENT_MESSAGE */
+	TA_CAPTURE_ERROR,      /* TA_ATTR_EXCEPTION_TYPE, TA_ATTR_EXCEPTION_MESSAGE */
+	TA_CAPTURE_CUSTOM,    /* TA_ATTR_EVENT_JSON: a Sentry event of the program's own */
+	TA_CAPTURE_LOG,     /* TA_ATTR_EVENT_MESSAGE, TA_ATTR_EVENT_JSON: attributes */
+};
+
+enum ta_capture_flags {
+	TA_CAPTURE_HUB = 1, /* captured by a hub: `current` is its topmost scope, nothing else applies */
+};
+
+/* Something that was captured: with the trace and the scopes that were in force. */
+struct ta_record_event {
+	struct ta_record head;
+	uint64_t id_hi, id_lo;
+	uint64_t time_ns;
+	uint64_t trace_hi, trace_lo;
+	uint64_t span_id;   /* 0: outside any span */
+	uint64_t parent_id; /* of that span */
+	uint64_t global, isolation, current;
+	uint8_t type;  /* enum ta_capture_type */
+	uint8_t level; /* enum ta_level; the scopes' level wins */
+	uint8_t flags; /* enum ta_capture_flags */
+	uint8_t reserved[5];
+	/* attributes */
+};
+
+/* Something that happened in a span at one moment: TA_ATTR_NAME, then any. */
+struct ta_record_span_event {
+	struct ta_record head;
+	uint64_t span_id;
+	uint64_t time_ns;
+	/* attributes */
+};
+
+struct ta_record_span_link {
+	struct ta_record head;
+	uint64_t span_id;
+	uint64_t trace_hi, trace_lo, link_span_id;
+	/* attributes */
+};
+
+enum ta_tags_of { TA_TAGS_OF_TRACE = 1, TA_TAGS_OF_SESSION };
+
+/* Tags for every span of a trace that is not exported yet and all later ones; or
+ * for the ended spans of a session that are not exported yet. */
+struct ta_record_tags {
+	struct ta_record head;
+	uint64_t trace_hi, trace_lo; /* the trace; or one trace of the session */
+	uint8_t of;		     /* enum ta_tags_of */
+	uint8_t reserved[7];
+	/* attributes: TA_ATTR_TAG */
+};
 
 _Static_assert(sizeof(struct ta_record) == 8, "wire format");
 _Static_assert(sizeof(struct ta_attr) == 4, "wire format");
@@ -166,11 +271,15 @@ _Static_assert(sizeof(struct ta_record_thread) == 40, "wire format");
 _Static_assert(sizeof(struct ta_record_fork) == 32, "wire format");
 _Static_assert(sizeof(struct ta_record_process_end) == 32, "wire format");
 _Static_assert(sizeof(struct ta_record_exec) == 24, "wire format");
-_Static_assert(sizeof(struct ta_record_span_start) == 96, "wire format");
+_Static_assert(sizeof(struct ta_record_span_start) == 104, "wire format");
 _Static_assert(sizeof(struct ta_record_span_attrs) == 16, "wire format");
-_Static_assert(sizeof(struct ta_record_span_end) == 48, "wire format");
-_Static_assert(sizeof(struct ta_record_scope_set) == 32, "wire format");
+_Static_assert(sizeof(struct ta_record_span_end) == 56, "wire format");
+_Static_assert(sizeof(struct ta_record_scope_set) == 40, "wire format");
 _Static_assert(sizeof(struct ta_record_span_cancel) == 16, "wire format");
+_Static_assert(sizeof(struct ta_record_event) == 96, "wire format");
+_Static_assert(sizeof(struct ta_record_span_event) == 24, "wire format");
+_Static_assert(sizeof(struct ta_record_span_link) == 40, "wire format");
+_Static_assert(sizeof(struct ta_record_tags) == 32, "wire format");
 
 /* One attribute as read: key, type, and the value in place. */
 struct ta_attr_view {

@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #define TA_WIRE_MAGIC 0x3147414C41474154ull /* "TAGALAG1", little endian */
-#define TA_WIRE_VERSION 1u
+#define TA_WIRE_VERSION 2u
 #define TA_WIRE_PAGE 4096u
 #define TA_CACHE_LINE 64
 #define TA_SEGMENT_SUFFIX ".seg"
@@ -49,13 +49,24 @@
 	X(THREAD_POOL, "thread_pool", "no room to start a traced thread")                          \
 	X(CONTEXT_DEPTH, "context_depth", "spans or scopes nested too deep")                       \
 	X(GUARD_BUSY, "guard_busy", "a signal handler used a traced fd while a hook was at work")  \
-	X(HEAD_POOL, "head_pool", "too many requests with an unfinished head at once")
+	X(HEAD_POOL, "head_pool", "too many requests with an unfinished head at once")             \
+	X(SCOPE_POOL, "scope_pool", "more scopes, hubs or contexts in use than there is room for") \
+	X(SPAN_POOL, "span_pool", "more spans opened by the program at once than there is room for") \
+	X(TOO_LONG, "too_long", "text of the program that was cut, or too long to be recorded")
 
 enum ta_loss {
 #define X(name, word, text) TA_LOSS_##name,
 	TA_LOSS_MAP(X)
 #undef X
 		TA_LOSS_COUNT
+};
+
+/* What a host may ask: bits, joined when several threads ask at once.  Whatever is
+ * asked, everything that was published before is taken into account. */
+enum ta_ask {
+	TA_ASK_COUNTS = 1,
+	TA_ASK_FLUSH = 2,    /* export what is complete; answered when it is out */
+	TA_ASK_SHUTDOWN = 4, /* the same, with another reason in the log */
 };
 
 enum ta_segment_flags {
@@ -77,7 +88,16 @@ struct ta_segment {
 	uint64_t pid_namespace; /* inode of /proc/self/ns/pid, 0 unknown */
 	uint32_t uid;
 	uint32_t key; /* which agent serves it; also in the file's name */
-	uint8_t reserved[40];
+	/* Questions to the agent; see enum ta_ask.  asked counts them, answered is the
+	 * number of the last one that was answered (a futex). */
+	_Atomic uint32_t asked;
+	_Atomic uint32_t ask_what;
+	_Atomic uint32_t answered;
+	/* The answer: what the agent holds, all programs together. */
+	_Atomic uint32_t complete_spans; /* of complete traces, not exported */
+	_Atomic uint32_t open_traces;	 /* with an open span */
+	_Atomic uint32_t open_buckets;	 /* those of them that have ended spans */
+	uint8_t reserved[16];
 
 	/* Written by writers and by the agent; a line of its own. */
 	_Alignas(TA_CACHE_LINE) _Atomic uint32_t agent_waiting; /* futex: 1 asleep, 0 awake */
