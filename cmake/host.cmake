@@ -11,7 +11,8 @@ file(GLOB TA_HOST_SOURCES CONFIGURE_DEPENDS
   ${CMAKE_SOURCE_DIR}/preload/*.c ${CMAKE_SOURCE_DIR}/hooks/*.c
   ${CMAKE_SOURCE_DIR}/runtime/core/*.c ${CMAKE_SOURCE_DIR}/runtime/protocol/*.c)
 add_library(tagalong SHARED ${TA_HOST_SOURCES}
-  ${CMAKE_SOURCE_DIR}/runtime/wire/lane.c ${CMAKE_SOURCE_DIR}/runtime/wire/config.c)
+  ${CMAKE_SOURCE_DIR}/runtime/wire/lane.c ${CMAKE_SOURCE_DIR}/runtime/wire/config.c
+  ${CMAKE_SOURCE_DIR}/runtime/wire/session.c)
 add_dependencies(tagalong ta_exports)
 set_target_properties(tagalong PROPERTIES NO_SONAME OFF)
 target_link_libraries(tagalong PRIVATE ta_flags)
