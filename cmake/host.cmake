@@ -16,6 +16,8 @@ add_library(tagalong SHARED ${TA_HOST_SOURCES}
 add_dependencies(tagalong ta_exports)
 set_target_properties(tagalong PROPERTIES NO_SONAME OFF)
 target_link_libraries(tagalong PRIVATE ta_flags)
+# The library is what tagalong.h looks up; it needs the types only.
+target_compile_definitions(tagalong PRIVATE TAGALONG_DISABLE)
 # Initial-exec TLS: the general-dynamic model calls malloc.  No stack protector
 # and no fortify: the hooks are called before and below what those rely on.
 target_compile_options(tagalong PRIVATE -O2 -fPIC -ftls-model=initial-exec -fno-stack-protector
