@@ -260,7 +260,8 @@ enum ta_tags_of { TA_TAGS_OF_TRACE = 1, TA_TAGS_OF_SESSION };
 struct ta_record_tags {
 	struct ta_record head;
 	uint64_t trace_hi, trace_lo; /* the trace; or one trace of the session */
-	uint8_t of;		     /* enum ta_tags_of */
+	uint64_t time_ns; /* OF_SESSION: spans that ended later are left out; 0: not known */
+	uint8_t of;	  /* enum ta_tags_of */
 	uint8_t reserved[7];
 	/* attributes: TA_ATTR_TAG */
 };
@@ -279,7 +280,7 @@ _Static_assert(sizeof(struct ta_record_span_cancel) == 16, "wire format");
 _Static_assert(sizeof(struct ta_record_event) == 96, "wire format");
 _Static_assert(sizeof(struct ta_record_span_event) == 24, "wire format");
 _Static_assert(sizeof(struct ta_record_span_link) == 40, "wire format");
-_Static_assert(sizeof(struct ta_record_tags) == 32, "wire format");
+_Static_assert(sizeof(struct ta_record_tags) == 40, "wire format");
 
 /* One attribute as read: key, type, and the value in place. */
 struct ta_attr_view {
