@@ -70,6 +70,7 @@ uint32_t ta_scopes_depth(const struct ta_scopes *scopes, uint64_t family, uint64
  * versions do. */
 struct ta_scope_data *ta_scopes_merge(struct ta_scopes *scopes, uint64_t family,
 				      const uint64_t *versions, uint32_t count, uint32_t max_crumbs);
+#define TA_SCOPE_MERGE_MAX 8u /* versions that can be merged; of more the first ones are */
 
 /* Process child starts with the cells of its parent, as they are now; those that it has
  * got already stay.  Harmless when it is said twice. */
@@ -77,7 +78,7 @@ void ta_scopes_inherit(struct ta_scopes *scopes, uint64_t family, uint64_t child
 		       uint64_t parent);
 
 /* The process is dead and its lanes are read: its cells have no values any more. */
-void ta_scopes_bury(struct ta_scopes *scopes, uint64_t owner);
+void ta_scopes_bury(struct ta_scopes *scopes, uint64_t family, uint64_t owner);
 
 /* The segment is gone: nobody will start from its versions any more.  Those
  * that are held stay until they are let go. */
