@@ -238,7 +238,7 @@ static bool drain_segment(struct ta_worker *worker, struct ta_mapped *mapped)
 		release_tails(worker, mapped);
 	}
 	if (!worker->keep)
-		atomic_store(&mapped->shared->agent_seen_ns, worker->now_ns);
+		atomic_store(&mapped->shared->agent_seen_ns, worker->pass_ns);
 	return took;
 }
 
@@ -247,6 +247,7 @@ bool ta_drain_pass(struct ta_worker *worker)
 	bool took = false, was_settling = worker->state.settling;
 
 	worker->filling = 0;
+	worker->pass_ns = ta_host_now_ns();
 	worker->state.buckets.now_ns = worker->now_ns;
 	TA_LIST_EACH(at, &worker->segments.mapped)
 		took = drain_segment(worker, TA_CONTAINER(at, struct ta_mapped, link)) || took;

@@ -46,6 +46,7 @@ void ta_log_init(struct ta_log *log, const struct ta_config *config, char *const
 	int length;
 
 	log->fd = -1;
+	log->debug = strcmp(config->log_level, "debug") == 0;
 	if (strcmp(config->log, "none") == 0)
 		length = 0;
 	else if (config->log[0] == '\0')

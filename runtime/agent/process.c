@@ -237,7 +237,7 @@ static bool unknown_alive(struct ta_worker *worker, struct ta_proc *proc,
 static bool image_alive(struct ta_worker *worker, struct ta_proc *proc,
 			const struct ta_mapped *mapped)
 {
-	if (!worker->once && worker->now_ns < proc->exec_ns + EXEC_WAIT_NS)
+	if (!worker->once && ta_host_now_ns() < proc->exec_ns + EXEC_WAIT_NS)
 		return true;
 	return backed_off(worker, proc) ||
 	       maps_file(proc->process.pid, mapped->device, mapped->inode) != 0;
@@ -267,7 +267,7 @@ static void watch_pid(struct ta_worker *worker, struct ta_proc *proc)
  * that alone says nothing as long as somebody maps the file. */
 bool ta_segment_outlived(struct ta_worker *worker, const struct ta_mapped *mapped)
 {
-	uint64_t now_ns = ta_agent_now_ns(); /* the round began before the file was there */
+	uint64_t now_ns = ta_host_now_ns(); /* the round began before the file was there */
 	struct timespec wall;
 
 	if (mapped->created_wall_ns == 0)
@@ -299,9 +299,9 @@ static bool is_alive(struct ta_worker *worker, struct ta_proc *proc)
 	return proc->exec_ns == 0 || image_alive(worker, proc, mapped);
 }
 
-static uint64_t time_of_death(const struct ta_worker *worker, const struct ta_proc *proc)
+static uint64_t time_of_death(const struct ta_proc *proc)
 {
-	uint64_t time_ns = proc->end_record_ns ? proc->end_record_ns : worker->now_ns;
+	uint64_t time_ns = proc->end_record_ns ? proc->end_record_ns : ta_host_now_ns();
 
 	if (proc->process.wall_offset_ns) /* now is another clock's */
 		time_ns = proc->end_record_ns ? proc->end_record_ns : proc->last_ns;
@@ -314,7 +314,7 @@ static uint64_t time_of_death(const struct ta_worker *worker, const struct ta_pr
 static void bury(struct ta_worker *worker, struct ta_proc *proc)
 {
 	struct ta_event_dead event = { .proc_id = proc->process.proc_id,
-				       .time_ns = time_of_death(worker, proc) };
+				       .time_ns = time_of_death(proc) };
 
 	if (proc->pidfd >= 0) {
 		ta_watch_forget(&worker->watch, proc->pidfd);

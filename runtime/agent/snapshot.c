@@ -3,21 +3,19 @@
  * snapshot.c - the whole state as events, for a journal that starts anew.
  *
  * Order matters: segments before their lanes, processes and scopes before the
- * spans that name them, complete groups (oldest first) before what is about to be
- * complete (in that order: a flush counts groups), and that before what is open.
+ * spans and events that name them, events that are ready before those that wait,
+ * older ones first (a flush counts them).
  *
  * Runs: agent, one thread.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/agent/state.h"
-#include "runtime/export/buf.h"
 
 struct out {
 	ta_event_emit_fn *emit;
 	void *user;
-	struct ta_buf buf;
+	uint64_t pass; /* of the events */
 };
 
 static void put_segment(struct out *out, const struct ta_segment_state *segment)
@@ -68,100 +66,53 @@ static void put_proc(struct out *out, const struct ta_proc *proc)
 }
 
 static void put_scope(void *user, uint64_t family, uint64_t owner, uint64_t version,
-		      const struct ta_tag *tags, uint32_t count)
+		      const void *blob, size_t bytes)
 {
 	struct out *out = user;
-	struct ta_event_scope event = {
-		.family = family, .owner = owner, .version = version, .count = count
-	};
+	struct ta_event_scope event = { .family = family, .owner = owner, .version = version };
 
-	ta_buf_clear(&out->buf);
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t lengths[2] = { tags[i].key_bytes, tags[i].value_bytes };
-
-		ta_buf_put(&out->buf, lengths, sizeof(lengths));
-		ta_buf_put(&out->buf, tags[i].key, tags[i].key_bytes);
-		ta_buf_put(&out->buf, tags[i].value, tags[i].value_bytes);
-	}
-	out->emit(out->user, TA_EVENT_SCOPE, &event, sizeof(event), out->buf.data, out->buf.bytes);
+	out->emit(out->user, TA_EVENT_SCOPE, &event, sizeof(event), blob, bytes);
 }
 
-static void put_span(struct out *out, const struct ta_held *held, bool grouped)
-{
-	struct ta_event_span event = { .proc_id = held->span.process->proc_id,
-				       .image = { .end_ns = held->span.end_ns,
-						  .global = held->global,
-						  .family = held->family,
-						  .tid = held->span.tid,
-						  .end = held->span.end,
-						  .grouped = grouped } };
-
-	ta_buf_clear(&out->buf);
-	for (uint32_t i = 0; i < held->span.records.count; i++) {
-		const struct ta_record *record = held->span.records.items[i];
-
-		ta_buf_put(&out->buf, record, (size_t)record->units * 8);
-	}
-	out->emit(out->user, TA_EVENT_SPAN, &event, sizeof(event), out->buf.data, out->buf.bytes);
-}
-
-static void put_list(struct out *out, struct ta_list *spans)
-{
-	TA_LIST_EACH(at, spans)
-		put_span(out, TA_CONTAINER(at, struct ta_held, link), false);
-}
-
-static void put_bucket(struct out *out, struct ta_bucket *bucket)
-{
-	put_list(out, &bucket->open);
-	put_list(out, &bucket->ended);
-}
-
-static void put_spans(struct out *out, struct ta_buckets *buckets)
-{
-	TA_LIST_EACH(at, &buckets->groups) {
-		struct ta_group *group = TA_CONTAINER(at, struct ta_group, link);
-
-		out->emit(out->user, TA_EVENT_GROUP, NULL, 0, NULL, 0);
-		for (uint32_t i = 0; i < group->count; i++)
-			put_span(out, group->spans[i], true);
-	}
-	TA_LIST_EACH(settling_at, &buckets->settling)
-		put_bucket(out, TA_CONTAINER(settling_at, struct ta_bucket, settling));
-	TA_LIST_EACH(all_at, &buckets->all) {
-		struct ta_bucket *bucket = TA_CONTAINER(all_at, struct ta_bucket, link);
-
-		if (ta_list_empty(&bucket->settling))
-			put_bucket(out, bucket);
-	}
-}
-
-static void put_orphan(void *user, const struct ta_record *record)
+static void put_image(void *user, const void *image, size_t bytes)
 {
 	struct out *out = user;
 
-	out->emit(out->user, TA_EVENT_ORPHAN, record, (size_t)record->units * 8, NULL, 0);
+	out->emit(out->user, TA_EVENT_IMAGE, image, bytes, NULL, 0);
+}
+
+static void put_events(struct out *out, struct ta_list *events, bool ready)
+{
+	TA_LIST_EACH(at, events) {
+		const struct ta_held_event *held = TA_CONTAINER(at, struct ta_held_event, link);
+		struct ta_event_captured event = { .proc_id = held->proc->process.proc_id,
+						   .family = held->family,
+						   .tid = held->event.tid,
+						   .ready = ready,
+						   .passes = (uint16_t)(out->pass - held->pass) };
+
+		out->emit(out->user, TA_EVENT_CAPTURED, &event, sizeof(event), held->event.record,
+			  (size_t)held->event.record->head.units * 8);
+	}
 }
 
 void ta_state_snapshot(struct ta_state *state, ta_event_emit_fn *emit, void *user)
 {
-	struct out out = { .emit = emit, .user = user };
+	struct out out = { .emit = emit, .user = user, .pass = state->events.pass };
 
 	TA_LIST_EACH(at, &state->segments)
 		put_segment(&out, TA_CONTAINER(at, struct ta_segment_state, link));
 	ta_scopes_visit(state->scopes, put_scope, &out);
 	TA_LIST_EACH(at, &state->procs.all)
 		put_proc(&out, TA_CONTAINER(at, struct ta_proc, link));
-	put_spans(&out, &state->buckets);
-	ta_buckets_visit_orphans(&state->buckets, put_orphan, &out);
-	/* What became complete in the last pass is complete after one more. */
+	ta_buckets_save(&state->buckets, put_image, &out);
+	put_events(&out, &state->events.ready, true);
+	put_events(&out, &state->events.waiting, false);
+	for (uint32_t i = 0; i < state->globals.count; i++)
+		emit(user, TA_EVENT_GLOBAL, &state->globals.items[i],
+		     sizeof(state->globals.items[i]), NULL, 0);
 	if (state->settling)
-		emit(user, TA_EVENT_PASS, NULL, 0, NULL, 0);
-	if (state->flush_groups) {
-		struct ta_event_flush event = { .groups = state->flush_groups,
-						.place = state->flush_place };
-
-		emit(user, TA_EVENT_FLUSH_BEGIN, &event, sizeof(event), NULL, 0);
-	}
-	ta_buf_fini(&out.buf);
+		emit(user, TA_EVENT_SETTLING, NULL, 0, NULL, 0);
+	if (state->flushing.count > 0)
+		emit(user, TA_EVENT_FLUSH_BEGIN, &state->flushing, sizeof(state->flushing), NULL, 0);
 }

@@ -20,14 +20,18 @@ int ta_state_init(struct ta_state *state)
 	ta_list_init(&state->segments);
 	state->scopes = ta_scopes_new();
 	if (!state->scopes || ta_procs_init(&state->procs) != 0 ||
-	    ta_buckets_init(&state->buckets, &state->procs, state->scopes) != 0)
+	    ta_buckets_init(&state->buckets, &state->procs, state->scopes) != 0 ||
+	    ta_events_init(&state->events, &state->procs, state->scopes) != 0)
 		return -ENOMEM;
+	state->globals.procs = &state->procs;
+	state->globals.scopes = state->scopes;
 	return 0;
 }
 
 void ta_state_fini(struct ta_state *state)
 {
 	ta_buckets_fini(&state->buckets);
+	ta_events_fini(&state->events);
 	ta_procs_fini(&state->procs);
 	ta_scopes_free(state->scopes);
 	TA_LIST_EACH(at, &state->segments) {
@@ -60,13 +64,6 @@ struct ta_proc *ta_state_proc(struct ta_state *state, struct ta_segment_state *s
 		proc->process.wall_offset_ns = segment->wall_offset_ns;
 	}
 	return proc;
-}
-
-static void set_global(struct ta_state *state, struct ta_proc *proc, uint64_t version)
-{
-	ta_scopes_ref(state->scopes, proc->segment_id, version);
-	ta_scopes_unref(state->scopes, proc->segment_id, proc->global);
-	proc->global = version;
 }
 
 static void set_pid(struct ta_proc *proc, uint32_t pid, bool foreign)
@@ -109,6 +106,14 @@ static int attach(struct ta_state *state, const struct ta_event_attach *event)
 	return 0;
 }
 
+static void inherit_scopes(struct ta_state *state, struct ta_proc *child,
+			   const struct ta_proc *parent)
+{
+	ta_global_set(state->scopes, child, parent->global);
+	ta_scopes_inherit(state->scopes, child->segment_id, child->process.proc_id,
+			  parent->process.proc_id);
+}
+
 /* A process is what its THREAD record says; its parent may come later or never. */
 static void thread_record(struct ta_state *state, struct ta_segment_state *segment,
 			  struct ta_lane_state *lane, const struct ta_record_thread *record)
@@ -129,7 +134,7 @@ static void thread_record(struct ta_state *state, struct ta_segment_state *segme
 	if (parent)
 		proc->process.parent_pid = parent->process.pid;
 	if (is_new && parent && parent->segment_id == segment->id)
-		set_global(state, proc, parent->global);
+		inherit_scopes(state, proc, parent);
 }
 
 static void fork_record(struct ta_state *state, struct ta_segment_state *segment,
@@ -146,8 +151,13 @@ static void fork_record(struct ta_state *state, struct ta_segment_state *segment
 		child->process.start_ns = record->time_ns;
 	child->process.parent_proc_id = parent->process.proc_id;
 	child->process.parent_pid = parent->process.pid;
-	if (is_new && parent->segment_id == segment->id)
-		set_global(state, child, parent->global);
+	if (parent->segment_id != segment->id)
+		return;
+	if (is_new)
+		inherit_scopes(state, child, parent);
+	else
+		ta_scopes_inherit(state->scopes, segment->id, record->child_proc_id,
+				  parent->process.proc_id);
 }
 
 static uint64_t time_of(const struct ta_record *record)
@@ -165,6 +175,10 @@ static uint64_t time_of(const struct ta_record *record)
 		return ((const struct ta_record_span_end *)record)->end_ns;
 	case TA_RECORD_EXEC:
 		return ((const struct ta_record_exec *)record)->time_ns;
+	case TA_RECORD_EVENT:
+		return ((const struct ta_record_event *)record)->time_ns;
+	case TA_RECORD_SPAN_EVENT:
+		return ((const struct ta_record_span_event *)record)->time_ns;
 	default:
 		return 0;
 	}
@@ -182,6 +196,14 @@ static void note_life(struct ta_proc *proc, const struct ta_record *record)
 		proc->exec_ns = 0; /* it goes on writing: the exec failed */
 	if (record->kind == TA_RECORD_PROCESS_END)
 		proc->end_record_ns = time_ns;
+}
+
+static void scope_record(struct ta_state *state, struct ta_segment_state *segment,
+			 struct ta_proc *proc, const struct ta_record_scope_set *record)
+{
+	ta_scopes_set(state->scopes, segment->id, proc->process.proc_id, record);
+	if (record->flags & TA_SCOPE_GLOBAL && proc->segment_id == segment->id)
+		ta_globals_record(&state->globals, proc, record->version);
 }
 
 static void one_record(struct ta_state *state, struct ta_segment_state *segment,
@@ -204,15 +226,19 @@ static void one_record(struct ta_state *state, struct ta_segment_state *segment,
 	case TA_RECORD_SPAN_ATTRS:
 	case TA_RECORD_SPAN_END:
 	case TA_RECORD_SPAN_CANCEL:
+	case TA_RECORD_SPAN_EVENT:
+	case TA_RECORD_SPAN_LINK:
 		ta_buckets_record(&state->buckets, proc, lane->tid, record);
 		break;
+	case TA_RECORD_TAGS:
+		ta_buckets_tags(&state->buckets, (const struct ta_record_tags *)record);
+		break;
+	case TA_RECORD_EVENT:
+		ta_events_record(&state->events, proc, segment->id, lane->tid,
+				 (const struct ta_record_event *)record);
+		break;
 	case TA_RECORD_SCOPE_SET:
-		ta_scopes_set(state->scopes, segment->id, lane->proc_id,
-			      (const struct ta_record_scope_set *)record);
-		if (((const struct ta_record_scope_set *)record)->flags & TA_SCOPE_GLOBAL &&
-		    proc->segment_id == segment->id)
-			set_global(state, proc,
-				   ((const struct ta_record_scope_set *)record)->version);
+		scope_record(state, segment, proc, (const struct ta_record_scope_set *)record);
 		break;
 	default:
 		break;
@@ -251,16 +277,20 @@ static void pass(struct ta_state *state)
 {
 	bool waiting = ta_scopes_settle(state->scopes);
 
+	ta_globals_settle(&state->globals, waiting);
+	waiting = ta_events_settle(&state->events) || waiting;
 	state->settling = ta_buckets_settle(&state->buckets) || waiting;
 }
 
 static void bury(struct ta_state *state, struct ta_proc *proc)
 {
-	struct ta_proc *oldest = ta_proc_bury(&state->procs, proc);
+	struct ta_proc *oldest;
 
+	ta_scopes_bury(state->scopes, proc->segment_id, proc->process.proc_id);
+	oldest = ta_proc_bury(&state->procs, proc);
 	if (!oldest)
 		return;
-	set_global(state, oldest, 0);
+	ta_global_set(state->scopes, oldest, 0);
 	ta_proc_detach(&state->procs, oldest);
 }
 
@@ -277,7 +307,7 @@ static int dead(struct ta_state *state, const struct ta_event_dead *event, bool 
 		ta_buckets_close_process(&state->buckets, proc, event->time_ns);
 		bury(state, proc);
 	}
-	state->settling = state->settling || !ta_list_empty(&state->buckets.settling);
+	state->settling = state->settling || ta_buckets_settling(&state->buckets);
 	return 0;
 }
 
@@ -315,13 +345,13 @@ static int gone(struct ta_state *state, uint64_t segment_id)
 		if (!proc->dead)
 			ta_buckets_close_process(&state->buckets, proc, proc->last_ns);
 		proc->dead = true;
-		set_global(state, proc, 0);
+		ta_global_set(state->scopes, proc, 0);
 		ta_proc_detach(&state->procs, proc);
 	}
 	ta_scopes_forget(state->scopes, segment_id);
 	ta_list_remove(&segment->link);
 	free(segment);
-	state->settling = state->settling || !ta_list_empty(&state->buckets.settling);
+	state->settling = state->settling || ta_buckets_settling(&state->buckets);
 	return 0;
 }
 
@@ -335,18 +365,42 @@ static int part(struct ta_state *state, const struct ta_event_trace *event)
 	return bucket ? 0 : -EINVAL;
 }
 
-static void flush_event(struct ta_state *state, uint32_t kind, const struct ta_event_flush *event)
+static void let_groups_go(struct ta_state *state, const struct ta_event_flush *event, bool written)
 {
 	uint32_t before = state->buckets.group_spans;
 
-	state->flush_groups = kind == TA_EVENT_FLUSH_BEGIN ? event->groups : 0;
-	state->flush_place = event->place;
-	if (kind == TA_EVENT_FLUSH_DONE || kind == TA_EVENT_DROP)
-		ta_buckets_drop_groups(&state->buckets, event->groups);
-	if (kind == TA_EVENT_FLUSH_DONE)
-		state->exported += before - state->buckets.group_spans;
-	if (kind == TA_EVENT_DROP)
-		state->buckets.counters.dropped += before - state->buckets.group_spans;
+	ta_buckets_drop_groups(&state->buckets, event->count);
+	*(written ? &state->exported : &state->buckets.counters.dropped) +=
+		before - state->buckets.group_spans;
+}
+
+static void let_events_go(struct ta_state *state, const struct ta_event_flush *event, bool written)
+{
+	uint32_t before = state->events.count;
+
+	ta_events_drop(&state->events, written ? 0 : event->spare, event->count);
+	*(written ? &state->exported_events : &state->events.counters.dropped) +=
+		before - state->events.count;
+}
+
+static void flush_event(struct ta_state *state, uint32_t kind, const struct ta_event_flush *event)
+{
+	bool written = kind == TA_EVENT_FLUSH_DONE, spans = event->output == TA_OUTPUT_SPANS;
+
+	if (kind == TA_EVENT_LEAVING)
+		ta_buckets_leaving(&state->buckets, event->count);
+	if (kind == TA_EVENT_FLUSH_BEGIN)
+		state->flushing = *event;
+	if (kind == TA_EVENT_FLUSH_DONE || kind == TA_EVENT_FLUSH_FAILED)
+		state->flushing.count = 0;
+	if (kind == TA_EVENT_FLUSH_FAILED && spans)
+		ta_buckets_stay(&state->buckets);
+	if (!written && kind != TA_EVENT_DROP)
+		return;
+	if (spans)
+		let_groups_go(state, event, written);
+	else
+		let_events_go(state, event, written);
 }
 
 static int proc_event(struct ta_state *state, const struct ta_event_proc *event)
@@ -357,7 +411,7 @@ static int proc_event(struct ta_state *state, const struct ta_event_proc *event)
 		proc = ta_procs_add(&state->procs, event->proc_id, event->segment_id);
 	if (!proc)
 		return -ENOMEM;
-	set_global(state, proc, event->global);
+	ta_global_set(state->scopes, proc, event->global);
 	proc->last_ns = event->last_ns;
 	proc->end_record_ns = event->end_record_ns;
 	proc->exec_ns = event->exec_ns;
@@ -376,49 +430,23 @@ static int proc_event(struct ta_state *state, const struct ta_event_proc *event)
 
 static int scope_event(struct ta_state *state, const struct ta_event_scope *event, size_t bytes)
 {
-	const char *at = (const char *)(event + 1), *end = (const char *)event + bytes;
-	struct ta_tag tags[TA_SCOPE_TAGS_MAX];
-
-	if (event->count > TA_SCOPE_TAGS_MAX)
-		return -EINVAL;
-	for (uint32_t i = 0; i < event->count; i++) {
-		uint32_t lengths[2];
-
-		if ((size_t)(end - at) < sizeof(lengths))
-			return -EINVAL;
-		memcpy(lengths, at, sizeof(lengths));
-		at += sizeof(lengths);
-		if ((uint64_t)lengths[0] + lengths[1] > (uint64_t)(end - at))
-			return -EINVAL;
-		tags[i] = (struct ta_tag){ .key = at,
-					   .value = at + lengths[0],
-					   .key_bytes = lengths[0],
-					   .value_bytes = lengths[1] };
-		at += lengths[0] + lengths[1];
-	}
-	ta_scopes_restore(state->scopes, event->family, event->owner, event->version, tags,
-			  event->count);
-	return 0;
+	return ta_scopes_restore(state->scopes, event->family, event->owner, event->version,
+				 event + 1, bytes - sizeof(*event));
 }
 
-static int span_event(struct ta_state *state, const struct ta_event_span *event, size_t bytes)
+static int captured_event(struct ta_state *state, const struct ta_event_captured *event,
+			  size_t bytes)
 {
+	const struct ta_record_event *record = (const void *)(event + 1);
 	struct ta_proc *proc = ta_procs_find(&state->procs, event->proc_id);
 
-	if (!proc)
+	bytes -= sizeof(*event);
+	if (!proc || bytes < sizeof(record->head) ||
+	    !ta_record_valid(&record->head, (uint32_t)bytes) ||
+	    record->head.kind != TA_RECORD_EVENT)
 		return -EINVAL;
-	ta_buckets_restore(&state->buckets, proc, &event->image, (const char *)(event + 1),
-			   (uint32_t)(bytes - sizeof(*event)));
-	return 0;
-}
-
-static int orphan_event(struct ta_state *state, const struct ta_record *record, size_t bytes)
-{
-	if (!ta_record_valid(record, (uint32_t)bytes) ||
-	    (record->kind != TA_RECORD_SPAN_ATTRS && record->kind != TA_RECORD_SPAN_END &&
-	     record->kind != TA_RECORD_SPAN_CANCEL))
-		return -EINVAL;
-	ta_buckets_record(&state->buckets, NULL, 0, record);
+	ta_events_restore(&state->events, proc, event->family, event->tid,
+			  event->ready ? -1 : event->passes, record);
 	return 0;
 }
 
@@ -439,6 +467,7 @@ static size_t fixed_bytes(uint32_t kind)
 		return sizeof(struct ta_event_id);
 	case TA_EVENT_PART:
 		return sizeof(struct ta_event_trace);
+	case TA_EVENT_LEAVING:
 	case TA_EVENT_FLUSH_BEGIN:
 	case TA_EVENT_FLUSH_DONE:
 	case TA_EVENT_FLUSH_FAILED:
@@ -448,10 +477,10 @@ static size_t fixed_bytes(uint32_t kind)
 		return sizeof(struct ta_event_proc);
 	case TA_EVENT_SCOPE:
 		return sizeof(struct ta_event_scope);
-	case TA_EVENT_SPAN:
-		return sizeof(struct ta_event_span);
-	case TA_EVENT_ORPHAN:
-		return sizeof(struct ta_record);
+	case TA_EVENT_CAPTURED:
+		return sizeof(struct ta_event_captured);
+	case TA_EVENT_GLOBAL:
+		return sizeof(struct ta_global);
 	default:
 		return 0;
 	}
@@ -479,6 +508,7 @@ int ta_state_apply(struct ta_state *state, uint32_t kind, const void *payload, s
 		return gone(state, ((const struct ta_event_id *)payload)->segment_id);
 	case TA_EVENT_PART:
 		return part(state, payload);
+	case TA_EVENT_LEAVING:
 	case TA_EVENT_FLUSH_BEGIN:
 	case TA_EVENT_FLUSH_DONE:
 	case TA_EVENT_FLUSH_FAILED:
@@ -489,13 +519,16 @@ int ta_state_apply(struct ta_state *state, uint32_t kind, const void *payload, s
 		return proc_event(state, payload);
 	case TA_EVENT_SCOPE:
 		return scope_event(state, payload, bytes);
-	case TA_EVENT_GROUP:
-		ta_buckets_begin_group(&state->buckets);
+	case TA_EVENT_IMAGE:
+		return ta_buckets_restore(&state->buckets, payload, bytes);
+	case TA_EVENT_SETTLING:
+		state->settling = true;
 		return 0;
-	case TA_EVENT_SPAN:
-		return span_event(state, payload, bytes);
-	case TA_EVENT_ORPHAN:
-		return orphan_event(state, payload, bytes);
+	case TA_EVENT_CAPTURED:
+		return captured_event(state, payload, bytes);
+	case TA_EVENT_GLOBAL:
+		ta_globals_keep(&state->globals, payload);
+		return 0;
 	default:
 		return -EINVAL;
 	}

@@ -14,8 +14,13 @@
 #define TA_AGENT_STATE_H
 
 #include "runtime/agent/bucket.h"
+#include "runtime/agent/events.h"
+#include "runtime/agent/global.h"
 #include "runtime/export/file.h"
 #include "runtime/wire/segment.h"
+
+/* Where things go: one file has one kind of them (OpenTelemetry's file exporter). */
+enum ta_output { TA_OUTPUT_SPANS, TA_OUTPUT_EVENTS, TA_OUTPUTS };
 
 enum ta_event_kind {
 	TA_EVENT_ATTACH = 1,   /* struct ta_event_attach */
@@ -26,16 +31,18 @@ enum ta_event_kind {
 	TA_EVENT_LANE_RESET,   /* struct ta_event_lane: counts begin at 0 again */
 	TA_EVENT_GONE,	       /* struct ta_event_id: the segment is finished */
 	TA_EVENT_PART,	       /* struct ta_event_trace */
-	TA_EVENT_FLUSH_BEGIN,  /* struct ta_event_flush */
-	TA_EVENT_FLUSH_DONE,   /* struct ta_event_flush: the oldest groups are out */
+	TA_EVENT_LEAVING,      /* struct ta_event_flush: the oldest groups are being encoded */
+	TA_EVENT_FLUSH_BEGIN,  /* struct ta_event_flush: the append */
+	TA_EVENT_FLUSH_DONE,   /* struct ta_event_flush: the oldest are out */
 	TA_EVENT_FLUSH_FAILED, /* struct ta_event_flush: nothing was written */
-	TA_EVENT_DROP,	       /* struct ta_event_flush: the oldest groups are given up */
+	TA_EVENT_DROP,	       /* struct ta_event_flush: the oldest are given up */
 	TA_EVENT_PROC,	       /* struct ta_event_proc: snapshot */
 	TA_EVENT_LANE,	       /* struct ta_event_lane: snapshot */
-	TA_EVENT_SCOPE,	       /* struct ta_event_scope, tags: snapshot */
-	TA_EVENT_GROUP,	       /* nothing: snapshot, the grouped spans that follow */
-	TA_EVENT_SPAN,	       /* struct ta_event_span, records: snapshot */
-	TA_EVENT_ORPHAN,       /* a record whose span was not started: snapshot */
+	TA_EVENT_SCOPE,	       /* struct ta_event_scope, a piece of ta_scopes_visit(): snapshot */
+	TA_EVENT_IMAGE,	       /* an image of ta_buckets_save(): snapshot */
+	TA_EVENT_CAPTURED,     /* struct ta_event_captured, its record: snapshot */
+	TA_EVENT_GLOBAL,       /* struct ta_global, not known yet: snapshot */
+	TA_EVENT_SETTLING,     /* nothing: snapshot, something waits for another pass */
 };
 
 struct ta_event_attach {
@@ -82,7 +89,9 @@ struct ta_event_trace {
 };
 
 struct ta_event_flush {
-	uint32_t groups;
+	uint32_t count;	 /* of groups, or of events */
+	uint32_t output; /* enum ta_output */
+	uint32_t spare;	 /* DROP of events: so many of the oldest stay (they are being written) */
 	uint32_t reserved;
 	struct ta_file_place place;
 };
@@ -100,14 +109,14 @@ struct ta_event_proc {
 
 struct ta_event_scope {
 	uint64_t family, owner, version;
-	uint32_t count;
-	uint32_t reserved;
-	/* per tag: two uint32_t lengths, key, value; padded to 8 */
+	/* the blob */
 };
 
-struct ta_event_span {
-	uint64_t proc_id;
-	struct ta_span_image image;
+struct ta_event_captured {
+	uint64_t proc_id, family;
+	uint32_t tid;
+	uint16_t ready;
+	uint16_t passes; /* over all lanes, since it came */
 };
 
 struct ta_lane_state {
@@ -135,11 +144,13 @@ struct ta_state {
 	struct ta_procs procs;
 	struct ta_scopes *scopes;
 	struct ta_buckets buckets;
+	struct ta_events events;
 	struct ta_list segments;
-	bool settling;	       /* another pass at once would complete something */
-	uint32_t flush_groups; /* a FLUSH_BEGIN that was not answered; 0 none */
-	struct ta_file_place flush_place;
-	uint64_t exported; /* spans */
+	struct ta_globals globals;
+	bool settling;			/* another pass at once would complete something */
+	struct ta_event_flush flushing; /* a FLUSH_BEGIN that was not answered; count 0: none */
+	uint64_t exported;		/* spans */
+	uint64_t exported_events;
 };
 
 int ta_state_init(struct ta_state *state);

@@ -148,7 +148,7 @@ static bool owner_dead(struct ta_worker *worker, const struct ta_mapped *mapped,
 	if (!slow || segment->foreign || proc->process.pid == 0 || tid == 0 ||
 	    !thread_gone(proc, tid) || !ta_drain_idle(mapped, index)) /* its last words */
 		return false;
-	struct ta_event_dead event = { .proc_id = proc_id, .time_ns = worker->now_ns, .tid = tid };
+	struct ta_event_dead event = { .proc_id = proc_id, .time_ns = ta_host_now_ns(), .tid = tid };
 
 	if (segment->lanes[index].proc_id == proc_id && segment->lanes[index].tid == tid)
 		ta_worker_event(worker, TA_EVENT_THREAD_DEAD, &event, sizeof(event));

@@ -29,14 +29,6 @@
 #define READ_NS 20000000ull /* so long a round may do nothing but read lanes */
 #define GIVE_UP_NS 5000000000ull /* an agent without programs whose output fails */
 
-uint64_t ta_agent_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 void ta_worker_event(struct ta_worker *worker, uint32_t kind, const void *payload, size_t bytes)
 {
 	ta_journal_put(&worker->journal, kind, payload, bytes, NULL, 0);

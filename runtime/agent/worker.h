@@ -13,6 +13,7 @@
 #define TA_AGENT_WORKER_H
 
 #include "runtime/agent/agent.h"
+#include "runtime/agent/clock.h"
 #include "runtime/agent/exporter.h"
 #include "runtime/agent/journal.h"
 #include "runtime/agent/log.h"
@@ -64,6 +65,7 @@ struct ta_worker {
 	bool once; /* one look, then an end: drain */
 
 	uint64_t now_ns;      /* of this round */
+	uint64_t pass_ns;     /* of the last pass, as hosts tell the time */
 	uint64_t pid_namespace;
 	uint64_t slow_ns;     /* next slow look */
 	uint64_t told_ns;     /* last time that losses were told */
@@ -82,8 +84,6 @@ struct ta_worker {
 	char rejected[TA_SEGMENT_NAME_BYTES]; /* told once */
 	uint64_t scope_missing_told, unknown_told, twice_told, refused_told, dropped_told;
 };
-
-uint64_t ta_agent_now_ns(void);
 
 /* Journals and applies an event. */
 void ta_worker_event(struct ta_worker *worker, uint32_t kind, const void *payload, size_t bytes);

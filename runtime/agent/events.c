@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * events.c - what was captured, held until it is exported.
+ *
+ * Runs: agent, one thread.  No clock, no I/O.
+ */
+#include "runtime/agent/events.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HALVES_MAX 8 /* events whose ids have the same lower half */
+
+int ta_events_init(struct ta_events *events, struct ta_procs *procs, struct ta_scopes *scopes)
+{
+	*events = (struct ta_events){ .procs = procs, .scopes = scopes, .pass = 1 };
+	ta_list_init(&events->waiting);
+	ta_list_init(&events->ready);
+	return ta_map_init(&events->by_id);
+}
+
+static void free_event(struct ta_events *events, struct ta_held_event *held)
+{
+	for (int i = 0; i < 3; i++)
+		ta_scopes_unref(events->scopes, held->family, held->versions[i]);
+	ta_map_remove(&events->by_id, &held->node);
+	ta_list_remove(&held->link);
+	events->bytes -= held->bytes;
+	events->count--;
+	ta_proc_unref(events->procs, held->proc);
+	free(held->event.record);
+	free(held);
+}
+
+void ta_events_fini(struct ta_events *events)
+{
+	ta_events_drop(events, 0, events->count);
+	ta_map_fini(&events->by_id);
+}
+
+/* Ids are random: many that share a half were made up to keep us busy. */
+static bool is_held(const struct ta_events *events, const struct ta_record_event *record)
+{
+	struct ta_map_node *node = ta_map_find(&events->by_id, record->id_lo);
+	int looks = 0;
+
+	for (; node && looks < HALVES_MAX; node = ta_map_next(node), looks++)
+		if (TA_CONTAINER(node, struct ta_held_event, node)->event.record->id_hi ==
+		    record->id_hi)
+			return true;
+	return looks == HALVES_MAX;
+}
+
+/* A hub applies its topmost scope and nothing else. */
+static void take_scopes(struct ta_events *events, struct ta_held_event *held)
+{
+	const struct ta_record_event *record = held->event.record;
+
+	if (!(record->flags & TA_CAPTURE_HUB)) {
+		held->versions[0] = record->global;
+		held->versions[1] = record->isolation;
+	}
+	held->versions[2] = record->current;
+	for (int i = 0; i < 3; i++)
+		ta_scopes_ref(events->scopes, held->family, held->versions[i]);
+}
+
+static struct ta_held_event *make(struct ta_proc *proc, uint64_t family, uint32_t tid,
+				  const struct ta_record_event *record)
+{
+	struct ta_held_event *held = calloc(1, sizeof(*held));
+	uint32_t bytes = (uint32_t)record->head.units * 8;
+
+	if (!held)
+		return NULL;
+	held->event.record = malloc(bytes);
+	if (!held->event.record) {
+		free(held);
+		return NULL;
+	}
+	memcpy(held->event.record, record, bytes);
+	held->event.tid = tid;
+	held->event.process = &proc->process;
+	held->proc = proc;
+	held->family = family;
+	held->bytes = bytes + (uint32_t)sizeof(*held);
+	return held;
+}
+
+static struct ta_held_event *add(struct ta_events *events, struct ta_proc *proc, uint64_t family,
+				 uint32_t tid, const struct ta_record_event *record)
+{
+	if (is_held(events, record)) {
+		events->counters.twice++;
+		return NULL;
+	}
+	struct ta_held_event *held = events->count < 2 * TA_EVENTS_MAX &&
+						     events->bytes < 2ull * TA_EVENT_BYTES_MAX ?
+					     make(proc, family, tid, record) :
+					     NULL;
+
+	if (!held) {
+		events->counters.refused++;
+		return NULL;
+	}
+	take_scopes(events, held);
+	ta_proc_ref(proc);
+	ta_map_add(&events->by_id, &held->node, record->id_lo);
+	held->pass = events->pass;
+	events->bytes += held->bytes;
+	events->count++;
+	ta_list_append(&events->waiting, &held->link);
+	return held;
+}
+
+void ta_events_record(struct ta_events *events, struct ta_proc *proc, uint64_t family,
+		      uint32_t tid, const struct ta_record_event *record)
+{
+	add(events, proc, family, tid, record);
+}
+
+static void make_ready(struct ta_events *events, struct ta_held_event *held)
+{
+	ta_list_remove(&held->link);
+	ta_list_append(&events->ready, &held->link);
+	events->ready_count++;
+}
+
+bool ta_events_settle(struct ta_events *events)
+{
+	TA_LIST_EACH(at, &events->waiting) {
+		struct ta_held_event *held = TA_CONTAINER(at, struct ta_held_event, link);
+
+		if (held->pass >= events->pass)
+			break; /* the others came later */
+		make_ready(events, held);
+	}
+	events->pass++;
+	return !ta_list_empty(&events->waiting);
+}
+
+uint32_t ta_events_surplus(const struct ta_events *events, uint32_t spare)
+{
+	const struct ta_list *lists[2] = { &events->ready, &events->waiting };
+	uint32_t count = events->count, surplus = 0;
+	uint64_t bytes = events->bytes;
+
+	for (int i = 0; i < 2; i++) {
+		TA_LIST_EACH(at, lists[i]) {
+			if (count <= TA_EVENTS_MAX && bytes <= TA_EVENT_BYTES_MAX)
+				return surplus;
+			if (spare > 0) {
+				spare--;
+				continue;
+			}
+			bytes -= TA_CONTAINER(at, struct ta_held_event, link)->bytes;
+			count--;
+			surplus++;
+		}
+	}
+	return surplus;
+}
+
+/* Drops from one list; what is still to be spared and dropped goes on in the next. */
+static void drop_from(struct ta_events *events, struct ta_list *list, uint32_t *spare,
+		      uint32_t *count)
+{
+	TA_LIST_EACH(at, list) {
+		if (*count == 0)
+			return;
+		if (*spare > 0) {
+			--*spare;
+			continue;
+		}
+		events->ready_count -= list == &events->ready;
+		free_event(events, TA_CONTAINER(at, struct ta_held_event, link));
+		events->gone++;
+		--*count;
+	}
+}
+
+void ta_events_drop(struct ta_events *events, uint32_t spare, uint32_t count)
+{
+	drop_from(events, &events->ready, &spare, &count);
+	drop_from(events, &events->waiting, &spare, &count);
+}
+
+void ta_events_restore(struct ta_events *events, struct ta_proc *proc, uint64_t family,
+		       uint32_t tid, int passes, const struct ta_record_event *record)
+{
+	struct ta_held_event *held = add(events, proc, family, tid, record);
+
+	if (held && passes > 0)
+		held->pass = events->pass - 1;
+	if (held && passes < 0)
+		make_ready(events, held);
+}

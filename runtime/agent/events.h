@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * events.h - what was captured, held until it is exported.
+ *
+ * An event names scope versions that may still be in a lane which was read before
+ * they were written.  So it waits for one whole further pass; then it is ready, and
+ * goes out before long: somebody wants to see an error now.  Order is that of
+ * arrival, and what is ready is always the older part.
+ *
+ * Bounded: when too much is held the caller gives the oldest up
+ * (ta_events_surplus), and while it cannot, beyond twice the bound new ones are
+ * refused.
+ *
+ * Pure: no clock, no I/O.  The same calls in the same order give the same events;
+ * the journal relies on it.
+ *
+ * Runs: agent, one thread.
+ */
+#ifndef TA_AGENT_EVENTS_H
+#define TA_AGENT_EVENTS_H
+
+#include "runtime/agent/list.h"
+#include "runtime/agent/map.h"
+#include "runtime/agent/model.h"
+#include "runtime/agent/procs.h"
+#include "runtime/agent/scope.h"
+
+#define TA_EVENTS_MAX 100000u
+#define TA_EVENT_BYTES_MAX (32u << 20) /* of all of them */
+
+struct ta_held_event {
+	struct ta_event event;
+	struct ta_map_node node; /* by id_lo */
+	struct ta_list link;	 /* waiting or ready */
+	struct ta_proc *proc;
+	uint64_t family;      /* of its scope versions: the segment */
+	uint64_t versions[3]; /* global, isolation, current: those that count, else 0 */
+	uint64_t pass;	      /* in which it came */
+	uint32_t bytes;
+};
+
+struct ta_event_counters {
+	uint64_t twice;	  /* of an id that is held already */
+	uint64_t refused; /* no memory, or far too much held */
+	uint64_t dropped; /* the oldest, given up because there were too many */
+};
+
+struct ta_events {
+	struct ta_procs *procs;
+	struct ta_scopes *scopes;
+	struct ta_map by_id;
+	struct ta_list waiting, ready; /* struct ta_held_event, oldest first */
+	uint64_t pass;
+	uint64_t bytes; /* of all that are held */
+	uint64_t gone;	/* all that ever left, one way or the other */
+	uint32_t count, ready_count;
+	struct ta_event_counters counters;
+};
+
+int ta_events_init(struct ta_events *events, struct ta_procs *procs, struct ta_scopes *scopes);
+void ta_events_fini(struct ta_events *events);
+
+/* An EVENT record (already found valid) of proc, whose scope versions are family's. */
+void ta_events_record(struct ta_events *events, struct ta_proc *proc, uint64_t family,
+		      uint32_t tid, const struct ta_record_event *record);
+
+/* The end of a full pass.  True when another pass at once would make more ready. */
+bool ta_events_settle(struct ta_events *events);
+
+/* How many of the oldest are too many, when the `spare` oldest have to stay. */
+uint32_t ta_events_surplus(const struct ta_events *events, uint32_t spare);
+
+/* Frees count events behind the `spare` oldest. */
+void ta_events_drop(struct ta_events *events, uint32_t spare, uint32_t count);
+
+/* For the snapshot: takes an event that was held elsewhere and has waited for so many
+ * passes; -1: it is ready.  Ready ones come first. */
+void ta_events_restore(struct ta_events *events, struct ta_proc *proc, uint64_t family,
+		       uint32_t tid, int passes, const struct ta_record_event *record);
+
+#endif
