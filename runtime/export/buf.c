@@ -224,6 +224,13 @@ bool ta_utf8_valid(const char *text, size_t bytes)
 	return true;
 }
 
+size_t ta_utf8_cut(const char *text, size_t bytes)
+{
+	while (bytes && ((unsigned char)text[bytes] & 0xc0) == 0x80)
+		bytes--;
+	return bytes;
+}
+
 static void put_escape(struct ta_buf *buf, unsigned char c)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -291,4 +298,9 @@ void ta_buf_put_json(struct ta_buf *buf, const char *text, size_t bytes)
 	ta_buf_putc(buf, '"');
 	put_escaped(buf, from, bytes);
 	ta_buf_putc(buf, '"');
+}
+
+void ta_buf_put_json_inside(struct ta_buf *buf, const char *text, size_t bytes)
+{
+	put_escaped(buf, (const unsigned char *)text, bytes);
 }

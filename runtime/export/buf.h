@@ -32,9 +32,15 @@ void ta_buf_put_hex64(struct ta_buf *buf, uint64_t value); /* 16 lower-case digi
 char *ta_buf_reserve(struct ta_buf *buf, size_t bytes);
 /* A JSON string with quotes; invalid UTF-8 becomes U+FFFD, controls \u00xx. */
 void ta_buf_put_json(struct ta_buf *buf, const char *text, size_t bytes);
+/* The same without the quotes. */
+void ta_buf_put_json_inside(struct ta_buf *buf, const char *text, size_t bytes);
 
 /* Whether text goes into a JSON string as it is. */
 bool ta_text_plain(const char *text, size_t bytes);
+
+/* The longest beginning of text, at most bytes long, that does not cut a character; text
+ * is longer than bytes. */
+size_t ta_utf8_cut(const char *text, size_t bytes);
 
 /* Whether bytes are valid UTF-8 (RFC 3629). */
 bool ta_utf8_valid(const char *text, size_t bytes);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * enrich.c - the frame around a span: collect what was recorded, let its type
- * decide name and attributes, add status and tags.
+ * decide name and attributes, add status, scopes, events and links.
  *
  * Names of ours (tagalong.*) stand where OpenTelemetry has none: connections,
  * threads and signal deliveries.
@@ -16,7 +16,6 @@
 #include <stdlib.h>
 
 #define SCRATCH_BASE 2048u /* addresses, numbers, names of signals */
-#define TAG_PREFIX "tagalong.tag."
 
 struct ta_enrich *ta_enrich_new(const struct ta_config *config)
 {
@@ -80,12 +79,10 @@ char *ta_scratch(struct ta_enrich *enrich, size_t bytes)
 static void prepare_scratch(struct ta_enrich *enrich, const struct ta_span *span,
 			    const struct ta_facts *facts)
 {
-	size_t wanted = SCRATCH_BASE;
+	size_t wanted = SCRATCH_BASE + facts->json_bytes + ta_scope_scratch(span);
 	uint32_t target = 0;
 	char *grown;
 
-	for (uint32_t i = 0; i < span->tag_count; i++)
-		wanted += sizeof(TAG_PREFIX) + span->tags[i].key_bytes;
 	if (ta_facts_text(facts, TA_ATTR_HTTP_TARGET, &target))
 		wanted += 3 * (size_t)target;
 	enrich->scratch_bytes = 0;
@@ -107,6 +104,8 @@ struct ta_out_attr *ta_out_add(struct ta_out_span *out, const char *name, uint32
 		return NULL;
 	}
 	attr = &out->attrs[out->attr_count++];
+	attr->prefix = NULL;
+	attr->prefix_bytes = 0;
 	attr->name = name;
 	attr->name_bytes = name_bytes;
 	attr->plain_name = false;
@@ -149,28 +148,13 @@ void ta_out_bool(struct ta_out_span *out, const char *name, uint32_t name_bytes,
 	attr->number = value;
 }
 
-static struct ta_out_attr *find(struct ta_out_span *out, const char *name, uint32_t name_bytes)
+struct ta_out_attr *ta_out_find(struct ta_out_span *out, const char *name, uint32_t name_bytes)
 {
 	for (uint32_t i = 0; i < out->attr_count; i++)
-		if (out->attrs[i].name_bytes == name_bytes &&
+		if (out->attrs[i].name_bytes == name_bytes && !out->attrs[i].prefix &&
 		    memcmp(out->attrs[i].name, name, name_bytes) == 0)
 			return &out->attrs[i];
 	return NULL;
-}
-
-void ta_out_error(struct ta_out_span *out, const char *type)
-{
-	out->status = 2;
-	if (!find(out, TA_NAME("error.type")))
-		ta_out_text(out, TA_NAME("error.type"), type, strlen(type));
-}
-
-/* The longest beginning of text, at most bytes long, that does not cut a character. */
-static size_t cut_utf8(const char *text, size_t bytes)
-{
-	while (bytes && ((unsigned char)text[bytes] & 0xc0) == 0x80)
-		bytes--;
-	return bytes;
 }
 
 void ta_out_name(struct ta_out_span *out, const char *text, size_t bytes)
@@ -178,7 +162,7 @@ void ta_out_name(struct ta_out_span *out, const char *text, size_t bytes)
 	size_t room = sizeof(out->name) - 1 - out->name_bytes;
 
 	if (bytes > room)
-		bytes = cut_utf8(text, room);
+		bytes = ta_utf8_cut(text, room);
 	memcpy(out->name + out->name_bytes, text, bytes);
 	out->name_bytes += (uint32_t)bytes;
 	out->name[out->name_bytes] = '\0';
@@ -215,140 +199,6 @@ void ta_out_count(const struct ta_facts *facts, unsigned int key, struct ta_out_
 		ta_out_int(out, name, (uint32_t)strlen(name), ta_facts_int(facts, key));
 }
 
-static void collect(const struct ta_span *span, struct ta_facts *facts)
-{
-	facts->present = 0;
-	facts->named_count = 0;
-	facts->dropped = 0;
-	for (uint32_t i = 0; i < span->records.count; i++) {
-		uint32_t bytes;
-		const char *cursor = ta_record_attrs(span->records.items[i], &bytes);
-		const char *end = cursor + bytes;
-		struct ta_attr_view attr;
-
-		while (ta_attr_next(&cursor, end, &attr)) {
-			if (attr.key < TA_KNOWN_KEYS) {
-				facts->known[attr.key] = attr;
-				facts->present |= 1ull << attr.key;
-			} else if (attr.key == TA_ATTR_NAMED && facts->named_count < TA_NAMED_MAX) {
-				facts->named[facts->named_count++] = attr;
-			} else {
-				facts->dropped++;
-			}
-		}
-	}
-}
-
-/* Takes the name off the front of a named attribute's value. */
-static bool split_named(const struct ta_attr_view *attr, const char **ret_name,
-			uint32_t *ret_name_bytes, struct ta_attr_view *ret_value)
-{
-	uint32_t name_bytes = attr->bytes ? (uint8_t)attr->value[0] : 0;
-
-	if (!name_bytes || name_bytes + 1 > attr->bytes)
-		return false;
-	*ret_name = attr->value + 1;
-	*ret_name_bytes = name_bytes;
-	*ret_value = *attr;
-	ret_value->value += name_bytes + 1;
-	ret_value->bytes = (uint16_t)(attr->bytes - name_bytes - 1);
-	return true;
-}
-
-static void set_value(struct ta_out_attr *attr, const struct ta_attr_view *value)
-{
-	attr->type = value->type;
-	attr->text = value->value;
-	attr->text_bytes = value->bytes;
-	if (value->type == TA_ATTR_INT || value->type == TA_ATTR_BOOL)
-		attr->number = ta_attr_int(value);
-	else if (value->type == TA_ATTR_DOUBLE && value->bytes == sizeof(attr->real))
-		memcpy(&attr->real, value->value, sizeof(attr->real));
-	else if (value->type == TA_ATTR_DOUBLE)
-		attr->real = 0;
-	else if (value->type != TA_ATTR_STRING && value->type != TA_ATTR_BYTES)
-		attr->type = TA_ATTR_BYTES; /* of a newer host */
-}
-
-/* Attributes that carry their own names; "name" is the name of an API span. */
-static void add_named(const struct ta_span *span, const struct ta_facts *facts,
-		      struct ta_out_span *out)
-{
-	for (uint32_t i = 0; i < facts->named_count; i++) {
-		const char *name;
-		uint32_t bytes;
-		struct ta_attr_view value;
-		struct ta_out_attr *attr;
-
-		if (!split_named(&facts->named[i], &name, &bytes, &value)) {
-			out->dropped_attrs++;
-			continue;
-		}
-		if (span->type == TA_SPAN_API && bytes == 4 && memcmp(name, "name", 4) == 0)
-			continue;
-		attr = find(out, name, bytes);
-		if (!attr)
-			attr = ta_out_add(out, name, bytes);
-		if (attr)
-			set_value(attr, &value);
-	}
-}
-
-/* The last text recorded under a name of its own. */
-const char *ta_facts_named(const struct ta_facts *facts, const char *wanted, uint32_t *ret_bytes)
-{
-	for (uint32_t i = facts->named_count; i-- > 0;) {
-		const char *name;
-		uint32_t bytes;
-		struct ta_attr_view value;
-
-		if (!split_named(&facts->named[i], &name, &bytes, &value))
-			continue;
-		if (value.type != TA_ATTR_STRING || bytes != strlen(wanted) ||
-		    memcmp(name, wanted, bytes) != 0)
-			continue;
-		*ret_bytes = value.bytes;
-		return value.value;
-	}
-	return NULL;
-}
-
-static void add_tags(struct ta_enrich *enrich, const struct ta_span *span, struct ta_out_span *out)
-{
-	const size_t prefix = sizeof(TAG_PREFIX) - 1;
-
-	for (uint32_t i = 0; i < span->tag_count; i++) {
-		const struct ta_tag *tag = &span->tags[i];
-		char *name = ta_scratch(enrich, prefix + tag->key_bytes);
-		struct ta_out_attr *attr;
-
-		if (!name) {
-			out->dropped_attrs++;
-			continue;
-		}
-		memcpy(name, TAG_PREFIX, prefix);
-		memcpy(name + prefix, tag->key, tag->key_bytes);
-		attr = ta_out_add(out, name, (uint32_t)prefix + tag->key_bytes);
-		if (!attr)
-			continue;
-		attr->type = TA_ATTR_STRING;
-		attr->text = tag->value;
-		attr->text_bytes = tag->value_bytes;
-	}
-}
-
-static void enrich_api(const struct ta_facts *facts, struct ta_out_span *out)
-{
-	uint32_t bytes = 0;
-	const char *name = ta_facts_named(facts, "name", &bytes);
-
-	out->kind = 1;
-	if (name && bytes)
-		ta_out_name(out, name, bytes);
-	else
-		ta_out_name(out, "span", 4);
-}
-
 /* W3C wants whole list members: a state that is too long loses its last ones. */
 static void set_trace_state(const struct ta_facts *facts, struct ta_out_span *out)
 {
@@ -365,40 +215,16 @@ static void set_trace_state(const struct ta_facts *facts, struct ta_out_span *ou
 	out->trace_state[state ? bytes : 0] = '\0';
 }
 
-static void set_message(struct ta_out_span *out, const char *text, size_t bytes)
+/* What the program called it; wins over what its type makes of it. */
+static void rename_span(const struct ta_facts *facts, struct ta_out_span *out)
 {
-	if (bytes >= sizeof(out->status_message))
-		bytes = cut_utf8(text, sizeof(out->status_message) - 1);
-	memcpy(out->status_message, text, bytes);
-	out->status_message[bytes] = '\0';
-}
+	uint32_t bytes = 0;
+	const char *name = ta_facts_text(facts, TA_ATTR_NAME, &bytes);
 
-/* How the span ended, after its own type has had its say. */
-static void finish_status(const struct ta_span *span, const struct ta_facts *facts,
-			  struct ta_out_span *out)
-{
-	if (span->end == TA_SPAN_HOST_DIED) {
-		static const char words[] = "process ended with the span open";
-
-		set_message(out, words, sizeof(words) - 1);
-		ta_out_error(out, "process_died");
-	}
-	if (span->end == TA_SPAN_HOST_DIED || span->reason == TA_END_PROCESS_END)
-		ta_out_bool(out, TA_NAME("tagalong.unfinished"), true);
-	if (span->status == TA_STATUS_ERROR) {
-		uint32_t bytes;
-		const char *message = ta_facts_named(facts, "exception.message", &bytes);
-
-		if (message && !out->status_message[0])
-			set_message(out, message, bytes);
-		const char *type = ta_facts_named(facts, "exception.type", &bytes);
-
-		if (type && !find(out, TA_NAME("error.type")))
-			ta_out_text(out, TA_NAME("error.type"), type, bytes);
-		ta_out_error(out, "_OTHER");
-	} else if (span->status == TA_STATUS_OK && !out->status) {
-		out->status = 1;
-	}
+	if (!bytes)
+		return;
+	out->name_bytes = 0;
+	ta_out_name(out, name, bytes);
 }
 
 static void dispatch(struct ta_enrich *enrich, const struct ta_span *span,
@@ -418,7 +244,8 @@ static void dispatch(struct ta_enrich *enrich, const struct ta_span *span,
 		ta_enrich_signal(enrich, facts, out);
 		break;
 	default:
-		enrich_api(facts, out);
+		out->kind = 1;
+		ta_out_name(out, "span", 4);
 	}
 }
 
@@ -426,17 +253,19 @@ void ta_enrich_span(struct ta_enrich *enrich, const struct ta_span *span, struct
 {
 	struct ta_facts facts;
 
-	collect(span, &facts);
+	ta_facts_collect(span, &facts);
 	prepare_scratch(enrich, span, &facts);
 	out->name[0] = '\0';
 	out->name_bytes = 0;
-	out->status = 0;
-	out->status_message[0] = '\0';
 	out->attr_count = 0;
 	out->dropped_attrs = facts.dropped;
+	ta_status_begin(&facts, out);
 	dispatch(enrich, span, &facts, out);
-	add_named(span, &facts, out);
-	finish_status(span, &facts, out);
+	rename_span(&facts, out);
+	ta_out_kind_of_work(span, &facts, out);
+	ta_out_named(enrich, span, &facts, out);
+	ta_out_events(span, &facts, out);
+	ta_status_end(span, &facts, out);
 	set_trace_state(&facts, out);
-	add_tags(enrich, span, out);
+	ta_out_scope(enrich, span, &facts, out);
 }

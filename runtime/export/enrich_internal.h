@@ -2,8 +2,10 @@
 /*
  * enrich_internal.h - what the files of the enricher share.
  *
- * enrich.c makes the frame (collect, dispatch, status, tags); enrich_http.c and
- * enrich_url.c know HTTP, enrich_connection.c and enrich_thread.c the other types;
+ * enrich.c makes the frame and dispatches; enrich_facts.c reads the records,
+ * enrich_status.c decides how it ended, enrich_scope.c adds tags and what scopes hold,
+ * enrich_events.c events and links; enrich_http.c and enrich_url.c know HTTP,
+ * enrich_connection.c and enrich_thread.c the other types;
  * enrich_name.c and enrich_route.c make names, enrich_address.c prints addresses,
  * enrich_resource.c makes resources.  Nothing else includes this.
  *
@@ -17,7 +19,7 @@
 
 #include "runtime/export/enrich.h"
 
-#define TA_KNOWN_KEYS 32u
+#define TA_KNOWN_KEYS 46u
 #define TA_NAMED_MAX 128u
 #define TA_PROCESS_CACHE 64u
 #define TA_WARNINGS_MAX 8u
@@ -55,7 +57,13 @@ struct ta_facts {
 	uint64_t present; /* bit per key below TA_KNOWN_KEYS */
 	struct ta_attr_view known[TA_KNOWN_KEYS];
 	uint32_t named_count, dropped;
+	uint32_t tag_count, event_count, link_count; /* records or attributes of that kind */
+	uint32_t json_bytes;			     /* of TA_ATTR_EVENT_JSON: attributes in one object */
 	struct ta_attr_view named[TA_NAMED_MAX];
+	const struct ta_record *error_record; /* that has TA_ATTR_EXCEPTION_*, if they are known */
+	bool exception; /* one was recorded; the last one's type and message, or NULL: */
+	const char *exception_type, *exception_message;
+	uint32_t exception_type_bytes, exception_message_bytes;
 };
 
 static inline bool ta_facts_have(const struct ta_facts *facts, unsigned int key)
@@ -100,6 +108,37 @@ char *ta_scratch(struct ta_enrich *enrich, size_t bytes);
 /* "ECONNRESET"; for a number without a name its digits.  Points to static memory
  * or into the scratch memory. */
 const char *ta_errno_name(struct ta_enrich *enrich, int64_t number);
+
+/* enrich_facts.c: everything that the records say, in one pass. */
+void ta_facts_collect(const struct ta_span *span, struct ta_facts *facts);
+/* Takes the name off the front of a named attribute's value. */
+bool ta_attr_split(const struct ta_attr_view *attr, const char **ret_name,
+		   uint32_t *ret_name_bytes, struct ta_attr_view *ret_value);
+/* Type and value of an attribute as recorded. */
+void ta_out_set(struct ta_out_attr *attr, const struct ta_attr_view *value);
+/* The attributes that carry their own names: later ones win, over ours too. */
+void ta_out_named(struct ta_enrich *enrich, const struct ta_span *span,
+		  const struct ta_facts *facts, struct ta_out_span *out);
+/* The attribute of that name (without a prefix), or NULL. */
+struct ta_out_attr *ta_out_find(struct ta_out_span *out, const char *name, uint32_t name_bytes);
+
+/* enrich_status.c: what the program said comes first, everything else gives way. */
+void ta_status_begin(const struct ta_facts *facts, struct ta_out_span *out);
+void ta_status_end(const struct ta_span *span, const struct ta_facts *facts,
+		   struct ta_out_span *out);
+
+/* enrich_scope.c: op, namespace and session; tags, and on local roots what their scopes
+ * hold. */
+void ta_out_kind_of_work(const struct ta_span *span, const struct ta_facts *facts,
+			 struct ta_out_span *out);
+size_t ta_scope_scratch(const struct ta_span *span); /* bytes that it may ask for */
+void ta_out_scope(struct ta_enrich *enrich, const struct ta_span *span,
+		  const struct ta_facts *facts, struct ta_out_span *out);
+/* Whether nothing of this program is above the span, or a boundary is. */
+bool ta_span_is_local_root(const struct ta_span *span);
+
+/* enrich_events.c: fills in the events and the links, and the facts' exception. */
+void ta_out_events(const struct ta_span *span, struct ta_facts *facts, struct ta_out_span *out);
 
 /* The last text recorded under a name of its own; NULL when there is none. */
 const char *ta_facts_named(const struct ta_facts *facts, const char *wanted, uint32_t *ret_bytes);

@@ -10,14 +10,11 @@
 #include "runtime/export/otlp_json.h"
 
 #include <errno.h>
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "runtime/export/enrich.h"
+#include "runtime/export/otlp_value.h"
 
-#define SCHEMA_URL "https://opentelemetry.io/schemas/1.44.0"
-#define PUT(buf, literal) ta_buf_put(buf, literal, sizeof(literal) - 1)
+#define PUT TA_PUT
 
 enum { FLAG_SAMPLED = 1, FLAG_REMOTE_KNOWN = 0x100, FLAG_REMOTE = 0x200 };
 
@@ -29,123 +26,14 @@ static void put_trace_id(struct ta_buf *buf, uint64_t hi, uint64_t lo)
 	PUT(buf, "\",\"spanId\":\"");
 }
 
-/* JSON has no numbers for these; protobuf's JSON form spells them. */
-static void put_double(struct ta_buf *buf, double value)
-{
-	char text[32];
-
-	if (isnan(value)) {
-		PUT(buf, "\"NaN\"");
-	} else if (isinf(value)) {
-		ta_buf_puts(buf, value < 0 ? "\"-Infinity\"" : "\"Infinity\"");
-	} else {
-		snprintf(text, sizeof(text), "%.17g", value);
-		ta_buf_puts(buf, text);
-	}
-}
-
-static void put_base64(struct ta_buf *buf, const char *bytes, size_t count)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const unsigned char *from = (const unsigned char *)bytes;
-
-	ta_buf_putc(buf, '"');
-	for (size_t i = 0; i < count; i += 3) {
-		unsigned int left = count - i < 3 ? (unsigned int)(count - i) : 3;
-		unsigned int word = (unsigned int)from[i] << 16;
-		char out[4];
-
-		if (left > 1)
-			word |= (unsigned int)from[i + 1] << 8;
-		if (left > 2)
-			word |= from[i + 2];
-		for (unsigned int j = 0; j < 4; j++)
-			out[j] = j <= left ? digits[word >> (18 - 6 * j) & 63] : '=';
-		ta_buf_put(buf, out, sizeof(out));
-	}
-	ta_buf_putc(buf, '"');
-}
-
-static void put_value(struct ta_buf *buf, const struct ta_out_attr *attr)
-{
-	switch (attr->type) {
-	case TA_ATTR_INT:
-		PUT(buf, "\"intValue\":\"");
-		ta_buf_put_i64(buf, attr->number);
-		ta_buf_putc(buf, '"');
-		break;
-	case TA_ATTR_BOOL:
-		if (attr->number)
-			PUT(buf, "\"boolValue\":true");
-		else
-			PUT(buf, "\"boolValue\":false");
-		break;
-	case TA_ATTR_DOUBLE:
-		PUT(buf, "\"doubleValue\":");
-		put_double(buf, attr->real);
-		break;
-	case TA_ATTR_BYTES:
-		PUT(buf, "\"bytesValue\":");
-		put_base64(buf, attr->text, attr->text_bytes);
-		break;
-	default:
-		PUT(buf, "\"stringValue\":");
-		ta_buf_put_json(buf, attr->text, attr->text_bytes);
-	}
-}
-
-/* Most attributes: a name and a text that need no escape, in one go. */
-static bool put_plain(struct ta_buf *buf, const struct ta_out_attr *attr)
-{
-	char *at;
-
-	if (!attr->plain_name || attr->type != TA_ATTR_STRING ||
-	    !ta_text_plain(attr->text, attr->text_bytes))
-		return false;
-	at = ta_buf_reserve(buf, (size_t)attr->name_bytes + attr->text_bytes + 64);
-	if (!at)
-		return true;
-	memcpy(at, ",{\"key\":\"", 9);
-	memcpy(at + 9, attr->name, attr->name_bytes);
-	at += 9 + attr->name_bytes;
-	memcpy(at, "\",\"value\":{\"stringValue\":\"", 26);
-	if (attr->text_bytes)
-		memcpy(at + 26, attr->text, attr->text_bytes);
-	at += 26 + attr->text_bytes;
-	memcpy(at, "\"}}", 3);
-	buf->bytes = (size_t)(at + 3 - buf->data);
-	return true;
-}
-
-static void put_attribute(struct ta_buf *buf, const struct ta_out_attr *attr)
-{
-	if (put_plain(buf, attr))
-		return;
-	PUT(buf, ",{\"key\":");
-	ta_buf_put_json(buf, attr->name, attr->name_bytes);
-	PUT(buf, ",\"value\":{");
-	put_value(buf, attr);
-	PUT(buf, "}}");
-}
-
 static void put_attributes(struct ta_buf *buf, const struct ta_out_span *out)
 {
-	if (out->attr_count) {
-		size_t first;
+	struct ta_otlp_row row;
 
-		PUT(buf, ",\"attributes\":");
-		first = buf->bytes;
-		for (uint32_t i = 0; i < out->attr_count; i++)
-			put_attribute(buf, &out->attrs[i]);
-		if (!buf->failed)
-			buf->data[first] = '['; /* where the first comma stood */
-		ta_buf_putc(buf, ']');
-	}
-	if (out->dropped_attrs) {
-		PUT(buf, ",\"droppedAttributesCount\":");
-		ta_buf_put_u64(buf, out->dropped_attrs);
-	}
+	ta_otlp_row_begin(&row, buf);
+	for (uint32_t i = 0; i < out->attr_count; i++)
+		ta_otlp_row_put(&row, &out->attrs[i]);
+	ta_otlp_row_end(&row, out->dropped_attrs);
 }
 
 static void put_ids(struct ta_buf *buf, const struct ta_span *span, const struct ta_out_span *out)
@@ -169,9 +57,6 @@ static void put_times(struct ta_buf *buf, const struct ta_span *span, int64_t wa
 {
 	uint64_t end_ns = span->end_ns > span->start_ns ? span->end_ns : span->start_ns;
 
-	if (span->process && span->process->wall_offset_ns)
-		wall_offset_ns = span->process->wall_offset_ns;
-
 	PUT(buf, ",\"startTimeUnixNano\":\"");
 	ta_buf_put_u64(buf, span->start_ns + (uint64_t)wall_offset_ns);
 	PUT(buf, "\",\"endTimeUnixNano\":\"");
@@ -179,14 +64,70 @@ static void put_times(struct ta_buf *buf, const struct ta_span *span, int64_t wa
 	ta_buf_putc(buf, '"');
 }
 
-static void put_link(struct ta_buf *buf, const struct ta_span *span)
+static void put_walk(struct ta_buf *buf, struct ta_out_walk *walk)
 {
-	if (!span->link_span_id)
-		return;
-	PUT(buf, ",\"links\":[{");
-	put_trace_id(buf, span->link_trace_hi, span->link_trace_lo);
-	ta_buf_put_hex64(buf, span->link_span_id);
-	PUT(buf, "\",\"flags\":256}]"); /* known not to be remote */
+	struct ta_otlp_row row;
+	struct ta_out_attr attr;
+
+	ta_otlp_row_begin(&row, buf);
+	while (ta_out_walk_next(walk, &attr))
+		ta_otlp_row_put(&row, &attr);
+	ta_otlp_row_end(&row, 0);
+}
+
+static void put_event(struct ta_buf *buf, const struct ta_out_event *event, int64_t wall_offset_ns)
+{
+	struct ta_out_walk walk;
+
+	PUT(buf, "{\"timeUnixNano\":\"");
+	ta_buf_put_u64(buf, event->time_ns + (uint64_t)wall_offset_ns);
+	PUT(buf, "\",\"name\":");
+	ta_buf_put_json(buf, event->name, event->name_bytes);
+	ta_out_event_walk(event, &walk);
+	put_walk(buf, &walk);
+	ta_buf_putc(buf, '}');
+}
+
+static void put_events(struct ta_buf *buf, const struct ta_out_span *out, int64_t wall_offset_ns)
+{
+	for (uint32_t i = 0; i < out->event_count; i++) {
+		if (i)
+			ta_buf_putc(buf, ',');
+		else
+			PUT(buf, ",\"events\":[");
+		put_event(buf, &out->events[i], wall_offset_ns);
+	}
+	if (out->event_count)
+		ta_buf_putc(buf, ']');
+	if (out->dropped_events) {
+		PUT(buf, ",\"droppedEventsCount\":");
+		ta_buf_put_u64(buf, out->dropped_events);
+	}
+}
+
+static void put_links(struct ta_buf *buf, const struct ta_out_span *out)
+{
+	for (uint32_t i = 0; i < out->link_count; i++) {
+		const struct ta_out_link *link = &out->links[i];
+		struct ta_out_walk walk;
+
+		if (i)
+			PUT(buf, ",{");
+		else
+			PUT(buf, ",\"links\":[{");
+		put_trace_id(buf, link->trace_hi, link->trace_lo);
+		ta_buf_put_hex64(buf, link->span_id);
+		ta_buf_putc(buf, '"');
+		ta_out_link_walk(link, &walk);
+		put_walk(buf, &walk);
+		PUT(buf, ",\"flags\":256}"); /* known not to be remote */
+	}
+	if (out->link_count)
+		ta_buf_putc(buf, ']');
+	if (out->dropped_links) {
+		PUT(buf, ",\"droppedLinksCount\":");
+		ta_buf_put_u64(buf, out->dropped_links);
+	}
 }
 
 static void put_status(struct ta_buf *buf, const struct ta_out_span *out)
@@ -222,6 +163,8 @@ static void put_span(struct ta_buf *buf, struct ta_enrich *enrich, const struct 
 {
 	struct ta_out_span out;
 
+	if (span->process && span->process->wall_offset_ns)
+		wall_offset_ns = span->process->wall_offset_ns;
 	ta_enrich_span(enrich, span, &out);
 	put_ids(buf, span, &out);
 	PUT(buf, ",\"name\":");
@@ -230,7 +173,8 @@ static void put_span(struct ta_buf *buf, struct ta_enrich *enrich, const struct 
 	ta_buf_put_i64(buf, out.kind);
 	put_times(buf, span, wall_offset_ns);
 	put_attributes(buf, &out);
-	put_link(buf, span);
+	put_events(buf, &out, wall_offset_ns);
+	put_links(buf, &out);
 	put_status(buf, &out);
 	put_flags(buf, span);
 }
@@ -246,7 +190,7 @@ static void open_resource(struct ta_buf *buf, struct ta_enrich *enrich,
 
 static void close_resource(struct ta_buf *buf)
 {
-	PUT(buf, "],\"schemaUrl\":\"" SCHEMA_URL "\"}],\"schemaUrl\":\"" SCHEMA_URL "\"}");
+	PUT(buf, "],\"schemaUrl\":\"" TA_OTLP_SCHEMA_URL "\"}],\"schemaUrl\":\"" TA_OTLP_SCHEMA_URL "\"}");
 }
 
 int ta_otlp_json_encode(const struct ta_batch *batch, struct ta_enrich *enrich, struct ta_buf *buf)

@@ -40,15 +40,16 @@ __attribute__((unused)) static void expect_text_at(const char *name, int line, c
 /* A span whose records hold the attributes given with put_*(). */
 struct made_span {
 	struct ta_span span;
-	struct ta_record *records[1];
-	char *bytes; /* of the one record, with room for attributes */
+	struct ta_record *records[320];
+	char *bytes; /* of all records, with room for attributes */
 	size_t used;
+	size_t begin; /* of the last record */
 };
 
 __attribute__((unused)) static void span_make(struct made_span *made, enum ta_span_type type)
 {
 	memset(made, 0, sizeof(*made));
-	made->bytes = calloc(1, 65536);
+	made->bytes = calloc(1, 262144);
 	made->used = sizeof(struct ta_record_span_start);
 	made->records[0] = (struct ta_record *)(void *)made->bytes;
 	made->records[0]->kind = TA_RECORD_SPAN_START;
@@ -61,6 +62,21 @@ __attribute__((unused)) static void span_make(struct made_span *made, enum ta_sp
 	made->span.start_ns = 1000;
 	made->span.end_ns = 3000;
 	made->span.records = (struct ta_record_list){ made->records, 1, 1 };
+}
+
+/* One more record of the span; attributes go to it from now on. */
+__attribute__((unused)) static void *span_record(struct made_span *made, enum ta_record_kind kind,
+						 size_t fixed_bytes)
+{
+	struct ta_record *record;
+
+	made->begin = made->used = (made->used + 7) & ~(size_t)7;
+	record = (struct ta_record *)(void *)(made->bytes + made->begin);
+	made->used += fixed_bytes;
+	record->kind = (uint8_t)kind;
+	record->units = (uint16_t)(fixed_bytes / 8);
+	made->records[made->span.records.count++] = record;
+	return record;
 }
 
 __attribute__((unused)) static void span_drop(struct made_span *made)
@@ -76,7 +92,8 @@ __attribute__((unused)) static void put_attr(struct made_span *made, uint8_t key
 	memcpy(made->bytes + made->used, &attr, sizeof(attr));
 	memcpy(made->bytes + made->used + sizeof(attr), value, bytes);
 	made->used += sizeof(attr) + ((bytes + 3) & ~(size_t)3);
-	made->records[0]->units = (uint16_t)((made->used + 7) / 8);
+	made->records[made->span.records.count - 1]->units =
+		(uint16_t)((made->used - made->begin + 7) / 8);
 }
 
 __attribute__((unused)) static void put_text(struct made_span *made, uint8_t key, const char *text)
@@ -129,24 +146,40 @@ __attribute__((unused)) static struct ta_config plain_config(void)
 	return config;
 }
 
+/* Entries of scopes. */
+#define TEXT_ENTRY(k, v)                                                                           \
+	{                                                                                          \
+		.key = (k), .value = (v), .key_bytes = sizeof(k) - 1, .value_bytes = sizeof(v) - 1,\
+		.type = TA_ATTR_STRING                                                             \
+	}
+#define JSON_ENTRY(k, v)                                                                           \
+	{                                                                                          \
+		.key = (k), .value = (v), .key_bytes = sizeof(k) - 1, .value_bytes = sizeof(v) - 1,\
+		.type = TA_ATTR_JSON                                                               \
+	}
+
 /* The attribute of that name, or NULL. */
 __attribute__((unused)) static const struct ta_out_attr *attr_of(const struct ta_out_span *out,
 								 const char *name)
 {
-	for (uint32_t i = 0; i < out->attr_count; i++)
-		if (out->attrs[i].name_bytes == strlen(name) &&
-		    memcmp(out->attrs[i].name, name, strlen(name)) == 0)
-			return &out->attrs[i];
+	for (uint32_t i = 0; i < out->attr_count; i++) {
+		const struct ta_out_attr *attr = &out->attrs[i];
+
+		if (attr->prefix_bytes + attr->name_bytes == strlen(name) &&
+		    (!attr->prefix || memcmp(attr->prefix, name, attr->prefix_bytes) == 0) &&
+		    memcmp(attr->name, name + attr->prefix_bytes, attr->name_bytes) == 0)
+			return attr;
+	}
 	return NULL;
 }
 
-/* Its text in static memory; NULL when it is missing or is no string. */
+/* Its text (or JSON) in static memory; NULL when it is missing or is something else. */
 __attribute__((unused)) static const char *text_of(const struct ta_out_span *out, const char *name)
 {
 	static char text[65536];
 	const struct ta_out_attr *attr = attr_of(out, name);
 
-	if (!attr || attr->type != TA_ATTR_STRING)
+	if (!attr || (attr->type != TA_ATTR_STRING && attr->type != TA_ATTR_JSON))
 		return NULL;
 	memcpy(text, attr->text, attr->text_bytes);
 	text[attr->text_bytes] = '\0';

@@ -358,29 +358,31 @@ static void test_thread_and_signal(void)
 
 static void test_api(void)
 {
-	struct ta_tag tags[] = { { "user", "ann", 4, 3 } };
 	struct made_span made;
 	double half = 0.5;
 	int64_t one = 1;
 
 	span_make(&made, TA_SPAN_API);
-	put_named(&made, "name", TA_ATTR_STRING, "charge card", 11);
+	put_text(&made, TA_ATTR_NAME, "charge");
+	put_text(&made, TA_ATTR_NAME, "charge card");
+	put_text(&made, TA_ATTR_OP, "payment");
+	put_named(&made, "list", TA_ATTR_JSON, "[1]", 3);
 	put_named(&made, "ratio", TA_ATTR_DOUBLE, &half, sizeof(half));
 	put_named(&made, "tries", TA_ATTR_INT, &one, sizeof(one));
 	put_named(&made, "tries", TA_ATTR_STRING, "two", 3);
 	made.span.status = TA_STATUS_ERROR;
-	made.span.tags = tags;
-	made.span.tag_count = 1;
 	run(&made);
 	expect_text("api/name", out.name, "charge card");
 	expect_number("api/kind", out.kind, 1);
 	expect("api/no_name_attr", !attr_of(&out, "name"), "it is there");
 	expect("api/double", attr_of(&out, "ratio") && attr_of(&out, "ratio")->real == 0.5, "not 0.5");
 	expect_text("api/later_wins", text_of(&out, "tries"), "two");
-	expect_text("api/tag", text_of(&out, "tagalong.tag.user"), "ann");
+	expect_text("api/op", text_of(&out, "sentry.op"), "payment");
+	expect("api/json", attr_of(&out, "list") && attr_of(&out, "list")->type == TA_ATTR_JSON,
+	       "no JSON");
 	expect_number("api/status", out.status, 2);
 	expect_text("api/error", text_of(&out, "error.type"), "_OTHER");
-	expect_number("api/count", out.attr_count, 4);
+	expect_number("api/count", out.attr_count, 5);
 }
 
 static void test_limits(void)
@@ -401,7 +403,7 @@ static void test_limits(void)
 	memset(long_name, 'x', sizeof(long_name));
 	memcpy(long_name + 254, "\xc3\xa9", 2); /* would be cut in two */
 	span_make(&made, TA_SPAN_API);
-	put_named(&made, "name", TA_ATTR_STRING, long_name, sizeof(long_name));
+	put_attr(&made, TA_ATTR_NAME, TA_ATTR_STRING, long_name, sizeof(long_name));
 	run(&made);
 	expect_number("limit/name_bytes", out.name_bytes, 254);
 }

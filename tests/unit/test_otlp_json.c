@@ -18,7 +18,7 @@ static struct ta_buf buf;
 
 static const char *encode(struct ta_span **spans, uint32_t count, int64_t offset)
 {
-	struct ta_batch batch = { spans, count, offset };
+	struct ta_batch batch = { .spans = spans, .count = count, .wall_offset_ns = offset };
 
 	ta_buf_clear(&buf);
 	expect_number("encode", ta_otlp_json_encode(&batch, enrich, &buf), 0);
@@ -111,7 +111,7 @@ static void test_whole(void)
 	config.resource_attributes = "host.name=h,host.arch=a";
 	enrich = ta_enrich_new(&config);
 	span_make(&made, TA_SPAN_API);
-	put_named(&made, "name", TA_ATTR_STRING, "work", 4);
+	put_text(&made, TA_ATTR_NAME, "work");
 	made.span.parent_id = 0x00f067aa0ba902b7ull;
 	made.span.process = &process;
 	expect_text("whole", encode(spans, 1, 1700000000000000000ll),

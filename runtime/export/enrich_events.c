@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * enrich_events.c - what happened in a span, and what it points at.
+ *
+ * Events are what the program recorded, the error that ended the span, and on local
+ * roots the breadcrumbs of its scopes; in order of time, each at most so many.
+ * Breadcrumbs give way: the newest of them take what room is left.
+ *
+ * Runs: agent, one thread.
+ */
+#include "runtime/export/enrich_internal.h"
+#include "runtime/export/level.h"
+
+static bool is_text(const struct ta_attr_view *attr, uint8_t key)
+{
+	return attr->key == key && attr->type == TA_ATTR_STRING;
+}
+
+static void note_exception(struct ta_facts *facts, const struct ta_attr_view *type,
+			   const struct ta_attr_view *message)
+{
+	facts->exception = true;
+	facts->exception_type = type->value;
+	facts->exception_type_bytes = type->bytes;
+	facts->exception_message = message->value;
+	facts->exception_message_bytes = message->bytes;
+}
+
+static struct ta_out_event *add_event(struct ta_out_span *out, uint64_t time_ns, const char *name,
+				      uint32_t name_bytes, uint8_t kind)
+{
+	struct ta_out_event *event;
+
+	if (out->event_count == TA_OUT_EVENTS_MAX) {
+		out->dropped_events++;
+		return NULL;
+	}
+	event = &out->events[out->event_count++];
+	*event = (struct ta_out_event){
+		.time_ns = time_ns, .name = name, .name_bytes = name_bytes, .kind = kind
+	};
+	return event;
+}
+
+static void add_recorded(const struct ta_record_span_event *record, struct ta_facts *facts,
+			 struct ta_out_span *out)
+{
+	uint32_t bytes;
+	const char *attrs = ta_record_attrs(&record->head, &bytes), *cursor = attrs;
+	struct ta_attr_view attr, name = { 0 }, type = { 0 }, message = { 0 };
+	struct ta_out_event *event;
+
+	while (ta_attr_next(&cursor, attrs + bytes, &attr)) {
+		if (is_text(&attr, TA_ATTR_NAME))
+			name = attr;
+		else if (is_text(&attr, TA_ATTR_EXCEPTION_TYPE))
+			type = attr;
+		else if (is_text(&attr, TA_ATTR_EXCEPTION_MESSAGE))
+			message = attr;
+	}
+	if (name.bytes == 9 && memcmp(name.value, "exception", 9) == 0)
+		note_exception(facts, &type, &message);
+	event = add_event(out, record->time_ns, name.bytes ? name.value : "event",
+			  name.bytes ? name.bytes : 5, TA_OUT_RECORDED);
+	if (!event)
+		return;
+	event->attrs = attrs;
+	event->attr_bytes = bytes;
+}
+
+static void add_link(const struct ta_record_span_link *record, struct ta_out_span *out)
+{
+	struct ta_out_link *link;
+
+	if (!record->link_span_id)
+		return;
+	if (out->link_count == TA_OUT_LINKS_MAX) {
+		out->dropped_links++;
+		return;
+	}
+	link = &out->links[out->link_count++];
+	link->trace_hi = record->trace_hi;
+	link->trace_lo = record->trace_lo;
+	link->span_id = record->link_span_id;
+	link->attrs = ta_record_attrs(&record->head, &link->attr_bytes);
+}
+
+static void read_records(const struct ta_span *span, struct ta_facts *facts,
+			 struct ta_out_span *out)
+{
+	for (uint32_t i = 0; i < span->records.count; i++) {
+		const struct ta_record *record = span->records.items[i];
+
+		if (record->kind == TA_RECORD_SPAN_EVENT)
+			add_recorded((const void *)record, facts, out);
+		else if (record->kind == TA_RECORD_SPAN_LINK)
+			add_link((const void *)record, out);
+	}
+}
+
+/* The error that ended the span, with the time of its end. */
+static void add_last_error(const struct ta_span *span, struct ta_facts *facts,
+			   struct ta_out_span *out)
+{
+	struct ta_attr_view none = { 0 };
+	struct ta_out_event *event;
+
+	if (!ta_facts_have(facts, TA_ATTR_EXCEPTION_TYPE) &&
+	    !ta_facts_have(facts, TA_ATTR_EXCEPTION_MESSAGE))
+		return;
+	note_exception(facts,
+		       ta_facts_have(facts, TA_ATTR_EXCEPTION_TYPE) ?
+			       &facts->known[TA_ATTR_EXCEPTION_TYPE] :
+			       &none,
+		       ta_facts_have(facts, TA_ATTR_EXCEPTION_MESSAGE) ?
+			       &facts->known[TA_ATTR_EXCEPTION_MESSAGE] :
+			       &none);
+	event = add_event(out, span->end_ns, "exception", 9, TA_OUT_EXCEPTION);
+	if (event)
+		event->attrs = ta_record_attrs(facts->error_record, &event->attr_bytes);
+}
+
+static void add_crumbs(const struct ta_scope_data *scope, struct ta_out_span *out)
+{
+	uint32_t room = TA_OUT_EVENTS_MAX - out->event_count;
+	uint32_t first = scope->crumb_count > room ? scope->crumb_count - room : 0;
+
+	out->dropped_events += first;
+	for (uint32_t i = first; i < scope->crumb_count; i++) {
+		const struct ta_crumb *crumb = &scope->crumbs[i];
+		struct ta_out_event *event =
+			add_event(out, crumb->time_ns, "breadcrumb", 10, TA_OUT_CRUMB);
+
+		if (!event)
+			return;
+		event->attrs = crumb->attrs;
+		event->attr_bytes = crumb->attr_bytes;
+	}
+}
+
+/* Few, and nearly in order already; those of one time stay in order. */
+static void sort_events(struct ta_out_span *out)
+{
+	for (uint32_t i = 1; i < out->event_count; i++) {
+		struct ta_out_event event = out->events[i];
+		uint32_t at = i;
+
+		while (at && out->events[at - 1].time_ns > event.time_ns) {
+			out->events[at] = out->events[at - 1];
+			at--;
+		}
+		if (at != i)
+			out->events[at] = event;
+	}
+}
+
+void ta_out_events(const struct ta_span *span, struct ta_facts *facts, struct ta_out_span *out)
+{
+	out->event_count = out->link_count = out->dropped_events = out->dropped_links = 0;
+	if (span->link_span_id)
+		out->links[out->link_count++] = (struct ta_out_link){
+			span->link_trace_hi, span->link_trace_lo, span->link_span_id, NULL, 0
+		};
+	if (facts->event_count || facts->link_count)
+		read_records(span, facts, out);
+	add_last_error(span, facts, out);
+	if (span->scope && span->scope->crumb_count && ta_span_is_local_root(span))
+		add_crumbs(span->scope, out);
+	sort_events(out);
+}
+
+void ta_out_event_walk(const struct ta_out_event *event, struct ta_out_walk *walk)
+{
+	walk->cursor = event->attrs;
+	walk->end = event->attrs + event->attr_bytes;
+	walk->kind = event->kind;
+	walk->in_members = false;
+}
+
+void ta_out_link_walk(const struct ta_out_link *link, struct ta_out_walk *walk)
+{
+	walk->cursor = link->attrs;
+	walk->end = link->attrs + link->attr_bytes;
+	walk->kind = 0;
+	walk->in_members = false;
+}
+
+static bool next_member(struct ta_out_walk *walk, struct ta_out_attr *attr)
+{
+	struct ta_json_slice key, value;
+
+	if (!ta_json_next(&walk->members, &key, &value)) {
+		walk->in_members = false;
+		return false;
+	}
+	if (key.bytes && memchr(key.text, '\\', key.bytes)) {
+		key.bytes = ta_json_unescape(key.text, key.bytes, walk->key, sizeof(walk->key));
+		key.text = walk->key;
+	}
+	*attr = (struct ta_out_attr){ .name = key.text,
+				      .name_bytes = (uint32_t)key.bytes,
+				      .type = TA_ATTR_JSON,
+				      .text = value.text,
+				      .text_bytes = (uint32_t)value.bytes };
+	return true;
+}
+
+static bool is_wanted(const struct ta_out_walk *walk, uint8_t key)
+{
+	switch (walk->kind) {
+	case TA_OUT_EXCEPTION:
+		return key == TA_ATTR_EXCEPTION_TYPE || key == TA_ATTR_EXCEPTION_MESSAGE;
+	case TA_OUT_CRUMB:
+		return key > TA_ATTR_CRUMB_TIME && key <= TA_ATTR_CRUMB_DATA;
+	default:
+		return key != TA_ATTR_NAME;
+	}
+}
+
+/* One attribute as recorded; false when it has no name. */
+static bool convert(const struct ta_attr_view *recorded, struct ta_out_attr *attr)
+{
+	struct ta_attr_view value = *recorded;
+	const char *name = ta_attr_name(recorded->key), *level;
+	uint32_t name_bytes = name ? (uint32_t)strlen(name) : 0;
+
+	if (recorded->key == TA_ATTR_NAMED && !ta_attr_split(recorded, &name, &name_bytes, &value))
+		return false;
+	*attr = (struct ta_out_attr){ .name = name, .name_bytes = name_bytes };
+	ta_out_set(attr, &value);
+	if (recorded->key != TA_ATTR_CRUMB_LEVEL)
+		return name_bytes != 0;
+	level = ta_level_name((unsigned int)attr->number);
+	attr->type = TA_ATTR_STRING;
+	attr->text = level;
+	attr->text_bytes = level ? (uint32_t)strlen(level) : 0;
+	return level != NULL;
+}
+
+bool ta_out_walk_next(struct ta_out_walk *walk, struct ta_out_attr *ret_attr)
+{
+	struct ta_attr_view attr;
+
+	if (walk->in_members && next_member(walk, ret_attr))
+		return true;
+	while (walk->cursor && ta_attr_next(&walk->cursor, walk->end, &attr)) {
+		if (!is_wanted(walk, attr.key))
+			continue;
+		if (attr.key != TA_ATTR_EVENT_JSON) {
+			if (convert(&attr, ret_attr))
+				return true;
+			continue;
+		}
+		walk->in_members = ta_json_walk(&walk->members, attr.value, attr.bytes) &&
+				   walk->members.object;
+		if (walk->in_members && next_member(walk, ret_attr))
+			return true;
+	}
+	return false;
+}

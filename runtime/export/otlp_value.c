@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * otlp_value.c - attributes and values as OTLP JSON has them.
+ *
+ * JSON texts are converted while they are walked: members become KeyValues one by
+ * one.  Depth is bounded, because receivers count messages within messages.
+ *
+ * Runs: agent, one thread.
+ */
+#include "runtime/export/otlp_value.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/protocol/json.h"
+
+#define NUMBER_MAX 512u /* digits and all; longer numbers stay text */
+
+/* JSON has no numbers for these; protobuf's JSON form spells them. */
+static void put_double(struct ta_buf *buf, double value)
+{
+	char text[32];
+
+	if (isnan(value)) {
+		TA_PUT(buf, "\"NaN\"");
+	} else if (isinf(value)) {
+		ta_buf_puts(buf, value < 0 ? "\"-Infinity\"" : "\"Infinity\"");
+	} else {
+		snprintf(text, sizeof(text), "%.17g", value);
+		ta_buf_puts(buf, text);
+	}
+}
+
+static void put_base64(struct ta_buf *buf, const char *bytes, size_t count)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char *from = (const unsigned char *)bytes;
+
+	ta_buf_putc(buf, '"');
+	for (size_t i = 0; i < count; i += 3) {
+		unsigned int left = count - i < 3 ? (unsigned int)(count - i) : 3;
+		unsigned int word = (unsigned int)from[i] << 16;
+		char out[4];
+
+		if (left > 1)
+			word |= (unsigned int)from[i + 1] << 8;
+		if (left > 2)
+			word |= from[i + 2];
+		for (unsigned int j = 0; j < 4; j++)
+			out[j] = j <= left ? digits[word >> (18 - 6 * j) & 63] : '=';
+		ta_buf_put(buf, out, sizeof(out));
+	}
+	ta_buf_putc(buf, '"');
+}
+
+static void put_int(struct ta_buf *buf, int64_t number)
+{
+	TA_PUT(buf, "{\"intValue\":\"");
+	ta_buf_put_i64(buf, number);
+	TA_PUT(buf, "\"}");
+}
+
+static void put_bool(struct ta_buf *buf, bool truth)
+{
+	if (truth)
+		TA_PUT(buf, "{\"boolValue\":true}");
+	else
+		TA_PUT(buf, "{\"boolValue\":false}");
+}
+
+static void put_string(struct ta_buf *buf, const char *text, size_t bytes)
+{
+	TA_PUT(buf, "{\"stringValue\":");
+	ta_buf_put_json(buf, text, bytes);
+	ta_buf_putc(buf, '}');
+}
+
+/* The inside of a JSON string as a JSON string of ours: valid UTF-8, our escapes. */
+static void put_unescaped(struct ta_buf *buf, struct ta_json_slice inside)
+{
+	char *plain;
+
+	if (!inside.bytes || !memchr(inside.text, '\\', inside.bytes)) {
+		ta_buf_put_json(buf, inside.text, inside.bytes);
+		return;
+	}
+	plain = malloc(inside.bytes);
+	if (plain)
+		ta_buf_put_json(buf, plain, ta_json_unescape(inside.text, inside.bytes, plain,
+							     inside.bytes));
+	else
+		buf->failed = true;
+	free(plain);
+}
+
+/* A number stays as it was written, unless no double can hold it. */
+static void put_number(struct ta_buf *buf, struct ta_json_slice value)
+{
+	char text[NUMBER_MAX];
+	int64_t number;
+	double real;
+
+	if (ta_json_int(value, &number)) {
+		put_int(buf, number);
+		return;
+	}
+	if (value.bytes >= sizeof(text)) {
+		put_string(buf, value.text, value.bytes);
+		return;
+	}
+	memcpy(text, value.text, value.bytes);
+	text[value.bytes] = '\0';
+	real = strtod(text, NULL);
+	TA_PUT(buf, "{\"doubleValue\":");
+	if (isfinite(real))
+		ta_buf_put(buf, text, value.bytes);
+	else
+		put_double(buf, real);
+	ta_buf_putc(buf, '}');
+}
+
+static void put_json(struct ta_buf *buf, struct ta_json_slice value, unsigned int depth);
+
+static void put_members(struct ta_buf *buf, struct ta_json_slice value, unsigned int depth)
+{
+	struct ta_json_walk walk;
+	struct ta_json_slice key, member;
+	bool first = true;
+
+	ta_json_walk(&walk, value.text, value.bytes);
+	if (walk.object)
+		TA_PUT(buf, "{\"kvlistValue\":{\"values\":[");
+	else
+		TA_PUT(buf, "{\"arrayValue\":{\"values\":[");
+	while (ta_json_next(&walk, &key, &member)) {
+		if (!first)
+			ta_buf_putc(buf, ',');
+		first = false;
+		if (walk.object) {
+			TA_PUT(buf, "{\"key\":");
+			put_unescaped(buf, key);
+			TA_PUT(buf, ",\"value\":");
+		}
+		put_json(buf, member, depth + 1);
+		if (walk.object)
+			ta_buf_putc(buf, '}');
+	}
+	TA_PUT(buf, "]}}");
+}
+
+/* A valid value without space around it.  Recursion ends at TA_OTLP_DEPTH_MAX. */
+static void put_json(struct ta_buf *buf, struct ta_json_slice value, unsigned int depth)
+{
+	switch (ta_json_kind(value.text, value.bytes)) {
+	case TA_JSON_NULL:
+		TA_PUT(buf, "{}");
+		break;
+	case TA_JSON_BOOL:
+		put_bool(buf, value.text[0] == 't');
+		break;
+	case TA_JSON_NUMBER:
+		put_number(buf, value);
+		break;
+	case TA_JSON_STRING:
+		TA_PUT(buf, "{\"stringValue\":");
+		put_unescaped(buf, ta_json_string(value));
+		ta_buf_putc(buf, '}');
+		break;
+	default:
+		if (depth < TA_OTLP_DEPTH_MAX)
+			put_members(buf, value, depth);
+		else
+			put_string(buf, value.text, value.bytes);
+	}
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+void ta_otlp_put_json(struct ta_buf *buf, const char *text, size_t bytes)
+{
+	if (!ta_json_valid(text, bytes)) {
+		put_string(buf, text, bytes);
+		return;
+	}
+	while (is_space(*text)) {
+		text++;
+		bytes--;
+	}
+	while (is_space(text[bytes - 1]))
+		bytes--;
+	put_json(buf, (struct ta_json_slice){ text, bytes }, 0);
+}
+
+void ta_otlp_put_value(struct ta_buf *buf, const struct ta_out_attr *attr)
+{
+	switch (attr->type) {
+	case TA_ATTR_INT:
+		put_int(buf, attr->number);
+		break;
+	case TA_ATTR_BOOL:
+		put_bool(buf, attr->number != 0);
+		break;
+	case TA_ATTR_DOUBLE:
+		TA_PUT(buf, "{\"doubleValue\":");
+		put_double(buf, attr->real);
+		ta_buf_putc(buf, '}');
+		break;
+	case TA_ATTR_BYTES:
+		TA_PUT(buf, "{\"bytesValue\":");
+		put_base64(buf, attr->text, attr->text_bytes);
+		ta_buf_putc(buf, '}');
+		break;
+	case TA_ATTR_JSON:
+		ta_otlp_put_json(buf, attr->text, attr->text_bytes);
+		break;
+	default:
+		put_string(buf, attr->text, attr->text_bytes);
+	}
+}
+
+static char *copy_to(char *at, const char *from, size_t bytes)
+{
+	if (bytes)
+		memcpy(at, from, bytes);
+	return at + bytes;
+}
+
+/* Most attributes: a name and a text that need no escape, in one go. */
+static bool put_plain(struct ta_buf *buf, const struct ta_out_attr *attr)
+{
+	char *at;
+
+	if (attr->type != TA_ATTR_STRING ||
+	    !(attr->plain_name || ta_text_plain(attr->name, attr->name_bytes)) ||
+	    !ta_text_plain(attr->text, attr->text_bytes))
+		return false;
+	at = ta_buf_reserve(buf, (size_t)attr->prefix_bytes + attr->name_bytes +
+					 attr->text_bytes + 64);
+	if (!at)
+		return true;
+	at = copy_to(at, ",{\"key\":\"", 9);
+	at = copy_to(at, attr->prefix, attr->prefix_bytes);
+	at = copy_to(at, attr->name, attr->name_bytes);
+	at = copy_to(at, "\",\"value\":{\"stringValue\":\"", 26);
+	at = copy_to(at, attr->text, attr->text_bytes);
+	at = copy_to(at, "\"}}", 3);
+	buf->bytes = (size_t)(at - buf->data);
+	return true;
+}
+
+static void put_key(struct ta_buf *buf, const char *prefix, size_t prefix_bytes, const char *name,
+		    size_t name_bytes)
+{
+	TA_PUT(buf, ",{\"key\":\"");
+	ta_buf_put(buf, prefix, prefix_bytes);
+	ta_buf_put_json_inside(buf, name, name_bytes);
+	TA_PUT(buf, "\",\"value\":");
+}
+
+void ta_otlp_row_begin(struct ta_otlp_row *row, struct ta_buf *buf)
+{
+	*row = (struct ta_otlp_row){ .buf = buf };
+}
+
+static bool take_place(struct ta_otlp_row *row)
+{
+	if (row->count == TA_OUT_ATTRS_MAX) {
+		row->dropped++;
+		return false;
+	}
+	if (row->count++ == 0) {
+		TA_PUT(row->buf, ",\"attributes\":");
+		row->first = row->buf->bytes;
+	}
+	return true;
+}
+
+void ta_otlp_row_put(struct ta_otlp_row *row, const struct ta_out_attr *attr)
+{
+	if (!take_place(row) || put_plain(row->buf, attr))
+		return;
+	put_key(row->buf, attr->prefix, attr->prefix_bytes, attr->name, attr->name_bytes);
+	ta_otlp_put_value(row->buf, attr);
+	ta_buf_putc(row->buf, '}');
+}
+
+bool ta_otlp_row_open(struct ta_otlp_row *row, const char *name)
+{
+	if (!take_place(row))
+		return false;
+	put_key(row->buf, NULL, 0, name, strlen(name));
+	return true;
+}
+
+void ta_otlp_row_close(struct ta_otlp_row *row)
+{
+	ta_buf_putc(row->buf, '}');
+}
+
+void ta_otlp_row_end(struct ta_otlp_row *row, uint32_t dropped)
+{
+	if (row->count) {
+		if (!row->buf->failed)
+			row->buf->data[row->first] = '[';
+		ta_buf_putc(row->buf, ']');
+	}
+	if (row->dropped + dropped) {
+		TA_PUT(row->buf, ",\"droppedAttributesCount\":");
+		ta_buf_put_u64(row->buf, (uint64_t)row->dropped + dropped);
+	}
+}
