@@ -28,7 +28,7 @@ write_basic_package_version_file(${CMAKE_BINARY_DIR}/tagalongConfigVersion.cmake
 install(FILES ${CMAKE_BINARY_DIR}/tagalongConfig.cmake
   ${CMAKE_BINARY_DIR}/tagalongConfigVersion.cmake DESTINATION ${TA_PACKAGE_DIR})
 
-foreach(page docs/tagalong.1 docs/tagalong.7)
+foreach(page docs/tagalong.1 docs/tagalong.3 docs/tagalong.7)
   if(EXISTS ${CMAKE_SOURCE_DIR}/${page})
     string(REGEX REPLACE ".*\\." "" section ${page})
     install(FILES ${CMAKE_SOURCE_DIR}/${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
