@@ -22,6 +22,22 @@ const struct ta_cli_verb ta_cli_verbs[] = {
 	  "The exit status is the program's; a program that dies of a signal makes\n"
 	  "tagalong die of the same one.  127: not found, 126: cannot be executed.\n"
 	  "`tagalong PROGRAM` is the same as `tagalong run PROGRAM`.\n" },
+	{ "span", ta_cli_span, "NAME [-k KEY=VALUE]... -- COMMAND [ARGS...]",
+	  "run a command and record it as a span",
+	  "  -k, --attribute KEY=VALUE   an attribute of the span\n"
+	  "\n"
+	  "The span is a child of the one that $TRACEPARENT names, else the root of a new\n"
+	  "trace; the command gets it as TRACEPARENT, so that what is traced below hangs\n"
+	  "there (`tagalong run`, `tagalong span`).  A command that fails makes it an error\n"
+	  "and is its attribute process.exit.code.  Spans go to $TAGALONG_FILE, else to\n"
+	  "tagalong.jsonl.\n"
+	  "\n"
+	  "The exit status is the command's, as with `tagalong run`.\n" },
+	{ "tag", ta_cli_tag, "KEY=VALUE...", "put tags on the trace that $TRACEPARENT names",
+	  "On all spans of the trace that are not written yet, and on all later ones: in a\n"
+	  "script below `tagalong span`, or in a program that a traced one has started.\n"
+	  "\n"
+	  "Exit status: 0 done, 1 no trace or nothing recorded, 2 wrong usage.\n" },
 	{ "show", ta_cli_show, "[OPTIONS] [FILE]", "print recorded traces for a reader",
 	  "" },
 	{ "doctor", ta_cli_doctor, "[PROGRAM]", "say whether a program can be traced, and why not",
