@@ -2,8 +2,9 @@
 /*
  * bucket.c - spans held per trace until the trace is complete.
  *
- * Spans stay findable by id until they are grouped, also when they have ended:
- * attributes that another thread wrote before the end may be read after it.
+ * Spans stay findable by id until they are exported, also when they have ended:
+ * attributes that another thread wrote before the end may be read after it, and a
+ * program may tag a span that is over.
  *
  * Runs: agent, one thread.  No clock, no I/O.
  */
@@ -13,91 +14,39 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/agent/order.h"
-
-struct orphan {
-	struct ta_list link;
-	struct ta_map_node node; /* by span_id */
-	uint64_t pass;
-	struct ta_record *record;
-};
+#include "runtime/agent/held.h"
+#include "runtime/agent/orphan.h"
 
 int ta_buckets_init(struct ta_buckets *buckets, struct ta_procs *procs, struct ta_scopes *scopes)
 {
-	*buckets = (struct ta_buckets){ .procs = procs, .scopes = scopes, .pass = 1 };
+	*buckets = (struct ta_buckets){
+		.procs = procs, .scopes = scopes, .sample_rate = 1, .pass = 1
+	};
 	ta_list_init(&buckets->all);
 	ta_list_init(&buckets->settling);
 	ta_list_init(&buckets->orphans);
 	ta_list_init(&buckets->groups);
 	if (ta_map_init(&buckets->spans) == 0 && ta_map_init(&buckets->traces) == 0 &&
-	    ta_map_init(&buckets->orphans_by_span) == 0)
+	    ta_map_init(&buckets->sessions) == 0 && ta_map_init(&buckets->orphans_by_span) == 0 &&
+	    ta_map_init(&buckets->orphans_by_trace) == 0)
 		return 0;
 	return -ENOMEM;
 }
 
-static struct ta_record *copy_record(const struct ta_record *record)
-{
-	size_t bytes = (size_t)record->units * 8;
-	struct ta_record *copy = malloc(bytes);
-
-	if (copy)
-		memcpy(copy, record, bytes);
-	return copy;
-}
-
-static void ref_scopes(struct ta_buckets *buckets, const struct ta_held *held)
-{
-	ta_scopes_ref(buckets->scopes, held->family, held->span.isolation);
-	ta_scopes_ref(buckets->scopes, held->family, held->span.current);
-	ta_scopes_ref(buckets->scopes, held->family, held->global);
-}
-
-static void unref_scopes(struct ta_buckets *buckets, const struct ta_held *held)
-{
-	ta_scopes_unref(buckets->scopes, held->family, held->span.isolation);
-	ta_scopes_unref(buckets->scopes, held->family, held->span.current);
-	ta_scopes_unref(buckets->scopes, held->family, held->global);
-}
-
-static void free_held(struct ta_buckets *buckets, struct ta_held *held)
-{
-	unref_scopes(buckets, held);
-	ta_list_remove(&held->link);
-	ta_list_remove(&held->proc_link);
-	for (uint32_t i = 0; i < held->span.records.count; i++)
-		free(held->span.records.items[i]);
-	free(held->span.records.items);
-	buckets->held_count--;
-	buckets->held_bytes -= held->record_bytes;
-	ta_proc_unref(buckets->procs, held->proc);
-	free(held);
-}
-
 static void free_bucket(struct ta_buckets *buckets, struct ta_bucket *bucket)
 {
-	ta_map_remove(&buckets->traces, &bucket->node);
+	ta_map_remove(&buckets->traces, &bucket->by_trace);
 	ta_list_remove(&bucket->link);
 	ta_list_remove(&bucket->settling);
+	ta_tag_list_fini(&bucket->tags);
+	ta_session_drop(&buckets->sessions, &bucket->session);
 	free(bucket);
-}
-
-static void free_orphan(struct ta_buckets *buckets, struct orphan *orphan)
-{
-	ta_map_remove(&buckets->orphans_by_span, &orphan->node);
-	ta_list_remove(&orphan->link);
-	buckets->orphan_count--;
-	free(orphan->record);
-	free(orphan);
 }
 
 static void free_spans_of(struct ta_buckets *buckets, struct ta_list *list)
 {
-	TA_LIST_EACH(at, list) {
-		struct ta_held *held = TA_CONTAINER(at, struct ta_held, link);
-
-		ta_map_remove(&buckets->spans, &held->node);
-		free_held(buckets, held);
-	}
+	TA_LIST_EACH(at, list)
+		ta_held_free(buckets, TA_CONTAINER(at, struct ta_held, link));
 }
 
 void ta_buckets_fini(struct ta_buckets *buckets)
@@ -110,77 +59,96 @@ void ta_buckets_fini(struct ta_buckets *buckets)
 		free_spans_of(buckets, &bucket->ended);
 		free_bucket(buckets, bucket);
 	}
-	TA_LIST_EACH(orphan, &buckets->orphans)
-		free_orphan(buckets, TA_CONTAINER(orphan, struct orphan, link));
+	ta_orphans_fini(buckets);
 	ta_map_fini(&buckets->spans);
 	ta_map_fini(&buckets->traces);
+	ta_map_fini(&buckets->sessions);
 	ta_map_fini(&buckets->orphans_by_span);
+	ta_map_fini(&buckets->orphans_by_trace);
+}
+
+uint64_t ta_trace_key(const struct ta_buckets *buckets, uint64_t trace_hi, uint64_t trace_lo)
+{
+	unsigned __int128 product =
+		(unsigned __int128)(trace_hi ^ buckets->traces.seed) * (buckets->spans.seed | 1);
+
+	return trace_lo ^ (uint64_t)(product >> 64) ^ (uint64_t)product;
 }
 
 struct ta_bucket *ta_buckets_find(const struct ta_buckets *buckets, uint64_t trace_hi,
 				  uint64_t trace_lo)
 {
-	struct ta_map_node *node = ta_map_find(&buckets->traces, trace_lo);
+	struct ta_map_node *node =
+		ta_map_find(&buckets->traces, ta_trace_key(buckets, trace_hi, trace_lo));
 
-	while (node && TA_CONTAINER(node, struct ta_bucket, node)->trace_hi != trace_hi)
-		node = ta_map_next(node);
-	return node ? TA_CONTAINER(node, struct ta_bucket, node) : NULL;
+	for (; node; node = ta_map_next(node)) {
+		struct ta_bucket *bucket = TA_CONTAINER(node, struct ta_bucket, by_trace);
+
+		if (bucket->trace_hi == trace_hi && bucket->trace_lo == trace_lo)
+			return bucket;
+	}
+	return NULL;
 }
 
-static struct ta_bucket *bucket_of(struct ta_buckets *buckets, uint64_t trace_hi, uint64_t trace_lo)
+static struct ta_bucket *new_bucket(struct ta_buckets *buckets, uint64_t trace_hi,
+				    uint64_t trace_lo)
 {
-	struct ta_bucket *bucket = ta_buckets_find(buckets, trace_hi, trace_lo);
+	struct ta_bucket *bucket = calloc(1, sizeof(*bucket));
 
-	if (bucket)
-		return bucket;
-	bucket = calloc(1, sizeof(*bucket));
 	if (!bucket)
 		return NULL;
 	bucket->trace_hi = trace_hi;
-	bucket->since_ns = buckets->now_ns;
+	bucket->trace_lo = trace_lo;
+	ta_list_init(&bucket->link);
 	ta_list_init(&bucket->settling);
 	ta_list_init(&bucket->open);
 	ta_list_init(&bucket->ended);
-	ta_list_append(&buckets->all, &bucket->link);
-	ta_map_add(&buckets->traces, &bucket->node, trace_lo);
+	ta_list_init(&bucket->groups);
+	ta_tag_list_init(&bucket->tags);
+	ta_map_add(&buckets->traces, &bucket->by_trace, ta_trace_key(buckets, trace_hi, trace_lo));
 	return bucket;
 }
 
-static struct ta_held *find_span(const struct ta_buckets *buckets, uint64_t span_id)
+struct ta_bucket *ta_bucket_of(struct ta_buckets *buckets, uint64_t trace_hi, uint64_t trace_lo)
 {
-	struct ta_map_node *node = ta_map_find(&buckets->spans, span_id);
+	struct ta_bucket *bucket = ta_buckets_find(buckets, trace_hi, trace_lo);
 
-	return node ? TA_CONTAINER(node, struct ta_held, node) : NULL;
+	if (!bucket)
+		bucket = new_bucket(buckets, trace_hi, trace_lo);
+	if (bucket && ta_list_empty(&bucket->link)) {
+		bucket->since_ns = buckets->now_ns;
+		bucket->age = ++buckets->age;
+		ta_list_append(&buckets->all, &bucket->link);
+	}
+	return bucket;
 }
 
-/* Keeps a copy; one that comes after the end goes before it. */
-static bool keep_record(struct ta_buckets *buckets, struct ta_held *held,
-			const struct ta_record *record)
+void ta_bucket_release(struct ta_buckets *buckets, struct ta_bucket *bucket)
 {
-	struct ta_record_list *list = &held->span.records;
-	uint32_t bytes = (uint32_t)record->units * 8;
+	if (bucket->open_count + bucket->ended_count > 0)
+		return;
+	ta_list_remove(&bucket->link);
+	ta_list_remove(&bucket->settling);
+	if (ta_list_empty(&bucket->groups))
+		free_bucket(buckets, bucket);
+}
 
-	if (list->count == list->capacity) {
-		uint32_t capacity = list->capacity ? list->capacity * 2 : 2;
-		struct ta_record **items = realloc(list->items, capacity * sizeof(items[0]));
+void ta_bucket_count(struct ta_buckets *buckets, struct ta_bucket *bucket)
+{
+	bool active = bucket->open_count > 0;
+	bool open = active && bucket->ended_count > 0;
 
-		if (!items)
-			return false;
-		list->items = items;
-		list->capacity = capacity;
-	}
-	struct ta_record *copy = copy_record(record);
+	buckets->active_traces += (uint32_t)active - (uint32_t)bucket->counted_active;
+	buckets->open_buckets += (uint32_t)open - (uint32_t)bucket->counted_open;
+	bucket->counted_active = active;
+	bucket->counted_open = open;
+}
 
-	if (!copy)
-		return false;
-	list->items[list->count++] = copy;
-	if (list->count > 1 && list->items[list->count - 2]->kind == TA_RECORD_SPAN_END) {
-		list->items[list->count - 1] = list->items[list->count - 2];
-		list->items[list->count - 2] = copy;
-	}
-	held->record_bytes += bytes;
-	buckets->held_bytes += bytes;
-	return true;
+struct ta_bucket_counts ta_buckets_counts(const struct ta_buckets *buckets)
+{
+	return (struct ta_bucket_counts){ .complete_spans = buckets->group_spans,
+					  .active_traces = buckets->active_traces,
+					  .open_buckets = buckets->open_buckets };
 }
 
 static void add_open(struct ta_buckets *buckets, struct ta_bucket *bucket, struct ta_held *held)
@@ -190,89 +158,58 @@ static void add_open(struct ta_buckets *buckets, struct ta_bucket *bucket, struc
 	ta_list_append(&held->proc->open, &held->proc_link);
 	ta_list_remove(&bucket->settling);
 	bucket->open_count++;
+	ta_bucket_count(buckets, bucket);
 	ta_map_add(&buckets->spans, &held->node, held->span.span_id);
 }
 
-static void fill_span(struct ta_span *span, const struct ta_record_span_start *start)
+struct ta_held *ta_bucket_start(struct ta_buckets *buckets, struct ta_proc *proc, uint64_t family,
+				uint32_t tid, const struct ta_record_span_start *start)
 {
-	span->trace_hi = start->trace_hi;
-	span->trace_lo = start->trace_lo;
-	span->span_id = start->span_id;
-	span->parent_id = start->parent_id;
-	span->start_ns = start->start_ns;
-	span->isolation = start->isolation;
-	span->current = start->current;
-	span->link_trace_hi = start->link_trace_hi;
-	span->link_trace_lo = start->link_trace_lo;
-	span->link_span_id = start->link_span_id;
-	span->type = start->type;
-	span->flags = start->flags;
-}
-
-static struct ta_held *new_held(struct ta_buckets *buckets, struct ta_proc *proc, uint32_t tid,
-				const struct ta_record_span_start *start)
-{
-	struct ta_held *held = calloc(1, sizeof(*held));
-
-	if (!held)
-		return NULL;
-	if (!keep_record(buckets, held, &start->head)) {
-		free(held->span.records.items);
-		free(held);
-		return NULL;
-	}
-	fill_span(&held->span, start);
-	held->span.tid = tid;
-	held->span.process = &proc->process;
-	held->proc = proc;
-	held->family = proc->segment_id;
-	held->global = proc->global;
-	ta_list_init(&held->link);
-	ta_list_init(&held->proc_link);
-	ta_proc_ref(proc);
-	ref_scopes(buckets, held);
-	buckets->held_count++;
-	return held;
-}
-
-static struct ta_held *start_span(struct ta_buckets *buckets, struct ta_proc *proc, uint32_t tid,
-				  const struct ta_record_span_start *start)
-{
-	if (start->span_id == 0 || find_span(buckets, start->span_id)) {
+	if (start->span_id == 0 || ta_held_find(buckets, start->span_id)) {
 		buckets->counters.twice++;
 		return NULL;
 	}
+	struct ta_held *held = buckets->held_count < TA_SPANS_HELD_MAX ?
+				       ta_held_new(buckets, proc, family, tid, start) :
+				       NULL;
 	struct ta_bucket *bucket =
-		buckets->held_count < TA_SPANS_HELD_MAX ?
-			bucket_of(buckets, start->trace_hi, start->trace_lo) :
-			NULL;
-	struct ta_held *held = bucket ? new_held(buckets, proc, tid, start) : NULL;
+		held ? ta_bucket_of(buckets, start->trace_hi, start->trace_lo) : NULL;
 
-	if (!held) {
+	if (!bucket) {
 		buckets->counters.refused++;
-		if (bucket && bucket->open_count + bucket->ended_count == 0)
-			free_bucket(buckets, bucket);
+		if (held)
+			ta_held_free(buckets, held);
 		return NULL;
 	}
 	add_open(buckets, bucket, held);
 	return held;
 }
 
-static void set_scopes(struct ta_buckets *buckets, struct ta_held *held, uint64_t isolation,
-		       uint64_t current)
+/* A trace's session is its root's, and known before its tags are. */
+static void start_span(struct ta_buckets *buckets, struct ta_proc *proc, uint32_t tid,
+		       const struct ta_record_span_start *start)
 {
-	struct ta_held old = *held;
+	struct ta_held *held = ta_bucket_start(buckets, proc, proc->segment_id, tid, start);
 
-	held->span.isolation = isolation;
-	held->span.current = current;
-	ref_scopes(buckets, held);
-	unref_scopes(buckets, &old);
+	if (!held)
+		return;
+	struct ta_bucket *bucket = held->bucket;
+	bool first = bucket->open_count + bucket->ended_count == 1 && ta_list_empty(&bucket->groups);
+	bool learned = ta_session_learn(&buckets->sessions, &bucket->session, start, first);
+
+	if (first)
+		ta_orphans_of_trace(buckets, bucket, TA_TAGS_OF_TRACE);
+	if (learned)
+		ta_orphans_of_trace(buckets, bucket, TA_TAGS_OF_SESSION);
+	ta_orphans_of_span(buckets, start->span_id);
 }
 
 /* One open span less; the trace may be complete now. */
 static void count_closed(struct ta_buckets *buckets, struct ta_bucket *bucket, uint64_t zero_pass)
 {
-	if (--bucket->open_count > 0)
+	bucket->open_count--;
+	ta_bucket_count(buckets, bucket);
+	if (bucket->open_count > 0)
 		return;
 	bucket->zero_pass = zero_pass;
 	ta_list_append(&buckets->settling, &bucket->settling);
@@ -286,6 +223,9 @@ static void move_to_ended(struct ta_buckets *buckets, struct ta_held *held, uint
 	ta_list_remove(&held->proc_link);
 	ta_list_append(&bucket->ended, &held->link);
 	bucket->ended_count++;
+	if (held->span.end_ns > bucket->last_end_ns)
+		bucket->last_end_ns = held->span.end_ns;
+	held->ended_seq = buckets->tag_seq;
 	held->proc->contributed = true;
 	count_closed(buckets, bucket, zero_pass);
 }
@@ -300,11 +240,9 @@ static void cancel_span(struct ta_buckets *buckets, struct ta_held *held)
 		buckets->counters.twice++;
 		return;
 	}
-	ta_map_remove(&buckets->spans, &held->node);
-	free_held(buckets, held);
+	ta_held_free(buckets, held);
 	count_closed(buckets, bucket, buckets->pass);
-	if (bucket->open_count + bucket->ended_count == 0)
-		free_bucket(buckets, bucket);
+	ta_bucket_release(buckets, bucket);
 }
 
 static void end_span(struct ta_buckets *buckets, struct ta_held *held,
@@ -314,9 +252,12 @@ static void end_span(struct ta_buckets *buckets, struct ta_held *held,
 		buckets->counters.twice++;
 		return;
 	}
-	if (!keep_record(buckets, held, &end->head))
+	if (!ta_held_keep_end(buckets, held, end))
 		buckets->counters.refused++;
-	set_scopes(buckets, held, end->isolation, end->current);
+	if (!(end->flags & TA_END_SCOPES_OF_START))
+		ta_held_set_scopes(buckets, held, end->isolation, end->current);
+	ta_held_set_global(buckets, held, end->global);
+	held->recorded_end = true;
 	held->span.end_ns = end->end_ns;
 	held->span.status = end->status;
 	held->span.reason = end->reason;
@@ -324,92 +265,62 @@ static void end_span(struct ta_buckets *buckets, struct ta_held *held,
 	move_to_ended(buckets, held, buckets->pass);
 }
 
-static void add_attrs(struct ta_buckets *buckets, struct ta_held *held,
-		      const struct ta_record *record)
+static void add_record(struct ta_buckets *buckets, struct ta_held *held,
+		       const struct ta_record *record)
 {
-	if (held->record_bytes + (uint32_t)record->units * 8 > TA_SPAN_BYTES_MAX ||
-	    !keep_record(buckets, held, record))
+	if (held->group && held->group->leaving) {
+		buckets->counters.late++;
+		return;
+	}
+	ta_tags_give(buckets, held); /* what was set before comes before it */
+	if (!ta_held_has_room(buckets, held, (uint32_t)record->units * 8) ||
+	    !ta_held_keep(buckets, held, record))
 		buckets->counters.refused++;
 }
 
-static uint64_t span_id_of(const struct ta_record *record)
-{
-	if (record->kind == TA_RECORD_SPAN_ATTRS)
-		return ((const struct ta_record_span_attrs *)record)->span_id;
-	if (record->kind == TA_RECORD_SPAN_CANCEL)
-		return ((const struct ta_record_span_cancel *)record)->span_id;
-	return ((const struct ta_record_span_end *)record)->span_id;
-}
-
-static void apply_to(struct ta_buckets *buckets, struct ta_held *held,
+void ta_bucket_apply(struct ta_buckets *buckets, struct ta_held *held,
 		     const struct ta_record *record)
 {
-	if (record->kind == TA_RECORD_SPAN_ATTRS)
-		add_attrs(buckets, held, record);
-	else if (record->kind == TA_RECORD_SPAN_CANCEL)
+	if (record->kind == TA_RECORD_SPAN_CANCEL)
 		cancel_span(buckets, held);
-	else
+	else if (record->kind == TA_RECORD_SPAN_END)
 		end_span(buckets, held, (const struct ta_record_span_end *)record);
+	else
+		add_record(buckets, held, record);
 }
 
-/* Its start may still be in a lane that was read before it was written. */
-static void keep_orphan(struct ta_buckets *buckets, const struct ta_record *record)
+void ta_buckets_tags(struct ta_buckets *buckets, const struct ta_record_tags *record)
 {
-	struct orphan *orphan = buckets->orphan_count < TA_ORPHANS_MAX ? calloc(1, sizeof(*orphan)) :
-									 NULL;
+	struct ta_bucket *bucket = ta_buckets_find(buckets, record->trace_hi, record->trace_lo);
 
-	if (orphan)
-		orphan->record = copy_record(record);
-	if (!orphan || !orphan->record) {
-		free(orphan);
+	if (record->of != TA_TAGS_OF_TRACE && record->of != TA_TAGS_OF_SESSION)
 		buckets->counters.unknown++;
-		return;
-	}
-	orphan->pass = buckets->pass;
-	ta_list_append(&buckets->orphans, &orphan->link);
-	ta_map_add(&buckets->orphans_by_span, &orphan->node, span_id_of(record));
-	buckets->orphan_count++;
-}
-
-static void adopt_orphans(struct ta_buckets *buckets, struct ta_held *held)
-{
-	uint64_t span_id = held->span.span_id;
-
-	if (!ta_map_find(&buckets->orphans_by_span, span_id))
-		return;
-	TA_LIST_EACH(at, &buckets->orphans) {
-		struct orphan *orphan = TA_CONTAINER(at, struct orphan, link);
-
-		if (orphan->node.key != span_id)
-			continue;
-		held = find_span(buckets, span_id); /* not any more, once it is cancelled */
-		if (held)
-			apply_to(buckets, held, orphan->record);
-		free_orphan(buckets, orphan);
-	}
+	else if (!bucket || !ta_tags_take(buckets, bucket, record))
+		ta_orphans_keep(buckets, &record->head, buckets->pass);
 }
 
 void ta_buckets_record(struct ta_buckets *buckets, struct ta_proc *proc, uint32_t tid,
 		       const struct ta_record *record)
 {
-	struct ta_held *held;
-
 	if (record->kind == TA_RECORD_SPAN_START) {
-		held = start_span(buckets, proc, tid, (const struct ta_record_span_start *)record);
-		if (held)
-			adopt_orphans(buckets, held);
+		start_span(buckets, proc, tid, (const struct ta_record_span_start *)record);
 		return;
 	}
-	held = find_span(buckets, span_id_of(record));
+	if (record->kind == TA_RECORD_TAGS) {
+		ta_buckets_tags(buckets, (const struct ta_record_tags *)record);
+		return;
+	}
+	struct ta_held *held = ta_held_find(buckets, ta_record_span_id(record));
+
 	if (held)
-		apply_to(buckets, held, record);
+		ta_bucket_apply(buckets, held, record);
 	else
-		keep_orphan(buckets, record);
+		ta_orphans_keep(buckets, record, buckets->pass);
 }
 
 /* A process that ended in an orderly way has ended its spans, without a record. */
-static void close_dead(struct ta_buckets *buckets, struct ta_held *held, uint64_t end_ns,
-		       bool orderly)
+void ta_bucket_close(struct ta_buckets *buckets, struct ta_held *held, uint64_t end_ns,
+		     bool orderly)
 {
 	held->span.end = orderly ? TA_SPAN_ENDED : TA_SPAN_HOST_DIED;
 	held->span.reason = orderly ? TA_END_PROCESS_END : held->span.reason;
@@ -422,8 +333,8 @@ void ta_buckets_close_process(struct ta_buckets *buckets, struct ta_proc *proc, 
 	bool orderly = proc->end_record_ns != 0 && proc->exec_ns == 0;
 
 	TA_LIST_EACH(at, &proc->open)
-		close_dead(buckets, TA_CONTAINER(at, struct ta_held, proc_link),
-			   orderly ? proc->end_record_ns : end_ns, orderly);
+		ta_bucket_close(buckets, TA_CONTAINER(at, struct ta_held, proc_link),
+				orderly ? proc->end_record_ns : end_ns, orderly);
 }
 
 static bool is_bound_to_thread(const struct ta_span *span)
@@ -439,175 +350,86 @@ void ta_buckets_close_thread(struct ta_buckets *buckets, struct ta_proc *proc, u
 		struct ta_held *held = TA_CONTAINER(at, struct ta_held, proc_link);
 
 		if (held->span.tid == tid && is_bound_to_thread(&held->span))
-			close_dead(buckets, held, end_ns, false);
+			ta_bucket_close(buckets, held, end_ns, false);
 	}
 }
 
-/* The newest version of the process's global scope, while the process is known. */
-static void take_global(struct ta_buckets *buckets, struct ta_held *held)
+static bool has_settled(const struct ta_buckets *buckets, const struct ta_bucket *bucket)
 {
-	uint64_t old = held->global;
-
-	if (held->proc->segment_id != held->family || held->proc->global == old)
-		return;
-	held->global = held->proc->global;
-	ta_scopes_ref(buckets->scopes, held->family, held->global);
-	ta_scopes_unref(buckets->scopes, held->family, old);
+	return bucket->zero_pass < buckets->pass;
 }
 
-static void add_group(struct ta_buckets *buckets, struct ta_group *group)
+/* The earliest end of those that may still turn out not to be complete. */
+static uint64_t earliest_unsettled(const struct ta_buckets *buckets)
 {
-	ta_list_append(&buckets->groups, &group->link);
-	buckets->group_count++;
-	buckets->group_spans += group->count;
-	buckets->group_bytes += group->bytes;
+	uint64_t earliest = UINT64_MAX;
+
+	TA_LIST_EACH(at, &buckets->settling) {
+		struct ta_bucket *bucket = TA_CONTAINER(at, struct ta_bucket, settling);
+
+		if (!has_settled(buckets, bucket) && bucket->last_end_ns < earliest)
+			earliest = bucket->last_end_ns;
+	}
+	return earliest;
 }
 
-void ta_buckets_part(struct ta_buckets *buckets, struct ta_bucket *bucket)
+/* A trace that was complete earlier may have been read later: then this one waits one
+ * pass more, so that it does not overtake it.  Never two: ends may be lies. */
+static bool is_due(const struct ta_buckets *buckets, const struct ta_bucket *bucket,
+		   uint64_t earliest)
 {
-	struct ta_group *group = calloc(1, sizeof(*group));
-
-	bucket->since_ns = buckets->now_ns;
-	if (group)
-		group->spans = calloc(bucket->ended_count + 1, sizeof(group->spans[0]));
-	if (!group || !group->spans || bucket->ended_count == 0) {
-		if (group)
-			free(group->spans);
-		free(group);
-		return; /* without memory the trace simply waits */
-	}
-	TA_LIST_EACH(at, &bucket->ended) {
-		struct ta_held *held = TA_CONTAINER(at, struct ta_held, link);
-
-		ta_list_remove(&held->link);
-		ta_map_remove(&buckets->spans, &held->node);
-		take_global(buckets, held);
-		held->bucket = NULL;
-		group->spans[group->count++] = held;
-		group->bytes += held->record_bytes + sizeof(*held);
-	}
-	bucket->ended_count = 0;
-	ta_spans_order(group->spans, group->count);
-	add_group(buckets, group);
+	return has_settled(buckets, bucket) &&
+	       (bucket->last_end_ns <= earliest || bucket->zero_pass + 1 < buckets->pass);
 }
 
-static void settle_orphans(struct ta_buckets *buckets)
+static int by_end(const void *left, const void *right)
 {
-	TA_LIST_EACH(at, &buckets->orphans) {
-		struct orphan *orphan = TA_CONTAINER(at, struct orphan, link);
+	const struct ta_bucket *a = *(struct ta_bucket *const *)left;
+	const struct ta_bucket *b = *(struct ta_bucket *const *)right;
 
-		if (orphan->pass >= buckets->pass)
-			continue;
-		buckets->counters.unknown++;
-		free_orphan(buckets, orphan);
+	if (a->last_end_ns != b->last_end_ns)
+		return a->last_end_ns < b->last_end_ns ? -1 : 1;
+	return a->age < b->age ? -1 : a->age > b->age;
+}
+
+static void complete(struct ta_buckets *buckets, struct ta_bucket *bucket)
+{
+	ta_buckets_part(buckets, bucket);
+	ta_bucket_release(buckets, bucket);
+}
+
+static void complete_due(struct ta_buckets *buckets)
+{
+	uint64_t earliest = earliest_unsettled(buckets);
+	uint32_t count = 0, used = 0;
+
+	TA_LIST_EACH(counted, &buckets->settling)
+		count += is_due(buckets, TA_CONTAINER(counted, struct ta_bucket, settling), earliest);
+	struct ta_bucket **due = count ? calloc(count, sizeof(struct ta_bucket *)) : NULL;
+
+	if (!due)
+		return; /* without memory they simply wait */
+	TA_LIST_EACH(at, &buckets->settling) {
+		struct ta_bucket *bucket = TA_CONTAINER(at, struct ta_bucket, settling);
+
+		if (is_due(buckets, bucket, earliest))
+			due[used++] = bucket;
 	}
+	qsort(due, count, sizeof(struct ta_bucket *), by_end);
+	for (uint32_t i = 0; i < count; i++)
+		complete(buckets, due[i]);
+	free(due);
+}
+
+bool ta_buckets_settling(const struct ta_buckets *buckets)
+{
+	return !ta_list_empty(&buckets->settling) || !ta_list_empty(&buckets->orphans);
 }
 
 bool ta_buckets_settle(struct ta_buckets *buckets)
 {
-	settle_orphans(buckets);
-	TA_LIST_EACH(at, &buckets->settling) {
-		struct ta_bucket *bucket = TA_CONTAINER(at, struct ta_bucket, settling);
-
-		if (bucket->zero_pass >= buckets->pass)
-			continue;
-		ta_buckets_part(buckets, bucket);
-		if (bucket->ended_count == 0)
-			free_bucket(buckets, bucket);
-	}
+	ta_orphans_settle(buckets);
+	complete_due(buckets);
 	buckets->pass++;
-	return !ta_list_empty(&buckets->settling) || !ta_list_empty(&buckets->orphans);
-}
-
-void ta_buckets_drop_groups(struct ta_buckets *buckets, uint32_t count)
-{
-	for (; count > 0 && buckets->group_count > 0; count--) {
-		struct ta_group *group = TA_CONTAINER(buckets->groups.next, struct ta_group, link);
-
-		ta_list_remove(&group->link);
-		buckets->group_count--;
-		buckets->groups_gone++;
-		buckets->group_spans -= group->count;
-		buckets->group_bytes -= group->bytes;
-		for (uint32_t i = 0; i < group->count; i++)
-			free_held(buckets, group->spans[i]);
-		free(group->spans);
-		free(group);
-	}
-}
-
-void ta_buckets_visit_orphans(struct ta_buckets *buckets, ta_orphan_visit_fn *visit, void *user)
-{
-	TA_LIST_EACH(at, &buckets->orphans)
-		visit(user, TA_CONTAINER(at, struct orphan, link)->record);
-}
-
-void ta_buckets_begin_group(struct ta_buckets *buckets)
-{
-	struct ta_group *group = calloc(1, sizeof(*group));
-
-	if (group)
-		add_group(buckets, group);
-}
-
-/* Moves an ended span into the newest group, which came just before it. */
-static void restore_grouped(struct ta_buckets *buckets, struct ta_held *held)
-{
-	struct ta_bucket *bucket = held->bucket;
-	struct ta_group *group = TA_CONTAINER(buckets->groups.prev, struct ta_group, link);
-	struct ta_held **spans = NULL;
-
-	if (!ta_list_empty(&buckets->groups))
-		spans = realloc(group->spans, (group->count + 1) * sizeof(spans[0]));
-	if (!spans)
-		return;
-	group->spans = spans;
-	spans[group->count++] = held;
-	group->bytes += held->record_bytes + sizeof(*held);
-	buckets->group_spans++;
-	buckets->group_bytes += held->record_bytes + sizeof(*held);
-	ta_list_remove(&held->link);
-	ta_map_remove(&buckets->spans, &held->node);
-	held->bucket = NULL;
-	if (--bucket->ended_count == 0 && bucket->open_count == 0)
-		free_bucket(buckets, bucket);
-}
-
-static void restore_scopes(struct ta_buckets *buckets, struct ta_held *held, uint64_t global)
-{
-	ta_scopes_ref(buckets->scopes, held->family, global);
-	ta_scopes_unref(buckets->scopes, held->family, held->global);
-	held->global = global;
-}
-
-void ta_buckets_restore(struct ta_buckets *buckets, struct ta_proc *proc,
-			const struct ta_span_image *image, const char *records, uint32_t bytes)
-{
-	uint64_t family = proc->segment_id;
-	uint32_t at = 0;
-	struct ta_held *held = NULL;
-
-	proc->segment_id = image->family; /* the span's, should the process be detached */
-	while (at + sizeof(struct ta_record) <= bytes) {
-		const struct ta_record *record = (const void *)(records + at);
-		uint32_t size = (uint32_t)record->units * 8;
-
-		if (size > bytes - at || !ta_record_valid(record, size))
-			break;
-		if (record->kind == TA_RECORD_SPAN_START && !held)
-			held = start_span(buckets, proc, image->tid,
-					  (const struct ta_record_span_start *)record);
-		else if (held && record->kind != TA_RECORD_SPAN_START)
-			apply_to(buckets, held, record);
-		at += size;
-	}
-	proc->segment_id = family;
-	if (!held)
-		return;
-	restore_scopes(buckets, held, image->global);
-	if (image->end != TA_SPAN_OPEN && held->span.end == TA_SPAN_OPEN)
-		close_dead(buckets, held, image->end_ns, image->end == TA_SPAN_ENDED);
-	held->bucket->zero_pass = buckets->pass; /* the snapshot ends with a pass */
-	if (image->grouped && held->span.end != TA_SPAN_OPEN)
-		restore_grouped(buckets, held);
+	return ta_buckets_settling(buckets);
 }

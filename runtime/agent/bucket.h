@@ -109,6 +109,7 @@ struct ta_buckets {
 	uint32_t group_spans;	/* in all groups */
 	uint32_t leaving_count; /* groups that are leaving: the oldest ones */
 	uint32_t active_traces, open_buckets;
+	uint32_t saves; /* snapshots made */
 	uint64_t groups_gone; /* all that ever left, one way or the other */
 	struct ta_bucket_counters counters;
 };

@@ -23,6 +23,7 @@ struct ta_session {
 	struct ta_map_node node; /* by hash of the id */
 	struct ta_tag_list tags; /* set for what has ended in it */
 	uint32_t refs;
+	uint32_t saved; /* the number of the snapshot that has its tags */
 	uint32_t bytes;
 	char id[];
 };

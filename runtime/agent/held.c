@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * held.c - one span that is held: its records, its scope versions, its memory.
+ *
+ * Runs: agent, one thread.  No clock, no I/O.
+ */
+#include "runtime/agent/held.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t bytes_of(const struct ta_record *record)
+{
+	return (uint32_t)record->units * 8;
+}
+
+struct ta_record *ta_record_copy(const struct ta_record *record)
+{
+	struct ta_record *copy = malloc(bytes_of(record));
+
+	if (copy)
+		memcpy(copy, record, bytes_of(record));
+	return copy;
+}
+
+uint64_t ta_record_span_id(const struct ta_record *record)
+{
+	switch (record->kind) {
+	case TA_RECORD_SPAN_ATTRS:
+		return ((const struct ta_record_span_attrs *)record)->span_id;
+	case TA_RECORD_SPAN_EVENT:
+		return ((const struct ta_record_span_event *)record)->span_id;
+	case TA_RECORD_SPAN_LINK:
+		return ((const struct ta_record_span_link *)record)->span_id;
+	case TA_RECORD_SPAN_END:
+		return ((const struct ta_record_span_end *)record)->span_id;
+	case TA_RECORD_SPAN_CANCEL:
+		return ((const struct ta_record_span_cancel *)record)->span_id;
+	default:
+		return 0;
+	}
+}
+
+struct ta_held *ta_held_find(const struct ta_buckets *buckets, uint64_t span_id)
+{
+	struct ta_map_node *node = ta_map_find(&buckets->spans, span_id);
+
+	return node ? TA_CONTAINER(node, struct ta_held, node) : NULL;
+}
+
+static void ref_scopes(struct ta_buckets *buckets, const struct ta_held *held)
+{
+	ta_scopes_ref(buckets->scopes, held->family, held->span.isolation);
+	ta_scopes_ref(buckets->scopes, held->family, held->span.current);
+	ta_scopes_ref(buckets->scopes, held->family, held->global);
+	ta_scopes_ref(buckets->scopes, held->family, held->tags);
+}
+
+static void unref_scopes(struct ta_buckets *buckets, const struct ta_held *held)
+{
+	ta_scopes_unref(buckets->scopes, held->family, held->span.isolation);
+	ta_scopes_unref(buckets->scopes, held->family, held->span.current);
+	ta_scopes_unref(buckets->scopes, held->family, held->global);
+	ta_scopes_unref(buckets->scopes, held->family, held->tags);
+}
+
+void ta_held_set_scopes(struct ta_buckets *buckets, struct ta_held *held, uint64_t isolation,
+			uint64_t current)
+{
+	struct ta_held old = *held;
+
+	held->span.isolation = isolation;
+	held->span.current = current;
+	ref_scopes(buckets, held);
+	unref_scopes(buckets, &old);
+}
+
+void ta_held_set_global(struct ta_buckets *buckets, struct ta_held *held, uint64_t global)
+{
+	ta_scopes_ref(buckets->scopes, held->family, global);
+	ta_scopes_unref(buckets->scopes, held->family, held->global);
+	held->global = global;
+}
+
+bool ta_held_has_room(const struct ta_buckets *buckets, const struct ta_held *held, uint32_t bytes)
+{
+	return held->record_bytes + (uint64_t)bytes <= TA_SPAN_BYTES_MAX &&
+	       buckets->held_bytes + bytes <= TA_HELD_BYTES_MAX;
+}
+
+static bool make_place(struct ta_record_list *list)
+{
+	uint32_t capacity = list->capacity ? list->capacity * 2 : 2;
+	struct ta_record **items;
+
+	if (list->count < list->capacity)
+		return true;
+	items = realloc(list->items, capacity * sizeof(items[0]));
+	if (!items)
+		return false;
+	list->items = items;
+	list->capacity = capacity;
+	return true;
+}
+
+bool ta_held_keep_own(struct ta_buckets *buckets, struct ta_held *held, struct ta_record *record)
+{
+	struct ta_record_list *list = &held->span.records;
+	uint32_t bytes = bytes_of(record), last = list->count;
+
+	if (!make_place(list)) {
+		free(record);
+		return false;
+	}
+	list->items[list->count++] = record;
+	if (last > 0 && list->items[last - 1]->kind == TA_RECORD_SPAN_END) {
+		list->items[last] = list->items[last - 1];
+		list->items[last - 1] = record;
+	}
+	held->record_bytes += bytes;
+	buckets->held_bytes += bytes;
+	if (held->group) {
+		held->group->bytes += bytes;
+		buckets->group_bytes += bytes;
+	}
+	return true;
+}
+
+bool ta_held_keep(struct ta_buckets *buckets, struct ta_held *held, const struct ta_record *record)
+{
+	struct ta_record *copy = ta_record_copy(record);
+
+	return copy && ta_held_keep_own(buckets, held, copy);
+}
+
+bool ta_held_keep_end(struct ta_buckets *buckets, struct ta_held *held,
+		      const struct ta_record_span_end *end)
+{
+	struct ta_record_span_end bare = *end;
+
+	if (bytes_of(&end->head) == sizeof(bare) ||
+	    ta_held_has_room(buckets, held, bytes_of(&end->head)))
+		return ta_held_keep(buckets, held, &end->head);
+	bare.head.units = sizeof(bare) / 8;
+	ta_held_keep(buckets, held, &bare.head);
+	return false;
+}
+
+static void fill_span(struct ta_span *span, const struct ta_record_span_start *start)
+{
+	span->trace_hi = start->trace_hi;
+	span->trace_lo = start->trace_lo;
+	span->span_id = start->span_id;
+	span->parent_id = start->parent_id;
+	span->start_ns = start->start_ns;
+	span->isolation = start->isolation;
+	span->current = start->current;
+	span->link_trace_hi = start->link_trace_hi;
+	span->link_trace_lo = start->link_trace_lo;
+	span->link_span_id = start->link_span_id;
+	span->type = start->type;
+	span->flags = start->flags;
+}
+
+struct ta_held *ta_held_new(struct ta_buckets *buckets, struct ta_proc *proc, uint64_t family,
+			    uint32_t tid, const struct ta_record_span_start *start)
+{
+	struct ta_held *held = calloc(1, sizeof(*held));
+
+	if (!held)
+		return NULL;
+	ta_list_init(&held->link);
+	ta_list_init(&held->proc_link);
+	if (!ta_held_has_room(buckets, held, bytes_of(&start->head)) ||
+	    !ta_held_keep(buckets, held, &start->head)) {
+		free(held->span.records.items);
+		free(held);
+		return NULL;
+	}
+	fill_span(&held->span, start);
+	held->span.tid = tid;
+	held->span.process = &proc->process;
+	held->proc = proc;
+	held->family = family;
+	held->global = proc->segment_id == family ? proc->global : 0;
+	held->tags = start->tags;
+	ta_proc_ref(proc);
+	ref_scopes(buckets, held);
+	buckets->held_count++;
+	return held;
+}
+
+void ta_held_free(struct ta_buckets *buckets, struct ta_held *held)
+{
+	ta_map_remove(&buckets->spans, &held->node);
+	unref_scopes(buckets, held);
+	ta_list_remove(&held->link);
+	ta_list_remove(&held->proc_link);
+	for (uint32_t i = 0; i < held->span.records.count; i++)
+		free(held->span.records.items[i]);
+	free(held->span.records.items);
+	buckets->held_count--;
+	buckets->held_bytes -= held->record_bytes;
+	ta_proc_unref(buckets->procs, held->proc);
+	free(held);
+}
