@@ -40,7 +40,7 @@ static bool is_entry(const char *entry, const char *name)
 static bool put_traceparent(char *out)
 {
 	struct ta_thread *thread = ta_tls.thread;
-	const struct ta_context *context = thread ? ta_context_now(thread) : NULL;
+	const struct ta_context *context = thread ? ta_context_active(thread) : NULL;
 
 	if (context == NULL || context->span_id == 0)
 		return false;

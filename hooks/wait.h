@@ -14,7 +14,7 @@ static inline void ta_about_to_wait(void)
 {
 	const struct ta_thread *thread = ta_tls.thread;
 
-	if (thread && thread->depth > 0)
+	if (thread && thread->stack->depth > 0)
 		ta_about_to_wait_slow();
 }
 

@@ -13,7 +13,10 @@
 
 #include "runtime/core/conn.h"
 #include "runtime/core/fd.h"
+#include "runtime/core/handover.h"
+#include "runtime/core/hub.h"
 #include "runtime/core/listener.h"
+#include "runtime/core/object.h"
 #include "runtime/core/sys.h"
 #include "runtime/core/thread.h"
 
@@ -25,6 +28,7 @@ uint32_t ta_fd_count;
 
 struct counts {
 	uint32_t threads, births, conns, heads, queues, listeners, fds;
+	uint32_t cells, objects, sessions, handed, hubs;
 };
 
 static const struct counts full = { .births = 4096,
@@ -32,13 +36,23 @@ static const struct counts full = { .births = 4096,
 				    .heads = 256,
 				    .queues = 64,
 				    .listeners = 512,
-				    .fds = 65536 };
+				    .fds = 65536,
+				    .cells = 65534,
+				    .objects = 16384,
+				    .sessions = 4096,
+				    .handed = 4096,
+				    .hubs = 4096 };
 static const struct counts least = { .births = 32,
 				     .conns = 64,
 				     .heads = 4,
 				     .queues = 1,
 				     .listeners = 8,
-				     .fds = 1024 };
+				     .fds = 1024,
+				     .cells = 256,
+				     .objects = 128,
+				     .sessions = 16,
+				     .handed = 8,
+				     .hubs = 16 };
 
 /* ---- layout ---- */
 
@@ -69,6 +83,16 @@ static size_t lay_out(struct ta_arena *arena, char *base, const struct counts *c
 	arena->queues = piece(base, &used,
 			      (size_t)counts->queues * TA_QUEUE_LONG * sizeof(*arena->queues));
 	arena->listeners = piece(base, &used, counts->listeners * sizeof(*arena->listeners));
+	arena->cells = piece(base, &used, counts->cells * sizeof(*arena->cells));
+	arena->objects = piece(base, &used, counts->objects * sizeof(*arena->objects));
+	arena->sessions = piece(base, &used, counts->sessions * sizeof(*arena->sessions));
+	arena->handed = piece(base, &used, counts->handed * sizeof(*arena->handed));
+	arena->hubs = piece(base, &used, counts->hubs * sizeof(*arena->hubs));
+	pool_at(&arena->cell_pool, base, &used, counts->cells);
+	pool_at(&arena->object_pool, base, &used, counts->objects);
+	pool_at(&arena->session_pool, base, &used, counts->sessions);
+	pool_at(&arena->handed_pool, base, &used, counts->handed);
+	pool_at(&arena->hub_pool, base, &used, counts->hubs);
 	pool_at(&arena->conn_pool, base, &used, counts->conns);
 	pool_at(&arena->head_pool, base, &used, counts->heads);
 	pool_at(&arena->queue_pool, base, &used, counts->queues);
@@ -112,7 +136,12 @@ static struct counts choose(uint32_t lanes)
 				.heads = scaled(full.heads, least.heads, budget, bytes),
 				.queues = scaled(full.queues, least.queues, budget, bytes),
 				.listeners = scaled(full.listeners, least.listeners, budget, bytes),
-				.fds = scaled(full.fds, least.fds, budget, bytes) };
+				.fds = scaled(full.fds, least.fds, budget, bytes),
+				.cells = scaled(full.cells, least.cells, budget, bytes),
+				.objects = scaled(full.objects, least.objects, budget, bytes),
+				.sessions = scaled(full.sessions, least.sessions, budget, bytes),
+				.handed = scaled(full.handed, least.handed, budget, bytes),
+				.hubs = scaled(full.hubs, least.hubs, budget, bytes) };
 }
 
 bool ta_arena_init(uint32_t lanes)
@@ -125,6 +154,7 @@ bool ta_arena_init(uint32_t lanes)
 	if (base < 0 && base > -4096)
 		return false;
 	lay_out(&ta_arena, (char *)base, &counts);
+	ta_scope_init();
 	ta_fd_count = counts.fds;
 	return true;
 }

@@ -16,10 +16,15 @@
 
 #include "runtime/core/pool.h"
 
+struct ta_cell;
 struct ta_conn;
+struct ta_handed;
 struct ta_http1_head;
+struct ta_hub;
 struct ta_listener;
+struct ta_object;
 struct ta_request;
+struct ta_session;
 struct ta_thread;
 struct ta_thread_birth;
 
@@ -37,6 +42,16 @@ struct ta_arena {
 	struct ta_pool queue_pool;
 	struct ta_listener *listeners;
 	uint32_t listener_count;
+	struct ta_cell *cells; /* scopes that are shared or written to */
+	struct ta_pool cell_pool;
+	struct ta_object *objects; /* open spans of the program */
+	struct ta_pool object_pool;
+	struct ta_session *sessions;
+	struct ta_pool session_pool;
+	struct ta_handed *handed; /* captured contexts */
+	struct ta_pool handed_pool;
+	struct ta_hub *hubs;
+	struct ta_pool hub_pool;
 };
 
 extern struct ta_arena ta_arena;

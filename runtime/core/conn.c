@@ -14,10 +14,12 @@
  */
 #include "runtime/core/conn.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "runtime/core/arena.h"
+#include "runtime/core/block.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/fd.h"
 #include "runtime/core/listener.h"
@@ -91,9 +93,10 @@ static void recycle(struct ta_conn *conn, uint32_t generation)
 
 static void end_own_span(struct ta_conn *conn, struct ta_thread *thread)
 {
+	struct ta_versions scopes = ta_versions_of(&conn->context);
 	struct ta_emit emit;
 
-	if (!ta_emit_span_end(&emit, thread, conn->context.span_id, ta_now_ns(), &conn->context,
+	if (!ta_emit_span_end(&emit, thread, conn->context.span_id, ta_now_ns(), &scopes,
 			      3 * TA_ATTR_ROOM(8)))
 		return;
 	ta_emit_int(&emit, TA_ATTR_BYTES_IN, (int64_t)conn->bytes_in);
@@ -114,6 +117,8 @@ static void finish(struct ta_conn *conn)
 	ta_http_finish(conn, thread);
 	if (thread && conn->published)
 		end_own_span(conn, thread);
+	ta_context_drop(&conn->served);
+	ta_context_drop(&conn->context);
 	recycle(conn, generation);
 }
 
@@ -184,11 +189,8 @@ static void reset(struct ta_conn *conn, struct ta_thread *thread)
 	conn->queue_size = TA_REQUESTS_INLINE;
 	conn->acceptor = ta_runtime.proc_id;
 	conn->accepted_ns = ta_now_ns();
-	const struct ta_context *creator = ta_context_now(thread);
-
+	ta_context_fork(&conn->context, thread);
 	ta_span_new_trace(thread, &conn->context);
-	conn->context.isolation = creator->isolation;
-	conn->context.current = creator->current;
 }
 
 void ta_conn_accepted(int fd, const void *peer, uint32_t peer_bytes, uint64_t listen_word)
@@ -215,6 +217,49 @@ void ta_conn_accepted(int fd, const void *peer, uint32_t peer_bytes, uint64_t li
 	ta_context_enter_conn(thread, (uint32_t)index, generation);
 }
 
+/* ---- bound by the program ---- */
+
+int ta_conn_bind(struct ta_thread *thread, int fd)
+{
+	uint64_t word = ta_fd_get(fd);
+	int index;
+
+	if ((unsigned int)fd >= ta_fd_count)
+		return -EBADF;
+	if (word && !(ta_fd_kind(word) == TA_FD_CONN && conn_of(word)->bound))
+		return -EBUSY;
+	ta_fd_forget(fd);
+	index = ta_pool_take(&ta_arena.conn_pool);
+	if (index < 0) {
+		ta_lost(TA_LOSS_CONN_POOL);
+		return -ENOBUFS;
+	}
+	struct ta_conn *conn = &ta_arena.conns[index];
+	uint32_t generation = (uint32_t)(atomic_load(&conn->state) >> 32);
+	uint32_t depth = thread->stack->depth;
+
+	reset(conn, thread);
+	ta_context_set_span(&conn->context, ta_context_active(thread));
+	conn->context.isolation = ta_slot_share(ta_isolation_slot(thread, depth));
+	conn->context.current = ta_slot_share(ta_current_slot(thread, depth));
+	conn->mode = TA_CONN_LOST;
+	conn->first_taken = conn->bound = true; /* it has no span of its own */
+	atomic_store_explicit(&conn->state, (uint64_t)generation << 32 | LIVE,
+			      memory_order_release);
+	ta_fd_bind(fd, ta_fd_word(TA_FD_CONN, (uint32_t)index, generation));
+	return 0;
+}
+
+int ta_conn_unbind(int fd)
+{
+	uint64_t word = ta_fd_get(fd);
+
+	if (ta_fd_kind(word) != TA_FD_CONN || !conn_of(word)->bound)
+		return -ENOENT;
+	ta_fd_forget(fd);
+	return 0;
+}
+
 /* ---- contexts ---- */
 
 static struct ta_conn *find(uint32_t index, uint32_t generation)
@@ -231,7 +276,9 @@ struct ta_context *ta_conn_context(uint32_t index, uint32_t generation)
 
 	if (conn == NULL)
 		return NULL;
-	return conn->queue_count ? &conn->queue[conn->queue_first].context : &conn->context;
+	if (conn->queue_count)
+		return &conn->queue[conn->queue_first].context;
+	return conn->served.span_id ? &conn->served : &conn->context;
 }
 
 const struct ta_context *ta_conn_first_context(uint32_t index, uint32_t generation)
@@ -279,6 +326,7 @@ void ta_conn_publish(struct ta_conn *conn, struct ta_thread *thread)
 	ta_conn_own(conn, thread);
 	conn->published = true;
 	struct ta_span_facts facts = { .context = &conn->context,
+				       .scopes = ta_versions_of(&conn->context),
 				       .start_ns = conn->accepted_ns,
 				       .type = TA_SPAN_CONNECTION };
 
@@ -302,6 +350,8 @@ static struct ta_conn *begin(uint64_t word, struct ta_thread **ret_thread)
 	if (conn == NULL)
 		return NULL;
 	*ret_thread = thread;
+	if (thread->stack->innermost_block && ta_tls.level == 0)
+		ta_block_heal_slow(thread, (uintptr_t)__builtin_frame_address(0));
 	ta_context_enter_conn(thread, ta_fd_index(word), (uint32_t)word);
 	if (atomic_load_explicit(&conn->state, memory_order_relaxed) & TORN &&
 	    conn->mode == TA_CONN_HTTP)

@@ -31,6 +31,8 @@
 #define TA_CONN_ADDRESS_BYTES 28 /* sockaddr_in6; longer unix names are cut */
 #define TA_REQUESTS_INLINE 4u
 
+struct ta_thread;
+
 /* One request that has been read and not been answered in full. */
 struct ta_request {
 	struct ta_context context;
@@ -58,6 +60,7 @@ struct ta_conn {
 	bool request_open;	/* a request's head has begun and is not complete */
 	bool request_broken;	/* it was no HTTP after all */
 	bool last_answered;	/* a final response that announced the end is out: no more requests */
+	bool bound;		/* by the program: a context and nothing else */
 	bool tunnel;		/* an answer has turned the connection into something else */
 	uint8_t prefix_bytes;
 	char prefix[TA_HTTP1_METHOD_MAX];
@@ -70,6 +73,8 @@ struct ta_conn {
 	int32_t error; /* errno of a failed read or write */
 	uint32_t request_count;
 	struct ta_context context;
+	struct ta_context served; /* of the request that was answered last: what the program does
+				   * between two requests is not the next one's */
 	struct ta_http1 in, out;
 	struct ta_http1_head *head; /* borrowed while a head is incomplete */
 	struct ta_request *queue;   /* inline_queue, or borrowed when it is long */
@@ -99,6 +104,13 @@ void ta_conn_failed(uint64_t word, int error, const struct iovec *iov, int iov_c
 /* The program will send nothing more (shutdown of the writing side). */
 void ta_conn_shut(uint64_t word);
 
+/* Binds what is current to an fd that is not a connection of ours: reading or writing
+ * it enters that context.  0, -EBADF, -EBUSY (an accepted connection, a listener) or
+ * -ENOBUFS. */
+int ta_conn_bind(struct ta_thread *thread, int fd);
+/* 0, or -ENOENT: not bound by the function above. */
+int ta_conn_unbind(int fd);
+
 /* One more, or one fewer, fd number stands for it. */
 void ta_conn_ref(uint64_t word);
 void ta_conn_unref(uint64_t word);
@@ -118,8 +130,6 @@ bool ta_conn_has_span(uint32_t index, uint32_t generation);
 void ta_conn_referenced(uint32_t index, uint32_t generation);
 
 /* ---- for http.c ---- */
-
-struct ta_thread;
 
 void ta_conn_publish(struct ta_conn *conn, struct ta_thread *thread);
 /* This process takes the connection as its own; ids that another process may

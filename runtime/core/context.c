@@ -9,61 +9,223 @@
  */
 #include "runtime/core/context.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #include "runtime/core/conn.h"
+#include "runtime/core/hub.h"
+#include "runtime/core/object.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/span.h"
 #include "runtime/core/thread.h"
 
 struct ta_frame *ta_frame_top(struct ta_thread *thread)
 {
-	return &thread->frames[thread->depth];
+	return &thread->stack->frames[thread->stack->depth];
 }
 
-struct ta_context *ta_context_now(struct ta_thread *thread)
+/* The context that a frame stands for; NULL: a connection that is gone. */
+static struct ta_context *context_of(struct ta_frame *frame)
 {
-	for (uint32_t at = thread->depth; at > 0; at--) {
-		struct ta_frame *frame = &thread->frames[at];
+	if (frame->kind != TA_FRAME_CONN)
+		return &frame->context;
+	return ta_conn_context(frame->conn, frame->conn_generation);
+}
 
-		if (frame->kind != TA_FRAME_CONN)
-			return &frame->context;
-		struct ta_context *context = ta_conn_context(frame->conn, frame->conn_generation);
+static struct ta_context *context_at(struct ta_stack *stack, uint32_t at)
+{
+	for (; at > 0; at--) {
+		struct ta_context *context = context_of(&stack->frames[at]);
 
 		if (context)
 			return context;
 	}
-	return &thread->frames[0].context;
+	return &stack->frames[0].context;
 }
 
-struct ta_frame *ta_context_push_signal(struct ta_thread *thread)
+struct ta_context *ta_context_now(struct ta_thread *thread)
 {
-	if (thread->depth + 2 >= TA_FRAMES_MAX)
-		return NULL;
-	struct ta_frame *frame = &thread->frames[thread->depth + 2];
-
-	frame->context = *ta_context_now(thread);
-	frame->kind = TA_FRAME_SIGNAL;
-	frame->inherited = false;
-	thread->depth += 2;
-	return frame;
+	return context_at(thread->stack, thread->stack->depth);
 }
 
-/* The innermost frame that a connection's frame may not replace. */
-static uint32_t floor_of(const struct ta_thread *thread)
+/* A signal handler's frame stands on a slot that is left alone. */
+static uint32_t below(const struct ta_stack *stack, uint32_t at)
 {
-	uint32_t at = thread->depth;
+	return at - (stack->frames[at].kind == TA_FRAME_SIGNAL ? 2 : 1);
+}
 
-	while (at > 0 && thread->frames[at].kind != TA_FRAME_SIGNAL)
+/* ---- the active span ---- */
+
+static const struct ta_context no_context;
+
+static bool is_active(const struct ta_context *context)
+{
+	return context->span_ref ? ta_object_is_open(context->span_ref) : context->span_id != 0;
+}
+
+/* Roots that are current without being entered; the newest that is open. */
+static const struct ta_context *open_root(struct ta_stack *stack)
+{
+	for (; stack->root_count; stack->root_count--)
+		if (ta_object_context(stack->roots[stack->root_count - 1], &stack->found))
+			return &stack->found;
+	return NULL;
+}
+
+/* The spans that the base's context was captured under. */
+static const struct ta_context *open_ancestor(struct ta_stack *stack)
+{
+	for (uint32_t i = 0; i < stack->ancestor_count; i++)
+		if (ta_object_context(stack->ancestors[i], &stack->found))
+			return &stack->found;
+	return &no_context;
+}
+
+static const struct ta_context *active_at_base(struct ta_stack *stack)
+{
+	const struct ta_context *root = open_root(stack);
+	const struct ta_context *base = &stack->frames[0].context;
+
+	if (root)
+		return root;
+	return base->span_ref == 0 || is_active(base) ? base : open_ancestor(stack);
+}
+
+static const struct ta_context *find_active(struct ta_stack *stack)
+{
+	for (uint32_t at = stack->depth; at > 0; at = below(stack, at)) {
+		struct ta_frame *frame = &stack->frames[at];
+		const struct ta_context *context = context_of(frame);
+
+		if (frame->hides)
+			return &no_context;
+		if (context && is_active(context))
+			return context;
+	}
+	return active_at_base(stack);
+}
+
+const struct ta_context *ta_context_active(struct ta_thread *thread)
+{
+	const struct ta_context *top = context_of(ta_frame_top(thread));
+
+	if (thread->stack->depth > 0 && top != NULL && is_active(top))
+		return top;
+	return find_active(thread->stack);
+}
+
+void ta_context_matters(struct ta_thread *thread)
+{
+	const struct ta_frame *top = ta_frame_top(thread);
+
+	if (top->kind == TA_FRAME_BASE && thread->stack == &thread->own && thread->span_pending)
+		ta_thread_publish(thread, NULL);
+	else if (top->kind == TA_FRAME_CONN)
+		ta_conn_referenced(top->conn, top->conn_generation);
+}
+
+/* ---- scopes ---- */
+
+struct ta_slot *ta_isolation_slot(struct ta_thread *thread, uint32_t at)
+{
+	struct ta_stack *stack = thread->stack;
+
+	for (; at > 0; at = below(stack, at)) {
+		struct ta_frame *frame = &stack->frames[at];
+		struct ta_context *context = context_of(frame);
+
+		if (context && (frame->kind == TA_FRAME_CONN || frame->has_isolation))
+			return &context->isolation;
+	}
+	return &stack->frames[0].context.isolation;
+}
+
+struct ta_slot *ta_current_slot(struct ta_thread *thread, uint32_t at)
+{
+	return &context_at(thread->stack, at)->current;
+}
+
+struct ta_versions ta_versions_at(struct ta_thread *thread, uint32_t at)
+{
+	struct ta_versions versions = { .isolation =
+						ta_slot_version(ta_isolation_slot(thread, at)),
+					.current = ta_slot_version(ta_current_slot(thread, at)) };
+
+	ta_cell_version(TA_GLOBAL_CELL, &versions.global);
+	return versions;
+}
+
+struct ta_versions ta_versions_of(const struct ta_context *context)
+{
+	struct ta_versions versions = { .isolation = ta_slot_version(&context->isolation),
+					.current = ta_slot_version(&context->current) };
+
+	ta_cell_version(TA_GLOBAL_CELL, &versions.global);
+	return versions;
+}
+
+void ta_context_set_span(struct ta_context *to, const struct ta_context *from)
+{
+	to->trace_hi = from->trace_hi;
+	to->trace_lo = from->trace_lo;
+	to->span_id = from->span_id;
+	to->parent_id = from->parent_id;
+	to->span_ref = from->span_ref;
+	to->tags = from->tags;
+	to->flags = from->flags;
+}
+
+void ta_context_fork(struct ta_context *to, struct ta_thread *from)
+{
+	uint32_t depth = from->stack->depth;
+
+	*to = *ta_context_active(from);
+	to->isolation = ta_slot_fork(ta_isolation_slot(from, depth));
+	to->current = ta_slot_fork(ta_current_slot(from, depth));
+}
+
+void ta_context_drop(struct ta_context *context)
+{
+	ta_slot_drop(&context->isolation);
+	ta_slot_drop(&context->current);
+}
+
+/* ---- connections ---- */
+
+uint32_t ta_context_floor(struct ta_thread *thread)
+{
+	const struct ta_stack *stack = thread->stack;
+	uint32_t at = stack->depth;
+
+	while (at > 0 && stack->frames[at].kind != TA_FRAME_SIGNAL)
 		at--;
 	return at;
 }
 
 /* The connection's frame above floor, or 0. */
-static uint32_t find_conn_frame(const struct ta_thread *thread, uint32_t floor)
+static uint32_t find_conn_frame(const struct ta_stack *stack, uint32_t floor)
 {
-	for (uint32_t at = thread->depth; at > floor; at--)
-		if (thread->frames[at].kind == TA_FRAME_CONN)
+	for (uint32_t at = stack->depth; at > floor; at--)
+		if (stack->frames[at].kind == TA_FRAME_CONN)
 			return at;
 	return 0;
+}
+
+static void push_conn(struct ta_stack *stack, uint32_t conn, uint32_t generation)
+{
+	if (stack->depth + 1 >= TA_FRAMES_MAX) {
+		ta_lost(TA_LOSS_CONTEXT_DEPTH);
+		return;
+	}
+	struct ta_frame *frame = &stack->frames[stack->depth + 1];
+
+	frame->kind = TA_FRAME_CONN;
+	frame->has_isolation = frame->hides = false;
+	frame->block = 0;
+	frame->conn = conn;
+	frame->conn_generation = generation;
+	atomic_signal_fence(memory_order_seq_cst);
+	stack->depth++;
 }
 
 void ta_context_enter_conn(struct ta_thread *thread, uint32_t conn, uint32_t generation)
@@ -72,62 +234,178 @@ void ta_context_enter_conn(struct ta_thread *thread, uint32_t conn, uint32_t gen
 
 	if (top->kind == TA_FRAME_CONN && top->conn == conn && top->conn_generation == generation)
 		return;
-	uint32_t at = find_conn_frame(thread, floor_of(thread));
+	uint32_t at = find_conn_frame(thread->stack, ta_context_floor(thread));
 
 	if (at) {
-		struct ta_frame *frame = &thread->frames[at];
+		struct ta_frame *frame = &thread->stack->frames[at];
 
 		if (frame->conn == conn && frame->conn_generation == generation)
 			return;
 		ta_context_unwind(thread, at - 1);
 	}
-	if (thread->depth + 1 >= TA_FRAMES_MAX) {
-		ta_lost(TA_LOSS_CONTEXT_DEPTH);
-		return;
-	}
-	struct ta_frame *frame = &thread->frames[thread->depth + 1];
-
-	frame->kind = TA_FRAME_CONN;
-	frame->inherited = false;
-	frame->conn = conn;
-	frame->conn_generation = generation;
-	atomic_signal_fence(memory_order_seq_cst);
-	thread->depth++;
+	push_conn(thread->stack, conn, generation);
 }
 
 void ta_context_leave_conn(struct ta_thread *thread)
 {
-	uint32_t at = find_conn_frame(thread, floor_of(thread));
+	uint32_t at = find_conn_frame(thread->stack, ta_context_floor(thread));
 
 	if (at)
 		ta_context_unwind(thread, at - 1);
 }
 
+/* ---- frames of the program and of signals ---- */
+
+/* A frame that stands on a connection keeps the request's isolation scope, also when
+ * the request is answered before the frame goes. */
+static void fill(struct ta_thread *thread, struct ta_frame *frame, enum ta_frame_kind kind)
+{
+	struct ta_frame *below = ta_frame_top(thread);
+	const struct ta_context *active = ta_context_active(thread);
+	struct ta_context *context = &frame->context;
+
+	ta_context_set_span(context, active);
+	context->current = ta_slot_fork(ta_current_slot(thread, thread->stack->depth));
+	context->isolation = (struct ta_slot){ 0 };
+	frame->has_isolation = below->kind == TA_FRAME_CONN;
+	if (frame->has_isolation)
+		context->isolation =
+			ta_slot_share(ta_isolation_slot(thread, thread->stack->depth));
+	frame->kind = (uint8_t)kind;
+	frame->hides = frame->empty = false;
+	frame->block = 0;
+	frame->proc = (uint32_t)ta_runtime.proc_id;
+}
+
+struct ta_frame *ta_context_push_signal(struct ta_thread *thread)
+{
+	struct ta_stack *stack = thread->stack;
+
+	if (stack->depth + 2 >= TA_FRAMES_MAX)
+		return NULL;
+	struct ta_frame *frame = &stack->frames[stack->depth + 2];
+	struct ta_slot forked = ta_slot_fork(ta_isolation_slot(thread, stack->depth));
+
+	fill(thread, frame, TA_FRAME_SIGNAL);
+	ta_slot_drop(&frame->context.isolation);
+	frame->context.isolation = forked;
+	frame->has_isolation = true;
+	stack->depth += 2;
+	return frame;
+}
+
 struct ta_frame *ta_context_push(struct ta_thread *thread, enum ta_frame_kind kind)
 {
-	if (thread->depth + 1 >= TA_FRAMES_MAX) {
+	struct ta_stack *stack = thread->stack;
+
+	if (stack->depth + 1 >= TA_FRAMES_MAX) {
 		ta_lost(TA_LOSS_CONTEXT_DEPTH);
 		return NULL;
 	}
-	struct ta_frame *frame = &thread->frames[thread->depth + 1];
+	struct ta_frame *frame = &stack->frames[stack->depth + 1];
 
-	frame->context = *ta_context_now(thread);
-	frame->kind = (uint8_t)kind;
-	frame->inherited = false;
+	ta_context_matters(thread);
+	fill(thread, frame, kind);
 	atomic_signal_fence(memory_order_seq_cst);
-	thread->depth++;
+	stack->depth++;
 	return frame;
+}
+
+static void drop_slots(struct ta_frame *frame)
+{
+	ta_slot_drop(&frame->context.current);
+	if (frame->has_isolation)
+		ta_slot_drop(&frame->context.isolation);
+}
+
+/* What a frame stood for ends; under: the frame below it. */
+static void close_frame(struct ta_thread *thread, struct ta_frame *frame, uint32_t under,
+			enum ta_end_reason reason, const struct ta_error *error)
+{
+	struct ta_versions versions;
+
+	if (frame->kind == TA_FRAME_SPAN || frame->kind == TA_FRAME_SIGNAL) {
+		versions = ta_versions_of(&frame->context);
+		if (!frame->has_isolation)
+			versions.isolation = ta_slot_version(ta_isolation_slot(thread, under));
+		ta_span_close_frame(thread, frame, &versions, reason, error);
+	} else if (frame->kind == TA_FRAME_HUB) {
+		ta_hub_restore(thread->stack, frame->hub);
+	}
+	if (frame->kind != TA_FRAME_CONN)
+		drop_slots(frame);
+}
+
+static void find_innermost_block(struct ta_stack *stack)
+{
+	uint32_t at = stack->depth;
+
+	while (at > 0 && stack->frames[at].block == 0)
+		at = below(stack, at);
+	stack->innermost_block = at ? stack->frames[at].block : 0;
+}
+
+static void pop(struct ta_thread *thread, enum ta_end_reason reason, const struct ta_error *error)
+{
+	struct ta_stack *stack = thread->stack;
+	/* A copy: a signal handler may use the slot as soon as it is free. */
+	struct ta_frame frame = stack->frames[stack->depth];
+
+	atomic_signal_fence(memory_order_seq_cst);
+	stack->depth = below(stack, stack->depth);
+	close_frame(thread, &frame, stack->depth, reason, error);
+	if (frame.block)
+		find_innermost_block(stack);
 }
 
 void ta_context_unwind(struct ta_thread *thread, uint32_t depth)
 {
-	while (thread->depth > depth) {
-		/* A copy: a signal handler may use the slot as soon as it is free. */
-		struct ta_frame frame = thread->frames[thread->depth];
+	while (thread->stack->depth > depth)
+		pop(thread, TA_END_JUMPED, NULL);
+}
 
-		atomic_signal_fence(memory_order_seq_cst);
-		thread->depth--;
-		if (frame.kind == TA_FRAME_SPAN || frame.kind == TA_FRAME_SIGNAL)
-			ta_span_end_frame(thread, &frame, TA_END_JUMPED);
+void ta_context_remove(struct ta_thread *thread, uint32_t at, const struct ta_error *error)
+{
+	struct ta_stack *stack = thread->stack;
+	uint32_t keep = at + 1;
+
+	while (keep <= stack->depth && stack->frames[keep].kind != TA_FRAME_CONN)
+		keep++;
+	if (keep > stack->depth) {
+		ta_context_unwind(thread, at);
+		pop(thread, TA_END_NORMAL, error);
+		return;
 	}
+	for (uint32_t i = keep - 1; i > at; i--)
+		close_frame(thread, &stack->frames[i], i - 1, TA_END_JUMPED, NULL);
+	close_frame(thread, &stack->frames[at], at - 1, TA_END_NORMAL, error);
+	memmove(&stack->frames[at], &stack->frames[keep],
+		(stack->depth - keep + 1) * sizeof(stack->frames[0]));
+	stack->depth -= keep - at;
+	find_innermost_block(stack);
+}
+
+void ta_context_settle(struct ta_thread *thread)
+{
+	struct ta_frame *top = ta_frame_top(thread);
+
+	while (top->kind == TA_FRAME_PUSHED && !ta_object_is_open(top->context.span_ref)) {
+		pop(thread, TA_END_NORMAL, NULL);
+		top = ta_frame_top(thread);
+	}
+}
+
+void ta_stack_reset(struct ta_stack *stack)
+{
+	for (uint32_t at = stack->depth; at > 0; at = below(stack, at)) {
+		struct ta_frame *frame = &stack->frames[at];
+
+		if (frame->kind == TA_FRAME_SPAN && !frame->empty)
+			ta_object_free(frame->context.span_ref);
+		if (frame->kind != TA_FRAME_CONN)
+			drop_slots(frame);
+	}
+	ta_context_drop(&stack->frames[0].context);
+	ta_hub_drop(stack->hub);
+	memset(stack, 0, offsetof(struct ta_stack, frames) + sizeof(stack->frames[0]));
 }

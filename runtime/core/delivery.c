@@ -21,9 +21,9 @@ static bool interrupted_span(struct ta_thread *thread, struct ta_context *ret_co
 {
 	const struct ta_frame *top = ta_frame_top(thread);
 
-	*ret_context = *ta_context_now(thread);
-	if (top->kind == TA_FRAME_BASE)
-		return thread->span_open;
+	*ret_context = *ta_context_active(thread);
+	if (top->kind == TA_FRAME_BASE && thread->stack == &thread->own)
+		return thread->span_open || ret_context->span_ref;
 	if (top->kind == TA_FRAME_CONN)
 		return ta_conn_has_span(top->conn, top->conn_generation);
 	return ret_context->span_id != 0;
@@ -34,7 +34,9 @@ static void set_level(struct ta_signal_level *level, struct ta_thread *thread, c
 {
 	const ucontext_t *interrupted = context;
 
-	*level = (struct ta_signal_level){ .frame = frame, .depth = thread->depth };
+	*level = (struct ta_signal_level){ .frame = frame,
+					   .stack = thread->stack,
+					   .depth = thread->stack->depth };
 	if (interrupted == NULL || interrupted->uc_stack.ss_size == 0)
 		return;
 	uintptr_t low = (uintptr_t)interrupted->uc_stack.ss_sp;
@@ -66,6 +68,7 @@ static void publish(struct ta_thread *thread, struct ta_frame *frame, int number
 {
 	struct ta_emit emit;
 	struct ta_span_facts facts = { .context = &frame->context,
+				       .scopes = ta_versions_of(&frame->context),
 				       .start_ns = ta_now_ns(),
 				       .link = link,
 				       .type = TA_SPAN_SIGNAL };
@@ -126,11 +129,10 @@ void ta_delivery_end(const struct ta_delivery *delivery)
 	struct ta_signal_level *level = &thread->levels[delivery->level];
 
 	ta_thread_heal(level->frame);
-	uint32_t own = level->depth + 2;
-
-	ta_context_unwind(thread, own);
-	ta_span_end_frame(thread, &thread->frames[own], TA_END_NORMAL);
-	thread->depth = level->depth;
+	if (thread->stack == level->stack && thread->stack->depth >= level->depth + 2) {
+		ta_context_unwind(thread, level->depth + 2);
+		ta_context_remove(thread, level->depth + 2, NULL);
+	}
 	atomic_signal_fence(memory_order_seq_cst);
 	ta_tls.level = delivery->level;
 }

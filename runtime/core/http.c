@@ -149,6 +149,8 @@ static void choose_ids(struct ta_conn *conn, struct ta_thread *thread, struct ta
 	bool first = !conn->first_taken && !conn->published;
 
 	*context = conn->context;
+	context->isolation = ta_slot_fork(&conn->context.isolation);
+	context->current = ta_slot_fork(&conn->context.current);
 	if (!first)
 		ta_span_new_trace(thread, context);
 	if (remote && !(first && conn->referenced)) {
@@ -180,8 +182,10 @@ static void publish_request(struct ta_conn *conn, struct ta_thread *thread,
 		link = (struct ta_context){ .trace_hi = parent.trace_hi,
 					    .trace_lo = parent.trace_lo,
 					    .span_id = parent.span_id };
+	request->context.parent_id = continued ? parent.span_id : 0;
 	struct ta_span_facts facts = { .context = &request->context,
-				       .parent_id = continued ? parent.span_id : 0,
+				       .scopes = ta_versions_of(&request->context),
+				       .parent_id = request->context.parent_id,
 				       .start_ns = request->start_ns,
 				       .link = &link,
 				       .type = TA_SPAN_HTTP_SERVER,
@@ -275,15 +279,24 @@ static struct ta_request *oldest(struct ta_conn *conn)
 	return conn->queue_count ? &conn->queue[conn->queue_first] : NULL;
 }
 
+/* The request is answered; its context stays for what the program does after it. */
+static void leave_queue(struct ta_conn *conn)
+{
+	ta_context_drop(&conn->served);
+	conn->served = oldest(conn)->context;
+	conn->queue_first = wrapped(conn, conn->queue_first + 1);
+	conn->queue_count--;
+}
+
 static void end_request(struct ta_conn *conn, struct ta_thread *thread, enum ta_end_reason reason)
 {
 	struct ta_request *request = oldest(conn);
+	struct ta_versions scopes = ta_versions_of(&request->context);
 	struct ta_emit emit;
 
-	conn->queue_first = wrapped(conn, conn->queue_first + 1);
-	conn->queue_count--;
-	if (!ta_emit_span_end(&emit, thread, request->context.span_id, ta_now_ns(),
-			      &request->context, 3 * TA_ATTR_ROOM(8)))
+	leave_queue(conn);
+	if (!ta_emit_span_end(&emit, thread, request->context.span_id, ta_now_ns(), &scopes,
+			      3 * TA_ATTR_ROOM(8)))
 		return;
 	((struct ta_record_span_end *)(void *)emit.record)->reason = (uint8_t)reason;
 	if (request->status)
@@ -418,10 +431,10 @@ void ta_http_tried(struct ta_conn *conn, struct ta_thread *thread, const char *d
 /* Requests that were sent behind the last one that the server wanted to serve. */
 static void cancel_rest(struct ta_conn *conn, struct ta_thread *thread)
 {
-	for (struct ta_emit emit; conn->queue_count; conn->queue_count--) {
+	for (struct ta_emit emit; conn->queue_count;) {
 		const struct ta_request *request = oldest(conn);
 
-		conn->queue_first = wrapped(conn, conn->queue_first + 1);
+		leave_queue(conn);
 		if (!ta_emit_begin(&emit, thread, TA_RECORD_SPAN_CANCEL,
 				   sizeof(struct ta_record_span_cancel), 0))
 			continue;
@@ -444,7 +457,8 @@ void ta_http_finish(struct ta_conn *conn, struct ta_thread *thread)
 		end_request(conn, thread, whole ? TA_END_NORMAL : TA_END_CLOSED_EARLY);
 		conn->answering = false;
 	}
-	conn->queue_count = 0;
+	while (conn->queue_count)
+		leave_queue(conn);
 	shrink_queue(conn);
 	return_head(conn);
 }

@@ -138,38 +138,41 @@ void ta_emit_bool(struct ta_emit *emit, enum ta_attr_key key, bool value)
 		*at = value;
 }
 
-void ta_emit_string(struct ta_emit *emit, enum ta_attr_key key, const char *text, uint32_t bytes)
+void ta_emit_typed(struct ta_emit *emit, enum ta_attr_key key, enum ta_attr_type type,
+		   const void *value, uint32_t bytes)
 {
-	char *at = bytes ? put_attr(emit, (uint8_t)key, TA_ATTR_STRING, bytes) : NULL;
+	char *at = bytes ? put_attr(emit, (uint8_t)key, type, bytes) : NULL;
 
 	if (at)
-		memcpy(at, text, bytes);
+		memcpy(at, value, bytes);
+}
+
+void ta_emit_string(struct ta_emit *emit, enum ta_attr_key key, const char *text, uint32_t bytes)
+{
+	ta_emit_typed(emit, key, TA_ATTR_STRING, text, bytes);
 }
 
 void ta_emit_bytes(struct ta_emit *emit, enum ta_attr_key key, const void *data, uint32_t bytes)
 {
-	char *at = bytes ? put_attr(emit, (uint8_t)key, TA_ATTR_BYTES, bytes) : NULL;
-
-	if (at)
-		memcpy(at, data, bytes);
+	ta_emit_typed(emit, key, TA_ATTR_BYTES, data, bytes);
 }
 
-void ta_emit_named(struct ta_emit *emit, const char *name, const char *text, uint32_t bytes)
+void ta_emit_named(struct ta_emit *emit, const char *name, uint32_t name_bytes,
+		   enum ta_attr_type type, const void *value, uint32_t bytes)
 {
-	size_t name_bytes = strlen(name);
 	char *at = name_bytes > 255 ? NULL
-				    : put_attr(emit, TA_ATTR_NAMED, TA_ATTR_STRING,
-					       1 + (uint32_t)name_bytes + bytes);
+				    : put_attr(emit, TA_ATTR_NAMED, type, 1 + name_bytes + bytes);
 
 	if (at == NULL)
 		return;
 	*at = (char)name_bytes;
 	memcpy(at + 1, name, name_bytes);
-	memcpy(at + 1 + name_bytes, text, bytes);
+	if (bytes)
+		memcpy(at + 1 + name_bytes, value, bytes);
 }
 
 bool ta_emit_span_end(struct ta_emit *emit, struct ta_thread *thread, uint64_t span_id,
-		      uint64_t end_ns, const struct ta_context *context, uint32_t attr_bytes)
+		      uint64_t end_ns, const struct ta_versions *scopes, uint32_t attr_bytes)
 {
 	if (!ta_emit_begin(emit, thread, TA_RECORD_SPAN_END, sizeof(struct ta_record_span_end),
 			   attr_bytes))
@@ -178,7 +181,8 @@ bool ta_emit_span_end(struct ta_emit *emit, struct ta_thread *thread, uint64_t s
 
 	end->span_id = span_id;
 	end->end_ns = end_ns;
-	end->isolation = context->isolation;
-	end->current = context->current;
+	end->isolation = scopes->isolation;
+	end->current = scopes->current;
+	end->global = scopes->global;
 	return true;
 }

@@ -40,11 +40,15 @@ void ta_emit_int(struct ta_emit *emit, enum ta_attr_key key, int64_t value);
 void ta_emit_bool(struct ta_emit *emit, enum ta_attr_key key, bool value);
 void ta_emit_string(struct ta_emit *emit, enum ta_attr_key key, const char *text, uint32_t bytes);
 void ta_emit_bytes(struct ta_emit *emit, enum ta_attr_key key, const void *data, uint32_t bytes);
-/* An attribute with a name of the program's own; name at most 255 bytes. */
-void ta_emit_named(struct ta_emit *emit, const char *name, const char *text, uint32_t bytes);
+/* A value of any type, as enum ta_attr_type says. */
+void ta_emit_typed(struct ta_emit *emit, enum ta_attr_key key, enum ta_attr_type type,
+		   const void *value, uint32_t bytes);
+/* The same under a name of the program's own; name at most 255 bytes. */
+void ta_emit_named(struct ta_emit *emit, const char *name, uint32_t name_bytes,
+		   enum ta_attr_type type, const void *value, uint32_t bytes);
 
 /* The common part of a span's end. */
 bool ta_emit_span_end(struct ta_emit *emit, struct ta_thread *thread, uint64_t span_id,
-		      uint64_t end_ns, const struct ta_context *context, uint32_t attr_bytes);
+		      uint64_t end_ns, const struct ta_versions *scopes, uint32_t attr_bytes);
 
 #endif

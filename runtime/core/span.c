@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * span.c - opening and closing spans on a thread's stack, and tags.
+ * span.c - what the records of all spans have in common, and how spans end.
  *
- * Runs: the owning thread.  No locks, no memory but the frame and the record.
+ * Runs: host threads.  No locks, no memory but the frame, the object and the record.
  */
 #include "runtime/core/span.h"
 
-#include <errno.h>
-#include <string.h>
-
 #include "runtime/core/clock.h"
-#include "runtime/core/conn.h"
+#include "runtime/core/object.h"
 #include "runtime/core/publish.h"
+#include "runtime/core/runtime.h"
 
 void ta_span_new_trace(struct ta_thread *thread, struct ta_context *context)
 {
 	context->trace_hi = ta_id_next(&thread->ids);
 	context->trace_lo = ta_id_next(&thread->ids);
 	context->span_id = ta_id_next(&thread->ids);
+	context->parent_id = 0;
+	context->span_ref = 0;
+	context->tags = 0;
 	context->flags = 0;
 }
 
@@ -34,8 +35,9 @@ bool ta_span_start_begin(struct ta_emit *emit, struct ta_thread *thread,
 	start->span_id = facts->context->span_id;
 	start->parent_id = facts->parent_id;
 	start->start_ns = facts->start_ns;
-	start->isolation = facts->context->isolation;
-	start->current = facts->context->current;
+	start->isolation = facts->scopes.isolation;
+	start->current = facts->scopes.current;
+	start->tags = facts->context->tags;
 	start->type = (uint8_t)facts->type;
 	start->flags = (uint8_t)(facts->flags | (facts->context->flags & TA_SPAN_NOT_SAMPLED));
 	if (facts->link && facts->link->span_id) {
@@ -46,117 +48,139 @@ bool ta_span_start_begin(struct ta_emit *emit, struct ta_thread *thread,
 	return true;
 }
 
-/* The span that a child opened now would have as parent is going to be named:
- * a thread's or a connection's span that was not published yet has to be. */
-static void parent_matters(struct ta_thread *thread, const struct ta_frame *frame)
-{
-	if (frame->kind == TA_FRAME_BASE && thread->span_pending)
-		ta_thread_publish(thread, NULL);
-	else if (frame->kind == TA_FRAME_CONN)
-		ta_conn_referenced(frame->conn, frame->conn_generation);
-}
+/* ---- ends ---- */
 
-bool ta_span_begin(struct ta_thread *thread, const char *name, uint32_t name_bytes)
-{
-	parent_matters(thread, ta_frame_top(thread));
-	struct ta_frame *frame = ta_context_push(thread, TA_FRAME_SPAN);
-
-	if (frame == NULL)
-		return false;
-	uint64_t parent_id = frame->context.span_id;
-
-	if (frame->context.trace_hi == 0 && frame->context.trace_lo == 0)
-		ta_span_new_trace(thread, &frame->context);
-	else
-		frame->context.span_id = ta_id_next(&thread->ids);
-	struct ta_span_facts facts = { .context = &frame->context,
-				       .parent_id = parent_id,
-				       .start_ns = ta_now_ns(),
-				       .type = TA_SPAN_API };
-	struct ta_emit emit;
-
-	if (ta_span_start_begin(&emit, thread, &facts, TA_ATTR_ROOM(5 + name_bytes))) {
-		ta_emit_named(&emit, "name", name, name_bytes);
-		ta_emit_commit(&emit);
-	}
-	return true;
-}
-
-static void end_frame_span(struct ta_thread *thread, const struct ta_frame *frame,
-			   const struct ta_error *error, enum ta_end_reason reason)
+static void publish_end(struct ta_thread *thread, uint64_t span_id,
+			const struct ta_versions *scopes, enum ta_end_reason reason, bool signal,
+			const struct ta_error *error)
 {
 	uint32_t room = TA_ATTR_ROOM(1);
 	struct ta_emit emit;
 
 	if (error)
-		room += TA_ATTR_ROOM(15 + error->type_bytes) + TA_ATTR_ROOM(18 + error->message_bytes);
-	if (frame->inherited || !ta_emit_span_end(&emit, thread, frame->context.span_id,
-						  ta_now_ns(), &frame->context, room))
+		room += TA_ATTR_ROOM(error->type_bytes) + TA_ATTR_ROOM(error->message_bytes);
+	if (!ta_emit_span_end(&emit, thread, span_id, ta_now_ns(), scopes, room))
 		return;
-	((struct ta_record_span_end *)(void *)emit.record)->status =
-		error ? TA_STATUS_ERROR : TA_STATUS_UNSET;
-	((struct ta_record_span_end *)(void *)emit.record)->reason = (uint8_t)reason;
-	if (reason == TA_END_JUMPED && frame->kind == TA_FRAME_SIGNAL)
+	struct ta_record_span_end *end = (void *)emit.record;
+
+	end->status = error ? TA_STATUS_ERROR : TA_STATUS_UNSET;
+	end->reason = (uint8_t)reason;
+	if (reason == TA_END_JUMPED && signal)
 		ta_emit_bool(&emit, TA_ATTR_SIGNAL_JUMPED, true);
-	if (error && error->type_bytes)
-		ta_emit_named(&emit, "exception.type", error->type, error->type_bytes);
-	if (error && error->message_bytes)
-		ta_emit_named(&emit, "exception.message", error->message, error->message_bytes);
+	if (error) {
+		ta_emit_string(&emit, TA_ATTR_EXCEPTION_TYPE, error->type, error->type_bytes);
+		ta_emit_string(&emit, TA_ATTR_EXCEPTION_MESSAGE, error->message,
+			       error->message_bytes);
+	}
 	ta_emit_commit(&emit);
 }
 
-bool ta_span_end(struct ta_thread *thread, const struct ta_error *error)
+void ta_span_close_frame(struct ta_thread *thread, const struct ta_frame *frame,
+			 const struct ta_versions *scopes, enum ta_end_reason reason,
+			 const struct ta_error *error)
 {
-	uint32_t at = thread->depth;
+	bool signal = frame->kind == TA_FRAME_SIGNAL;
+	bool own = frame->proc == (uint32_t)ta_runtime.proc_id;
 
-	/* A connection's frame may have come on top since the span was opened. */
-	while (at > 0 && thread->frames[at].kind == TA_FRAME_CONN)
-		at--;
-	struct ta_frame *frame = &thread->frames[at];
+	if (frame->empty || (!signal && !ta_object_claim(frame->context.span_ref)))
+		return;
+	if (own)
+		publish_end(thread, frame->context.span_id, scopes, reason, signal, error);
+	if (!signal)
+		ta_object_free(frame->context.span_ref);
+}
 
-	if (frame->kind != TA_FRAME_SPAN)
+/* ---- ends by the program ---- */
+
+/* The innermost frame of a kind above the floor, or 0. */
+static uint32_t find_frame(struct ta_thread *thread, enum ta_frame_kind kind)
+{
+	uint32_t floor = ta_context_floor(thread);
+
+	for (uint32_t at = thread->stack->depth; at > floor; at--)
+		if (thread->stack->frames[at].kind == kind)
+			return at;
+	return 0;
+}
+
+/* Whether the innermost block is one that found no frame; then it ends. */
+static bool end_overflow(struct ta_thread *thread)
+{
+	if (thread->stack->overflow == 0)
 		return false;
-	end_frame_span(thread, frame, error, TA_END_NORMAL);
-	if (at == thread->depth) {
-		thread->depth--;
-	} else { /* keep the connection that is being served above it */
-		*frame = thread->frames[thread->depth];
-		thread->depth = at;
-	}
+	thread->stack->overflow--;
 	return true;
 }
 
-void ta_span_end_frame(struct ta_thread *thread, const struct ta_frame *frame,
-		       enum ta_end_reason reason)
+bool ta_span_end_block(struct ta_thread *thread, const struct ta_error *error)
 {
-	end_frame_span(thread, frame, NULL, reason);
+	if (end_overflow(thread))
+		return true;
+	uint32_t at = find_frame(thread, TA_FRAME_SPAN);
+
+	if (at)
+		ta_context_remove(thread, at, error);
+	ta_context_settle(thread);
+	return at != 0;
 }
 
-int ta_scope_set_tag(struct ta_thread *thread, const char *key, uint32_t key_bytes,
-		     const char *value, uint32_t value_bytes)
+/* The scopes that a span ends under: its frame's if it is on this thread, else those
+ * that it has kept.  False: they are not known here. */
+static bool scopes_of(struct ta_thread *thread, uint64_t span_ref, struct ta_versions *ret_scopes)
 {
-	struct ta_context *context = ta_context_now(thread);
+	const struct ta_object *object = ta_object_at(span_ref);
+	const struct ta_stack *stack = thread->stack;
+
+	if (object->scoped) {
+		*ret_scopes = (struct ta_versions){
+			.isolation = ta_slot_version(&object->isolation),
+			.current = ta_slot_version(&object->current),
+		};
+		ta_cell_version(TA_GLOBAL_CELL, &ret_scopes->global);
+		return true;
+	}
+	for (uint32_t at = stack->depth; at > ta_context_floor(thread); at--) {
+		if (stack->frames[at].kind != TA_FRAME_SPAN ||
+		    stack->frames[at].context.span_ref != span_ref)
+			continue;
+		*ret_scopes = ta_versions_at(thread, at);
+		return true;
+	}
+	*ret_scopes = (struct ta_versions){ 0 };
+	ta_cell_version(TA_GLOBAL_CELL, &ret_scopes->global);
+	return false;
+}
+
+bool ta_span_finish(struct ta_thread *thread, uint64_t span_ref)
+{
+	struct ta_versions scopes;
 	struct ta_emit emit;
-	uint32_t bytes = (uint32_t)sizeof(struct ta_record_scope_set) + key_bytes + value_bytes;
 
-	if (!ta_emit_begin(&emit, thread, TA_RECORD_SCOPE_SET,
-			   (uint32_t)sizeof(struct ta_record_scope_set),
-			   bytes - (uint32_t)sizeof(struct ta_record_scope_set)))
-		return -ENOBUFS;
-	struct ta_record_scope_set *set = (void *)emit.record;
+	if (!ta_object_claim(span_ref))
+		return false;
+	const struct ta_object *object = ta_object_at(span_ref);
+	bool known = scopes_of(thread, span_ref, &scopes);
 
-	set->version = ta_id_next(&thread->ids);
-	set->parent = context->isolation;
-	set->key_bytes = (uint16_t)key_bytes;
-	set->value_bytes = (uint16_t)value_bytes;
-	set->flags = value ? 0 : TA_SCOPE_REMOVE;
-	memcpy(emit.cursor, key, key_bytes);
-	if (value_bytes)
-		memcpy(emit.cursor + key_bytes, value, value_bytes);
-	emit.cursor += key_bytes + value_bytes;
-	uint64_t version = set->version;
+	if (object->proc == (uint32_t)ta_runtime.proc_id &&
+	    ta_emit_span_end(&emit, thread, object->span_id, ta_now_ns(), &scopes, 0)) {
+		struct ta_record_span_end *end = (void *)emit.record;
 
-	ta_emit_commit(&emit);
-	context->isolation = version;
-	return 0;
+		end->flags = known ? 0 : TA_END_SCOPES_OF_START;
+		ta_emit_commit(&emit);
+	}
+	ta_object_free(span_ref);
+	ta_context_settle(thread);
+	return true;
+}
+
+bool ta_span_leave(struct ta_thread *thread)
+{
+	if (end_overflow(thread))
+		return true;
+	uint32_t at = find_frame(thread, TA_FRAME_ENTER);
+
+	if (at)
+		ta_context_remove(thread, at, NULL);
+	ta_context_settle(thread);
+	return at != 0;
 }

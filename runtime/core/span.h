@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * span.h - spans that belong to a thread's stack: the thread's own, a signal
- * delivery's, and those that the program opens.
+ * span.h - spans: what every SPAN_START has in common, and those that the program
+ * opens and ends.
  *
  * Parents are found by themselves: the innermost open span of the context, else
- * a new trace.  Runs: the owning thread, inside the guard or in its handlers.
+ * a new trace.  Runs: host threads inside the guard or in signal handlers.
  */
 #ifndef TA_CORE_SPAN_H
 #define TA_CORE_SPAN_H
@@ -17,7 +17,8 @@
 
 /* What a SPAN_START record is made of; attributes are added by the caller. */
 struct ta_span_facts {
-	const struct ta_context *context; /* trace, span id and scopes of the new span */
+	const struct ta_context *context; /* ids of the new span */
+	struct ta_versions scopes;
 	uint64_t parent_id;
 	uint64_t start_ns;
 	const struct ta_context *link; /* NULL or a span that this one points at */
@@ -34,10 +35,6 @@ bool ta_span_start_begin(struct ta_emit *emit, struct ta_thread *thread,
 /* New random ids for a root: trace and span. */
 void ta_span_new_trace(struct ta_thread *thread, struct ta_context *context);
 
-/* A span of the program: child of what is current, becomes current.  name_bytes
- * is bounded by the caller.  False: too deep or no room. */
-bool ta_span_begin(struct ta_thread *thread, const char *name, uint32_t name_bytes);
-
 /* Why a span failed; either part may be missing (0 bytes). */
 struct ta_error {
 	const char *type;
@@ -46,16 +43,48 @@ struct ta_error {
 	uint32_t message_bytes;
 };
 
-/* Ends the innermost span that the program opened, with status ERROR when error
- * is not NULL.  False when there is none. */
-bool ta_span_end(struct ta_thread *thread, const struct ta_error *error);
+/* Ends the span of a frame that goes: a block's or a signal handler's. */
+void ta_span_close_frame(struct ta_thread *thread, const struct ta_frame *frame,
+			 const struct ta_versions *scopes, enum ta_end_reason reason,
+			 const struct ta_error *error);
 
-/* Ends the span of a frame that is being dropped. */
-void ta_span_end_frame(struct ta_thread *thread, const struct ta_frame *frame,
-		       enum ta_end_reason reason);
+/* ---- spans of the program ---- */
 
-/* Sets (or with value NULL removes) a tag on the isolation scope that is current. */
-int ta_scope_set_tag(struct ta_thread *thread, const char *key, uint32_t key_bytes,
-		     const char *value, uint32_t value_bytes);
+enum ta_span_use { TA_USE_BLOCK, TA_USE_PUSH, TA_USE_DETACHED, TA_USE_CREATE };
+
+struct ta_text {
+	const char *text;
+	uint32_t bytes; /* 0: not given */
+};
+
+/* A request for a span; texts are checked and bounded by the caller. */
+struct ta_span_request {
+	enum ta_span_use use;
+	bool has_parent;	  /* parent counts, also when its span_id is 0 (a root) */
+	struct ta_context parent; /* ids only */
+	struct ta_text name, op, attributes, name_space, session_id, session_name;
+	const char *const *tags; /* key, value, ..., NULL */
+	struct ta_context link;
+	uintptr_t block;
+};
+
+/* Opens it; *ret_span gets its ids and object, span_id 0 when it could not be
+ * recorded (counted). */
+void ta_span_open(struct ta_thread *thread, const struct ta_span_request *request,
+		  struct ta_context *ret_span);
+
+/* Ends the innermost block's span.  False: there is none. */
+bool ta_span_end_block(struct ta_thread *thread, const struct ta_error *error);
+
+/* Ends an open span wherever it is.  False: it is over. */
+bool ta_span_finish(struct ta_thread *thread, uint64_t span_ref);
+
+/* Makes a span active in a block that leave ends.  span: ids; span_id 0 hides what is
+ * active; an object that is over changes nothing. */
+void ta_span_enter(struct ta_thread *thread, const struct ta_context *span, uintptr_t block);
+bool ta_span_leave(struct ta_thread *thread);
+
+/* The root of what is current; span_id 0: none. */
+struct ta_context ta_span_root(struct ta_thread *thread);
 
 #endif

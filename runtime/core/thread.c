@@ -12,11 +12,14 @@
  */
 #include "runtime/core/thread.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "runtime/core/arena.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/conn.h"
+#include "runtime/core/handover.h"
+#include "runtime/core/hub.h"
 #include "runtime/core/lane_claim.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
@@ -46,6 +49,7 @@ struct ta_thread_birth *ta_thread_birth_new(void *(*start)(void *), void *argume
 		birth->argument = argument;
 		birth->conn = 0;
 		birth->created_ns = ta_now_ns();
+		birth->hub_seed = 0;
 		memset(&birth->context, 0, sizeof(birth->context));
 		return birth;
 	}
@@ -66,9 +70,10 @@ void ta_thread_birth_inherit(struct ta_thread_birth *birth)
 		return;
 	struct ta_frame *top = ta_frame_top(creator);
 
-	if (top->kind == TA_FRAME_BASE && creator->span_pending)
-		ta_thread_publish(creator, NULL);
-	birth->context = *ta_context_now(creator);
+	if (top->kind != TA_FRAME_CONN)
+		ta_context_matters(creator);
+	ta_context_fork(&birth->context, creator);
+	birth->hub_seed = ta_hub_seed(creator->stack);
 	if (top->kind == TA_FRAME_CONN) {
 		birth->conn = top->conn + 1;
 		birth->conn_generation = top->conn_generation;
@@ -153,10 +158,12 @@ static void set_identity(struct ta_thread *thread, uint64_t token)
 
 static void set_base(struct ta_thread *thread, struct ta_thread_birth *birth)
 {
-	struct ta_frame *base = &thread->frames[0];
+	struct ta_frame *base = &thread->own.frames[0];
 
-	memset(base, 0, sizeof(*base));
-	thread->depth = 0;
+	/* A thread that went without a word may have left its scopes behind. */
+	ta_stack_reset(&thread->own);
+	thread->stack = &thread->own;
+	thread->event_hi = thread->event_lo = 0;
 	thread->span_parent = 0;
 	thread->span_open = thread->span_pending = false;
 	thread->inherited_conn = 0;
@@ -168,6 +175,8 @@ static void set_base(struct ta_thread *thread, struct ta_thread_birth *birth)
 		return;
 	}
 	base->context = birth->context;
+	base->context.span_ref = 0;
+	thread->own.hub_seed = birth->hub_seed;
 	thread->span_parent = birth->context.span_id;
 	thread->start_ns = birth->created_ns;
 	thread->start_routine = (uint64_t)(uintptr_t)birth->start;
@@ -295,7 +304,7 @@ void ta_thread_prepare_lane(void)
 /* Decides trace and parent of the thread's span; see the file's head. */
 static void choose_parent(struct ta_thread *thread, const struct ta_conn *worked_for)
 {
-	struct ta_context *base = &thread->frames[0].context;
+	struct ta_context *base = &thread->own.frames[0].context;
 	const struct ta_context *born_in = NULL;
 
 	if (thread->inherited_conn) {
@@ -315,6 +324,7 @@ static void choose_parent(struct ta_thread *thread, const struct ta_conn *worked
 		ta_span_new_trace(thread, base);
 	else
 		base->span_id = ta_id_next(&thread->ids);
+	base->parent_id = thread->span_parent;
 }
 
 void ta_thread_publish(struct ta_thread *thread, const struct ta_conn *worked_for)
@@ -324,7 +334,9 @@ void ta_thread_publish(struct ta_thread *thread, const struct ta_conn *worked_fo
 	thread->span_pending = false;
 	choose_parent(thread, worked_for);
 	thread->span_open = true;
-	struct ta_span_facts facts = { .context = &thread->frames[0].context,
+	const struct ta_context *base = &thread->own.frames[0].context;
+	struct ta_span_facts facts = { .context = base,
+				       .scopes = ta_versions_of(base),
 				       .parent_id = thread->span_parent,
 				       .start_ns = thread->start_ns,
 				       .type = TA_SPAN_THREAD };
@@ -338,7 +350,8 @@ void ta_thread_publish(struct ta_thread *thread, const struct ta_conn *worked_fo
 
 static void end_own_span(struct ta_thread *thread)
 {
-	struct ta_context *base = &thread->frames[0].context;
+	const struct ta_context *base = &thread->own.frames[0].context;
+	struct ta_versions scopes;
 	struct ta_emit emit;
 
 	if (thread->span_pending)
@@ -346,7 +359,8 @@ static void end_own_span(struct ta_thread *thread)
 	if (!thread->span_open)
 		return;
 	thread->span_open = false;
-	if (ta_emit_span_end(&emit, thread, base->span_id, ta_now_ns(), base, 0))
+	scopes = ta_versions_of(base);
+	if (ta_emit_span_end(&emit, thread, base->span_id, ta_now_ns(), &scopes, 0))
 		ta_emit_commit(&emit);
 }
 
@@ -359,8 +373,10 @@ void ta_thread_end(void)
 	struct ta_thread *thread = ta_thread_self();
 
 	if (thread) {
+		ta_handover_thread_ends(thread);
 		ta_context_unwind(thread, 0);
 		end_own_span(thread);
+		ta_stack_reset(&thread->own);
 		release_lanes(thread);
 	} else if (own_birth) {
 		ta_thread_birth_free(own_birth);
@@ -372,13 +388,19 @@ void ta_thread_end(void)
 /* ---- fork ---- */
 
 /* The contexts go on in the child; the spans in them stay the parent's to end. */
-static void inherit_contexts(struct ta_thread *child, const struct ta_thread *parent)
+static void inherit_contexts(struct ta_thread *child, struct ta_thread *parent)
 {
-	child->depth = parent->depth;
-	memcpy(child->frames, parent->frames, sizeof(parent->frames[0]) * (parent->depth + 1));
+	memcpy(&child->own, &parent->own,
+	       offsetof(struct ta_stack, frames) +
+		       sizeof(parent->own.frames[0]) * (parent->own.depth + 1));
 	memcpy(child->levels, parent->levels, sizeof(parent->levels));
-	for (uint32_t at = 0; at <= child->depth; at++)
-		child->frames[at].inherited = true;
+	if (parent->stack != &parent->own)
+		child->stack = parent->stack;
+	for (uint32_t at = 0; at < TA_SIGNAL_LEVELS_MAX; at++)
+		if (child->levels[at].stack == &parent->own)
+			child->levels[at].stack = &child->own;
+	/* Its scopes are the child's now; the struct may become another thread's. */
+	memset(&parent->own, 0, offsetof(struct ta_stack, frames) + sizeof(parent->own.frames[0]));
 }
 
 void ta_thread_forked(void)
@@ -421,10 +443,8 @@ void ta_thread_heal(uintptr_t stack)
 			thread->main_busy = 0;
 		if (thread->signal_busy > ta_tls.level)
 			thread->signal_busy = 0;
-		if (level->framed) {
-			ta_context_unwind(thread, level->depth + 1);
-			thread->depth = level->depth;
-		}
+		if (level->framed && thread->stack == level->stack)
+			ta_context_unwind(thread, level->depth);
 	}
 }
 

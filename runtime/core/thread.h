@@ -23,6 +23,7 @@
 
 #include "runtime/core/context.h"
 #include "runtime/core/id.h"
+#include "runtime/core/runtime.h"
 #include "runtime/protocol/http1.h"
 #include "runtime/wire/lane.h"
 
@@ -34,7 +35,8 @@ struct ta_signal_level {
 	uintptr_t frame;       /* address in the trampoline's frame */
 	uintptr_t stack_low;   /* bounds of the alternate stack it runs on; 0: the thread's own */
 	uintptr_t stack_high;
-	uint32_t depth;	       /* frames of the context stack below it */
+	struct ta_stack *stack; /* of contexts, that was in use, and its frames below */
+	uint32_t depth;
 	bool framed;	       /* it has a context frame and a span */
 };
 
@@ -46,7 +48,6 @@ struct ta_thread {
 	uint32_t lane_index;	/* the lane that is being written to */
 	uint32_t spill_count;	/* lanes besides the first */
 	uint32_t spill[TA_SPILL_MAX];
-	uint32_t depth;		/* top frame */
 	volatile uint8_t main_busy;	/* a write to the main ring is under way (1 + signal level) */
 	volatile uint8_t signal_busy;
 	bool woken; /* the agent was woken for this filling */
@@ -66,7 +67,9 @@ struct ta_thread {
 	uint32_t tid;
 
 	struct ta_signal_level levels[TA_SIGNAL_LEVELS_MAX];
-	struct ta_frame frames[TA_FRAMES_MAX];
+	struct ta_stack *stack; /* of contexts: own, or one that was handed over */
+	struct ta_stack own;
+	uint64_t event_hi, event_lo; /* id of what it captured last */
 	struct ta_http1_head head; /* scratch for heads that arrive whole */
 };
 
@@ -101,6 +104,7 @@ struct ta_thread_birth {
 	void *(*start)(void *);
 	void *argument;
 	struct ta_context context;
+	uint64_t hub_seed;
 	uint64_t created_ns;
 	uint32_t conn; /* + 1; 0: not born in a connection's context */
 	uint32_t conn_generation;
@@ -155,5 +159,15 @@ static inline void ta_guard_leave(struct ta_guard *guard)
  * inside: it may block, and a cancelled thread would keep the guard. */
 #define TA_GUARD(name)                                                                             \
 	struct ta_guard name __attribute__((cleanup(ta_guard_leave))) = ta_guard_enter()
+
+/* For what may interrupt itself: the thread's state without the guard, or NULL when
+ * nothing is to be recorded.  Touches no frame. */
+static inline struct ta_thread *ta_thread_reentrant(void)
+{
+	if (!ta_runtime.enabled || ta_tls.passive)
+		return NULL;
+	ta_process_check();
+	return ta_thread_self();
+}
 
 #endif

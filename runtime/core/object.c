@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * object.c - the pool of open spans, and the sessions that they share.
+ *
+ * Runs: any host thread, signal handlers.  No locks, no heap.
+ */
+#include "runtime/core/object.h"
+
+#include <string.h>
+
+#include "runtime/core/arena.h"
+#include "runtime/core/runtime.h"
+
+struct ta_object *ta_object_at(uint64_t ref)
+{
+	uint32_t index = (uint32_t)ref;
+
+	return &ta_arena.objects[index < ta_arena.object_pool.size ? index : 0];
+}
+
+uint64_t ta_object_new(const struct ta_context *span)
+{
+	int index = ta_pool_take(&ta_arena.object_pool);
+
+	if (index < 0) {
+		ta_lost(TA_LOSS_SPAN_POOL);
+		return 0;
+	}
+	struct ta_object *object = &ta_arena.objects[index];
+	uint64_t generation = atomic_load_explicit(&object->state, memory_order_relaxed) >> 32;
+
+	generation = generation ? generation : 1;
+	object->trace_hi = span->trace_hi;
+	object->trace_lo = span->trace_lo;
+	object->span_id = span->span_id;
+	object->parent_id = span->parent_id;
+	atomic_store_explicit(&object->tags, span->tags, memory_order_relaxed);
+	object->root = 0;
+	object->session = 0;
+	object->proc = (uint32_t)ta_runtime.proc_id;
+	object->flags = span->flags;
+	object->scoped = false;
+	atomic_store_explicit(&object->state, generation << 32 | TA_OBJECT_OPEN,
+			      memory_order_release);
+	return generation << 32 | (uint32_t)index;
+}
+
+bool ta_object_context(uint64_t ref, struct ta_context *ret_context)
+{
+	const struct ta_object *object = ta_object_at(ref);
+
+	if (ref == 0 || !ta_object_matches(object, ref))
+		return false;
+	ret_context->trace_hi = object->trace_hi;
+	ret_context->trace_lo = object->trace_lo;
+	ret_context->span_id = object->span_id;
+	ret_context->parent_id = object->parent_id;
+	ret_context->tags = atomic_load_explicit(&object->tags, memory_order_relaxed);
+	ret_context->flags = object->flags;
+	ret_context->span_ref = ref;
+	atomic_thread_fence(memory_order_acquire);
+	return ta_object_matches(object, ref);
+}
+
+bool ta_object_claim(uint64_t ref)
+{
+	uint64_t open = (ref >> 32) << 32 | TA_OBJECT_OPEN;
+
+	return ref != 0 && atomic_compare_exchange_strong(&ta_object_at(ref)->state, &open,
+							  (ref >> 32) << 32 | TA_OBJECT_ENDING);
+}
+
+void ta_object_free(uint64_t ref)
+{
+	struct ta_object *object = ta_object_at(ref);
+	uint64_t state = atomic_load_explicit(&object->state, memory_order_relaxed);
+
+	if (state >> 32 != ref >> 32 || (uint32_t)state == TA_OBJECT_FREE)
+		return;
+	if (object->scoped) {
+		ta_slot_drop(&object->isolation);
+		ta_slot_drop(&object->current);
+	}
+	if (object->session)
+		ta_session_unref(object->session);
+	atomic_store_explicit(&object->state, (((ref >> 32) + 1) & UINT32_MAX) << 32,
+			      memory_order_release);
+	ta_pool_give(&ta_arena.object_pool, (uint32_t)ref);
+}
+
+/* ---- sessions ---- */
+
+uint32_t ta_session_new(const char *id, uint32_t id_bytes, const char *name, uint32_t name_bytes)
+{
+	int index = ta_pool_take(&ta_arena.session_pool);
+
+	if (index < 0) {
+		ta_lost(TA_LOSS_SPAN_POOL);
+		return 0;
+	}
+	struct ta_session *session = &ta_arena.sessions[index];
+
+	session->id_bytes = (uint16_t)id_bytes;
+	session->name_bytes = (uint16_t)name_bytes;
+	memcpy(session->id, id, id_bytes);
+	if (name_bytes)
+		memcpy(session->name, name, name_bytes);
+	atomic_store_explicit(&session->refs, 1, memory_order_release);
+	return (uint32_t)index + 1;
+}
+
+void ta_session_ref(uint32_t session)
+{
+	atomic_fetch_add(&ta_arena.sessions[session - 1].refs, 1);
+}
+
+void ta_session_unref(uint32_t session)
+{
+	if (atomic_fetch_sub(&ta_arena.sessions[session - 1].refs, 1) == 1)
+		ta_pool_give(&ta_arena.session_pool, session - 1);
+}
+
+const struct ta_session *ta_session_at(uint32_t session)
+{
+	return &ta_arena.sessions[session - 1];
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * object.h - spans that the program has opened and not ended.
+ *
+ * An object is what a handle needs while its span is open: ids for children, tags to
+ * inherit, the root, the session, and, for spans that are ended far from where they
+ * were started, their scopes.  The first who ends a span claims it; from then on its
+ * handle is stale, wherever it is kept.
+ *
+ * Runs: any host thread, signal handlers.  No locks, no heap.
+ */
+#ifndef TA_CORE_OBJECT_H
+#define TA_CORE_OBJECT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/core/context.h"
+
+struct ta_object {
+	_Atomic uint64_t state; /* generation << 32 | enum ta_object_state */
+	uint64_t trace_hi, trace_lo, span_id, parent_id;
+	_Atomic uint64_t tags;
+	uint64_t root; /* object of its trace's root in this process; its own for a root, 0 none */
+	uint32_t session; /* number + 1 of a session that was given; 0 none */
+	uint32_t proc;	/* low half of the proc_id that opened it */
+	uint8_t flags;	/* enum ta_span_flags that children inherit */
+	bool scoped;	/* isolation and current are in use */
+	struct ta_slot isolation, current;
+};
+
+enum ta_object_state { TA_OBJECT_FREE, TA_OBJECT_OPEN, TA_OBJECT_ENDING };
+
+struct ta_object *ta_object_at(uint64_t ref);
+
+static inline bool ta_object_matches(const struct ta_object *object, uint64_t ref)
+{
+	uint64_t open = (ref >> 32) << 32 | TA_OBJECT_OPEN;
+
+	return atomic_load_explicit(&object->state, memory_order_acquire) == open;
+}
+
+static inline bool ta_object_is_open(uint64_t ref)
+{
+	return ta_object_matches(ta_object_at(ref), ref);
+}
+
+/* A new open object with these ids; 0: no room (counted). */
+uint64_t ta_object_new(const struct ta_context *span);
+
+/* Copies ids, tags and flags of an open span (not the slots).  False: it is over. */
+bool ta_object_context(uint64_t ref, struct ta_context *ret_context);
+
+/* True for the one caller who may end the span; ta_object_free() has to follow. */
+bool ta_object_claim(uint64_t ref);
+void ta_object_free(uint64_t ref);
+
+/* ---- sessions ---- */
+
+#define TA_SESSION_TEXT 200u
+
+struct ta_session {
+	_Atomic uint32_t refs;
+	uint16_t id_bytes, name_bytes;
+	char id[TA_SESSION_TEXT];
+	char name[TA_SESSION_TEXT];
+};
+
+/* Number + 1 with one reference; 0: no room (counted). */
+uint32_t ta_session_new(const char *id, uint32_t id_bytes, const char *name, uint32_t name_bytes);
+void ta_session_ref(uint32_t session);
+void ta_session_unref(uint32_t session);
+const struct ta_session *ta_session_at(uint32_t session);
+
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * span_open.c - spans that the program opens: parent, trace, tags, scopes, record.
+ *
+ * A span that is not recorded, for want of room, still has its block, so that every
+ * begin has its end.
+ *
+ * Runs: host threads inside the guard.  No locks, no heap.
+ */
+#include <string.h>
+
+#include "runtime/core/clock.h"
+#include "runtime/core/object.h"
+#include "runtime/core/publish.h"
+#include "runtime/core/runtime.h"
+#include "runtime/core/span.h"
+#include "runtime/core/text.h"
+
+#define DEFAULT_NAMESPACE "web" /* AppSignal's */
+
+/* ---- parents ---- */
+
+struct ta_context ta_span_root(struct ta_thread *thread)
+{
+	struct ta_context root = { 0 };
+	struct ta_stack *stack = thread->stack;
+
+	for (uint32_t at = stack->root_count; at > 0; at--)
+		if (ta_object_context(stack->roots[at - 1], &root))
+			return root;
+	const struct ta_context *active = ta_context_active(thread);
+
+	root = *active;
+	if (active->span_ref)
+		ta_object_context(ta_object_at(active->span_ref)->root, &root);
+	return root;
+}
+
+static struct ta_context choose_parent(struct ta_thread *thread,
+				       const struct ta_span_request *request)
+{
+	if (request->has_parent)
+		return request->parent;
+	if (request->use == TA_USE_CREATE)
+		return ta_span_root(thread);
+	return *ta_context_active(thread);
+}
+
+/* Ids of the new span: the parent's trace, or a new one. */
+static struct ta_context make_ids(struct ta_thread *thread, const struct ta_context *parent)
+{
+	struct ta_context span = *parent;
+
+	if (parent->trace_hi == 0 && parent->trace_lo == 0) {
+		ta_span_new_trace(thread, &span);
+	} else {
+		span.parent_id = parent->span_id;
+		span.span_id = ta_id_next(&thread->ids);
+	}
+	span.isolation = span.current = (struct ta_slot){ 0 };
+	return span;
+}
+
+/* ---- what a span starts with ---- */
+
+static void put_tags(struct ta_thread *thread, const char *const *tags, struct ta_context *span)
+{
+	for (; tags && tags[0] && tags[1]; tags += 2) {
+		struct ta_change change = { .what = TA_SCOPE_TAG,
+					    .key = tags[0],
+					    .value = tags[1],
+					    .key_bytes = ta_text_bytes(tags[0], TA_KEY_MAX),
+					    .value_bytes = ta_text_bytes(tags[1], TA_VALUE_MAX) };
+
+		if (change.key_bytes)
+			ta_version_change(thread, &span->tags, &change);
+	}
+}
+
+/* The session that was given with a root, or the parent's. */
+static uint32_t session_of(const struct ta_span_request *request, const struct ta_context *parent,
+			   bool is_root)
+{
+	uint32_t session = 0;
+
+	if (is_root && request->session_id.bytes)
+		return ta_session_new(request->session_id.text, request->session_id.bytes,
+				      request->session_name.text, request->session_name.bytes);
+	if (!is_root && parent->span_ref && ta_object_is_open(parent->span_ref))
+		session = ta_object_at(parent->span_ref)->session;
+	if (session)
+		ta_session_ref(session);
+	return session;
+}
+
+static void fill_object(const struct ta_span_request *request, const struct ta_context *parent,
+			struct ta_context *span)
+{
+	struct ta_object *object = ta_object_at(span->span_ref);
+	bool is_root = span->parent_id == 0;
+
+	object->root = span->span_ref;
+	if (!is_root && parent->span_ref && ta_object_is_open(parent->span_ref))
+		object->root = ta_object_at(parent->span_ref)->root;
+	object->session = session_of(request, parent, is_root);
+}
+
+/* ---- frames and scopes ---- */
+
+static void keep_scopes(struct ta_thread *thread, uint64_t span_ref)
+{
+	struct ta_object *object = ta_object_at(span_ref);
+	uint32_t at = thread->stack->depth;
+
+	object->isolation = ta_slot_share(ta_isolation_slot(thread, at));
+	object->current = ta_slot_share(ta_current_slot(thread, at));
+	object->scoped = true;
+}
+
+static void note_root(struct ta_stack *stack, uint64_t span_ref)
+{
+	if (stack->root_count == TA_ROOTS_MAX) {
+		memmove(stack->roots, stack->roots + 1, sizeof(stack->roots) - sizeof(stack->roots[0]));
+		stack->root_count--;
+	}
+	stack->roots[stack->root_count++] = span_ref;
+}
+
+static void push_block(struct ta_thread *thread, const struct ta_span_request *request,
+		       const struct ta_context *span)
+{
+	struct ta_frame *frame = ta_context_push(thread, TA_FRAME_SPAN);
+
+	if (frame == NULL) {
+		thread->stack->overflow++;
+		return;
+	}
+	frame->block = request->block;
+	if (request->block)
+		thread->stack->innermost_block = request->block;
+	frame->empty = span->span_id == 0;
+	if (!frame->empty)
+		ta_context_set_span(&frame->context, span);
+}
+
+/* Where the span stands; what it forks. */
+static void take_place(struct ta_thread *thread, const struct ta_span_request *request,
+		       const struct ta_context *span)
+{
+	struct ta_frame *frame;
+
+	if (request->use == TA_USE_BLOCK) {
+		push_block(thread, request, span);
+		return;
+	}
+	if (span->span_id == 0)
+		return;
+	if (request->use == TA_USE_PUSH) {
+		frame = ta_context_push(thread, TA_FRAME_PUSHED);
+		if (frame)
+			ta_context_set_span(&frame->context, span);
+	} else if (request->use == TA_USE_CREATE && span->parent_id == 0) {
+		note_root(thread->stack, span->span_ref);
+	}
+	keep_scopes(thread, span->span_ref);
+}
+
+/* ---- the record ---- */
+
+static struct ta_text name_space_of(const struct ta_span_request *request,
+				    const struct ta_context *span)
+{
+	struct ta_text name = { .text = DEFAULT_NAMESPACE, .bytes = sizeof(DEFAULT_NAMESPACE) - 1 };
+
+	if (request->name_space.bytes)
+		return request->name_space;
+	if (request->use != TA_USE_CREATE || span->parent_id != 0)
+		name.bytes = 0;
+	return name;
+}
+
+static void publish(struct ta_thread *thread, const struct ta_span_request *request,
+		    const struct ta_context *span)
+{
+	struct ta_text name_space = name_space_of(request, span);
+	struct ta_span_facts facts = { .context = span,
+				       .scopes = ta_versions_at(thread, thread->stack->depth),
+				       .parent_id = span->parent_id,
+				       .start_ns = ta_now_ns(),
+				       .link = &request->link,
+				       .type = TA_SPAN_API };
+	bool session = span->parent_id == 0 && request->session_id.bytes;
+	uint32_t room = TA_ATTR_ROOM(request->name.bytes) + TA_ATTR_ROOM(request->op.bytes) +
+			TA_ATTR_ROOM(name_space.bytes) + TA_ATTR_ROOM(request->attributes.bytes);
+	struct ta_emit emit;
+
+	if (session)
+		room += TA_ATTR_ROOM(request->session_id.bytes) +
+			TA_ATTR_ROOM(request->session_name.bytes);
+	if (!ta_span_start_begin(&emit, thread, &facts, room))
+		return;
+	ta_emit_string(&emit, TA_ATTR_NAME, request->name.text, request->name.bytes);
+	ta_emit_string(&emit, TA_ATTR_OP, request->op.text, request->op.bytes);
+	ta_emit_string(&emit, TA_ATTR_NAMESPACE, name_space.text, name_space.bytes);
+	ta_emit_typed(&emit, TA_ATTR_EVENT_JSON, TA_ATTR_JSON, request->attributes.text,
+		      request->attributes.bytes);
+	if (session) {
+		ta_emit_string(&emit, TA_ATTR_SESSION_ID, request->session_id.text,
+			       request->session_id.bytes);
+		ta_emit_string(&emit, TA_ATTR_SESSION_NAME, request->session_name.text,
+			       request->session_name.bytes);
+	}
+	ta_emit_commit(&emit);
+}
+
+void ta_span_open(struct ta_thread *thread, const struct ta_span_request *request,
+		  struct ta_context *ret_span)
+{
+	ta_context_settle(thread);
+	ta_context_matters(thread);
+	struct ta_context parent = choose_parent(thread, request);
+
+	if (parent.span_ref) /* its tags may have been set since it became active */
+		ta_object_context(parent.span_ref, &parent);
+	struct ta_context span = make_ids(thread, &parent);
+	bool deep = request->use == TA_USE_BLOCK && thread->stack->depth + 1 >= TA_FRAMES_MAX;
+
+	span.span_ref = deep ? 0 : ta_object_new(&span);
+	if (span.span_ref == 0)
+		span.span_id = 0;
+	else
+		fill_object(request, &parent, &span);
+	if (span.span_id && request->tags) {
+		put_tags(thread, request->tags, &span);
+		ta_object_at(span.span_ref)->tags = span.tags;
+	}
+	take_place(thread, request, &span);
+	if (span.span_id)
+		publish(thread, request, &span);
+	*ret_span = span;
+}
+
+void ta_span_enter(struct ta_thread *thread, const struct ta_context *span, uintptr_t block)
+{
+	struct ta_context ids = *span;
+
+	ta_context_settle(thread);
+	struct ta_frame *frame = ta_context_push(thread, TA_FRAME_ENTER);
+
+	if (frame == NULL) {
+		thread->stack->overflow++;
+		return;
+	}
+	frame->block = block;
+	if (block)
+		thread->stack->innermost_block = block;
+	frame->hides = span->span_id == 0;
+	if (span->span_ref == 0 || ta_object_context(span->span_ref, &ids))
+		ta_context_set_span(&frame->context, &ids);
+}
