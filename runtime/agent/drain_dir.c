@@ -85,11 +85,12 @@ static int drain_worker(struct ta_worker *worker, const char *out_path, long *re
 	ta_drain_pass(worker);
 	ta_worker_settle(worker);
 	ta_flush_parts(worker, true);
-	error = ta_flush_run(worker);
+	error = ta_flush_run(worker, TA_FLUSH_EXPLICIT);
 	ta_tell_state(worker);
 	*ret_spans += (long)(worker->state.exported - before);
 	ta_journal_write(&worker->journal);
-	if (!worker->keep && worker->segments.count == 0 && worker->state.buckets.held_count == 0)
+	if (!worker->keep && worker->segments.count == 0 &&
+	    worker->state.buckets.held_count == 0 && worker->state.events.count == 0)
 		ta_journal_remove(&worker->journal);
 	return error;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exporter.c - the thread that encodes spans and appends them to where they go.
+ * exporter.c - the thread that encodes spans and events and appends them to where they go.
  *
  * Runs: agent.  encode(), append() and close_all() on the exporter's thread (or on
  * the caller's, when there is none), the rest on the worker's.
@@ -31,8 +31,8 @@ void ta_exporter_init(struct ta_exporter *exporter)
 void ta_exporter_fini(struct ta_exporter *exporter)
 {
 	ta_exporter_stop(exporter);
-	if (exporter->file)
-		ta_file_free(exporter->file);
+	for (int i = 0; i < TA_OUTPUTS; i++)
+		ta_file_free(exporter->files[i]);
 	if (exporter->enrich)
 		ta_enrich_free(exporter->enrich);
 	ta_buf_fini(&exporter->line);
@@ -43,17 +43,20 @@ void ta_exporter_fini(struct ta_exporter *exporter)
 static int encode(struct ta_exporter *exporter)
 {
 	struct ta_buf *line = &exporter->line;
+	struct ta_file *file = exporter->files[exporter->output];
 
 	ta_buf_clear(line);
-	int error = ta_otlp_json_encode(&exporter->batch, exporter->enrich, line);
+	int error = exporter->output == TA_OUTPUT_EVENTS ?
+			    ta_otlp_json_logs(exporter->enrich, &exporter->batch, line) :
+			    ta_otlp_json_encode(&exporter->batch, exporter->enrich, line);
 
 	if (line->failed) {
 		ta_buf_fini(line);
 		*line = (struct ta_buf){ 0 };
 	}
 	exporter->place = (struct ta_file_place){ 0 };
-	if (!error && exporter->file)
-		error = ta_file_place(exporter->file, &exporter->place);
+	if (!error && file)
+		error = ta_file_place(file, &exporter->place);
 	return error == -ENOENT ? 0 : error; /* the first append makes the file */
 }
 
@@ -75,10 +78,11 @@ static int write_fd(int fd, struct ta_buf *line)
 static int append(struct ta_exporter *exporter)
 {
 	struct ta_buf *line = &exporter->line;
+	struct ta_file *file = exporter->files[exporter->output];
 
 	if (exporter->fd >= 0)
 		return write_fd(exporter->fd, line);
-	return exporter->file ? ta_file_append(exporter->file, line->data, line->bytes) : 0;
+	return file ? ta_file_append(file, line->data, line->bytes) : 0;
 }
 
 static bool is_turn(enum ta_export_step step)
@@ -175,8 +179,9 @@ static void set_step(struct ta_exporter *exporter, enum ta_export_step step)
 	pthread_mutex_unlock(&exporter->mutex);
 }
 
-void ta_exporter_encode(struct ta_exporter *exporter)
+void ta_exporter_encode(struct ta_exporter *exporter, enum ta_output output)
 {
+	exporter->output = output;
 	set_step(exporter, TA_EXPORT_ENCODE);
 }
 

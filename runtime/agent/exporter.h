@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exporter.h - the thread that encodes spans and appends them to where they go.
+ * exporter.h - the thread that encodes spans and events and appends them to where they go.
  *
  * Encoding takes long and a disk may take longer; lanes are small and have to be
  * read all the time.  So the worker's thread only hands a batch over, and takes
@@ -14,7 +14,7 @@
  *     APPENDED: journal says "done"    <----
  *
  * Everything in a batch is a copy, or is not changed before the batch is done.
- * File, enricher and line belong to whom the step says; between two steps that is
+ * Files, enricher and line belong to whom the step says; between two steps that is
  * the worker.  Without a running thread (drain, no memory) the steps are done by
  * the caller.
  *
@@ -27,6 +27,7 @@
 #include <pthread.h>
 
 #include "runtime/agent/model.h"
+#include "runtime/agent/state.h"
 #include "runtime/export/buf.h"
 #include "runtime/export/enrich.h"
 #include "runtime/export/file.h"
@@ -44,12 +45,13 @@ enum ta_export_step {
 #define TA_EXPORT_CLOSING 32u /* descriptors that wait to be closed */
 
 struct ta_exporter {
-	struct ta_file *file; /* NULL: none, or a descriptor */
+	struct ta_file *files[TA_OUTPUTS]; /* NULL: none, or a descriptor */
 	struct ta_enrich *enrich;
 	int fd; /* -1, or standard output */
 	struct ta_buf line;
 
 	struct ta_batch batch;
+	enum ta_output output;	    /* what it is of */
 	struct ta_file_place place; /* where the append goes */
 	int error;		    /* of the last step */
 
@@ -72,7 +74,7 @@ int ta_exporter_start(struct ta_exporter *exporter, struct ta_watch *watch);
 void ta_exporter_stop(struct ta_exporter *exporter);
 
 /* Only while idle; exporter->batch is set. */
-void ta_exporter_encode(struct ta_exporter *exporter);
+void ta_exporter_encode(struct ta_exporter *exporter, enum ta_output output);
 /* Only when ENCODED without an error. */
 void ta_exporter_append(struct ta_exporter *exporter);
 /* Only when ENCODED or APPENDED: the batch is done with. */

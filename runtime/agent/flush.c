@@ -1,213 +1,244 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * flush.c - complete traces out to where spans go.
+ * flush.c - complete traces and events out to where they go.
  *
- * The journal says that an append begins, and where; then the append; then that
- * it is done.  An agent that died in between is found out by the next one, which
- * cuts the file back and appends again.  An append that fails leaves the groups
- * where they are; above a bound the oldest are given up, and counted.
+ * A run writes what is complete when it begins, for a reason: the buffer is full
+ * (then as many of the oldest traces as filled it), the interval is over, somebody
+ * asked, a process has died.  It is made of batches, one line each.  The journal
+ * says what leaves, then that an append begins, to which file and where; then the
+ * append; then that it is done.  An agent that died in between is found out by the
+ * next one, which cuts the file back and appends again.  An append that fails leaves
+ * everything where it is; above a bound the oldest are given up, and counted.
  *
- * The exporter gets copies of the spans and processes; records and the strings of
- * tags stay where they are, because nothing in a group changes before it is dropped.
+ * Events do not wait for a reason, only for each other: a few writes a second.
  *
  * Runs: agent, the worker's thread.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "runtime/agent/worker.h"
 
-#define SPANS_PER_LINE 500u
-#define SPANS_PER_RETRY 20u /* what fits into a nearly full disk */
+#define PER_LINE 500u
+#define PER_RETRY 20u /* what fits into a nearly full disk */
+#define LINE_BYTES (1u << 20) /* of events' records */
 #define KEPT_BYTES_MAX (64u << 20)
 #define DELAY_FIRST_NS 100000000ull
 #define DELAY_LAST_NS 5000000000ull
 #define WAIT_NS 2000000ull /* lanes are read in between */
-#define MERGED_MAX (3 * TA_SCOPE_TAGS_MAX)
+#define TICK_NS 1000000000ull
+#define EARLY_NS 250000000ull /* rather a quarter of a second early than a whole one late */
+#define EVENTS_REST_NS 200000000ull
 
-/* A process as it is now: its pid may be learned, its end be seen, at any time. */
-struct ta_process_copy {
-	struct ta_process_copy *next;
-	struct ta_process process;
-};
-
-static int open_output(struct ta_worker *worker)
-{
-	struct ta_flush *flush = &worker->flush;
-
-	if (strcmp(flush->path, "-") == 0)
-		flush->exporter.fd = STDOUT_FILENO;
-	if (flush->path[0] == '\0' || flush->exporter.fd >= 0)
-		return 0;
-	flush->exporter.file = ta_file_new(flush->path, worker->config.file_max_bytes,
-					   (unsigned int)worker->config.file_keep);
-	return flush->exporter.file ? 0 : -ENOMEM;
-}
+static const char *const reasons[] = { "none",	   "max_spans", "interval", "explicit",
+				       "shutdown", "exit",	"pressure" };
 
 int ta_flush_init(struct ta_worker *worker, const char *path)
 {
 	struct ta_flush *flush = &worker->flush;
 
-	flush->last_ns = ta_agent_now_ns();
+	flush->start_ns = flush->last_ns = flush->tick_ns = ta_agent_now_ns();
 	flush->exporter.enrich = ta_enrich_new(&worker->config);
 	if (!flush->exporter.enrich)
 		return -ENOMEM;
 	for (size_t i = 0; ta_enrich_warning(flush->exporter.enrich, i); i++)
 		ta_log_say(&worker->log, "%s", ta_enrich_warning(flush->exporter.enrich, i));
-	int error = path ? 0 :
-			   ta_file_default_path(&worker->config, worker->options.envp,
-						worker->options.cwd ? worker->options.cwd : "/",
-						flush->path, sizeof(flush->path));
-
-	if (error)
-		return error;
-	if (path && strlen(path) >= sizeof(flush->path))
-		return -ENAMETOOLONG;
-	if (path)
-		strcpy(flush->path, path);
-	return open_output(worker);
-}
-
-static void free_batch(struct ta_flush *flush)
-{
-	struct ta_batch *batch = &flush->exporter.batch;
-
-	for (uint32_t i = 0; i < batch->count; i++)
-		free((void *)(uintptr_t)flush->spans[i].tags);
-	for (struct ta_process_copy *at = flush->processes, *next; at; at = next) {
-		next = at->next;
-		free(at);
-	}
-	free(batch->spans);
-	free(flush->spans);
-	flush->spans = NULL;
-	flush->processes = NULL;
-	*batch = (struct ta_batch){ 0 };
+	return ta_outputs_open(worker, path);
 }
 
 void ta_flush_fini(struct ta_flush *flush)
 {
 	ta_exporter_stop(&flush->exporter);
-	free_batch(flush);
+	ta_batch_free(&flush->gathered, &flush->exporter.batch);
 	ta_exporter_fini(&flush->exporter);
 }
 
-/* A drain may write elsewhere than the agent that left the half line. */
-static int cut_configured_file(const struct ta_worker *worker, const struct ta_file_place *place)
-{
-	char path[4096];
-	int error = ta_file_default_path(&worker->config, worker->options.envp,
-					 worker->options.cwd, path, sizeof(path));
-	struct ta_file *file = NULL;
-
-	if (!error && path[0])
-		file = ta_file_new(path, UINT64_MAX, (unsigned int)worker->config.file_keep);
-	if (!file)
-		return error;
-	error = ta_file_restore(file, place);
-	ta_file_free(file);
-	return error;
-}
-
-/* After a replay: an append that was begun and never answered is undone. */
 void ta_flush_recover(struct ta_worker *worker)
 {
-	struct ta_event_flush event = { .groups = worker->state.flush_groups,
-					.place = worker->state.flush_place };
+	struct ta_event_flush event = worker->state.flushing;
 	int error = 0;
 
-	if (event.groups == 0)
+	if (event.count == 0 && worker->state.buckets.leaving_count == 0)
 		return;
-	if (worker->flush.exporter.file && !worker->keep)
-		error = ta_file_restore(worker->flush.exporter.file, &event.place);
-	if (worker->once && !worker->keep && !error)
-		error = cut_configured_file(worker, &event.place);
+	if (event.count > 0)
+		error = ta_outputs_cut(worker, &event);
 	if (error)
 		ta_log_say(&worker->log, "cannot cut a half-written line off %s: %s",
-			   worker->flush.path, strerror(-error));
+			   worker->flush.ways[event.output].path, strerror(-error));
 	ta_worker_event(worker, TA_EVENT_FLUSH_FAILED, &event, sizeof(event));
 }
 
-static bool is_due(const struct ta_worker *worker)
+bool ta_flush_busy(const struct ta_worker *worker)
+{
+	return worker->flush.exporter.batch.spans != NULL;
+}
+
+/* ---- when ---- */
+
+/* The first tick at which the interval counts as over. */
+static uint64_t interval_tick(const struct ta_worker *worker)
+{
+	const struct ta_flush *flush = &worker->flush;
+	uint64_t over = flush->last_ns + worker->config.flush_interval_ms * 1000000u;
+	uint64_t since = over - flush->start_ns > EARLY_NS ? over - flush->start_ns - EARLY_NS : 0;
+
+	return flush->start_ns + (since + TICK_NS - 1) / TICK_NS * TICK_NS;
+}
+
+/* The interval is looked at once a second; a look that comes late counts as if it had
+ * been in time. */
+static void look_at_interval(struct ta_worker *worker)
+{
+	struct ta_flush *flush = &worker->flush;
+	uint64_t due = interval_tick(worker);
+
+	if (worker->now_ns < flush->tick_ns)
+		return;
+	flush->tick_ns += ((worker->now_ns - flush->tick_ns) / TICK_NS + 1) * TICK_NS;
+	if (worker->state.buckets.group_count == 0 || due >= flush->tick_ns)
+		return;
+	while (due + TICK_NS < flush->tick_ns && due < flush->filled_ns)
+		due += TICK_NS;
+	flush->interval_ns = due;
+}
+
+static bool events_due(const struct ta_worker *worker)
+{
+	return worker->state.events.count > 0 && worker->now_ns >= worker->flush.events_ns;
+}
+
+void ta_flush_look(struct ta_worker *worker)
+{
+	struct ta_flush *flush = &worker->flush;
+	const struct ta_state *state = &worker->state;
+	bool ticks = worker->now_ns >= flush->tick_ns && interval_tick(worker) <= worker->now_ns;
+
+	if (state->settling && (flush->soon || ticks ||
+				(events_due(worker) && state->events.ready_count == 0)))
+		ta_worker_settle(worker);
+	if (state->buckets.group_count == 0 && !state->settling)
+		flush->soon = false;
+	look_at_interval(worker);
+}
+
+uint64_t ta_flush_wake_ns(const struct ta_worker *worker)
+{
+	const struct ta_flush *flush = &worker->flush;
+	const struct ta_way *spans = &flush->ways[TA_OUTPUT_SPANS];
+	const struct ta_way *events = &flush->ways[TA_OUTPUT_EVENTS];
+	uint64_t wake = UINT64_MAX, at;
+
+	if (ta_flush_busy(worker))
+		return wake;
+	if (worker->state.buckets.group_count > 0) {
+		at = interval_tick(worker);
+		wake = spans->error ? spans->retry_ns : at > flush->tick_ns ? at : flush->tick_ns;
+	}
+	at = events->error ? events->retry_ns : flush->events_ns;
+	return worker->state.events.count > 0 && at < wake ? at : wake;
+}
+
+/* Why spans should go out now. */
+static enum ta_flush_reason reason_now(const struct ta_worker *worker)
 {
 	const struct ta_flush *flush = &worker->flush;
 	const struct ta_buckets *buckets = &worker->state.buckets;
 
-	if (buckets->group_count == 0 || worker->now_ns < flush->retry_ns)
-		return false;
-	return flush->soon || flush->error || buckets->group_spans >= worker->config.max_spans ||
-	       worker->now_ns - flush->last_ns >= worker->config.flush_interval_ms * 1000000u;
+	if (buckets->group_count == 0)
+		return TA_FLUSH_NOT;
+	if (buckets->group_spans >= worker->config.max_spans)
+		return TA_FLUSH_MAX_SPANS;
+	if (flush->soon)
+		return TA_FLUSH_EXIT;
+	if (flush->parts || buckets->group_bytes > KEPT_BYTES_MAX / 2)
+		return TA_FLUSH_PRESSURE;
+	return flush->interval_ns ? TA_FLUSH_INTERVAL : TA_FLUSH_NOT;
 }
 
-static int64_t wall_offset_ns(void)
-{
-	struct timespec wall, monotonic;
+/* ---- a run ---- */
 
-	clock_gettime(CLOCK_REALTIME, &wall);
-	clock_gettime(CLOCK_MONOTONIC, &monotonic);
-	return (int64_t)(wall.tv_sec - monotonic.tv_sec) * 1000000000 +
-	       (wall.tv_nsec - monotonic.tv_nsec);
-}
-
-static void merge_tags(struct ta_worker *worker, const struct ta_held *held, struct ta_span *span)
-{
-	struct ta_tag tags[MERGED_MAX];
-	uint64_t versions[3] = { held->global, span->isolation, span->current };
-	uint32_t count =
-		ta_scopes_merge(worker->state.scopes, held->family, versions, 3, tags, MERGED_MAX);
-	struct ta_tag *copy = count ? malloc(count * sizeof(tags[0])) : NULL;
-
-	if (copy)
-		memcpy(copy, tags, count * sizeof(tags[0]));
-	span->tags = copy;
-	span->tag_count = copy ? count : 0;
-}
-
-/* NULL without memory: then the span says nothing of its process. */
-static struct ta_process *copy_process(struct ta_flush *flush, struct ta_proc *proc)
-{
-	struct ta_process_copy *copy;
-
-	if (proc->batch == flush->batch)
-		return proc->batch_copy;
-	copy = malloc(sizeof(*copy));
-	if (!copy)
-		return NULL;
-	copy->process = proc->process;
-	copy->next = flush->processes;
-	flush->processes = copy;
-	proc->batch = flush->batch;
-	proc->batch_copy = &copy->process;
-	return &copy->process;
-}
-
-static void copy_group(struct ta_worker *worker, const struct ta_group *group, uint32_t trace)
-{
-	struct ta_flush *flush = &worker->flush;
-	struct ta_batch *batch = &flush->exporter.batch;
-
-	for (uint32_t i = 0; i < group->count; i++) {
-		struct ta_span *span = &flush->spans[batch->count];
-
-		*span = group->spans[i]->span;
-		span->process = copy_process(flush, group->spans[i]->proc);
-		span->trace_index = trace;
-		merge_tags(worker, group->spans[i], span);
-		batch->spans[batch->count++] = span;
-	}
-}
-
-/* How many of the oldest groups make a line; at least one. */
-static uint32_t count_groups(const struct ta_worker *worker, uint32_t *ret_spans)
+/* How many of the oldest groups go out: all (at most), or up to and with the one with
+ * which the buffer was full. */
+static uint32_t count_groups(const struct ta_worker *worker, bool full, uint32_t most,
+			     uint64_t *ret_spans)
 {
 	const struct ta_list *groups = &worker->state.buckets.groups;
-	uint32_t limit = worker->flush.error ? SPANS_PER_RETRY : SPANS_PER_LINE;
-	uint32_t count = 0, spans = 0;
+	uint32_t count = 0;
+	uint64_t spans = 0;
 
-	for (const struct ta_list *at = groups->next; at != groups && count < worker->flush.left;
+	for (const struct ta_list *at = groups->next; at != groups && count < most; at = at->next) {
+		if (full && spans >= worker->config.max_spans)
+			break;
+		spans += TA_CONTAINER(at, struct ta_group, link)->count;
+		count++;
+	}
+	*ret_spans = spans;
+	return count;
+}
+
+static void take_events_along(struct ta_worker *worker)
+{
+	struct ta_flush *flush = &worker->flush;
+
+	struct ta_way *way = &flush->ways[TA_OUTPUT_EVENTS];
+	uint32_t ready = worker->state.events.ready_count;
+
+	if (ready == 0)
+		return;
+	if (way->left == 0)
+		ta_log_debug(&worker->log, "flush events=%u", ready);
+	way->left = ready;
+	flush->events_ns = worker->now_ns + EVENTS_REST_NS;
+}
+
+/* Of at most `most` groups.  Returns how many it is of. */
+static uint32_t begin_run(struct ta_worker *worker, enum ta_flush_reason reason, uint32_t most)
+{
+	struct ta_flush *flush = &worker->flush;
+	uint64_t spans;
+	uint32_t groups = count_groups(worker, reason == TA_FLUSH_MAX_SPANS, most, &spans);
+
+	if (groups > 0) {
+		flush->last_ns = reason == TA_FLUSH_INTERVAL ? flush->interval_ns : worker->now_ns;
+		ta_log_debug(&worker->log, "flush reason=%s traces=%u spans=%llu", reasons[reason],
+			     groups, (unsigned long long)spans);
+	}
+	if (reason != TA_FLUSH_MAX_SPANS)
+		flush->soon = flush->parts = false;
+	flush->interval_ns = flush->filled_ns = 0;
+	flush->ways[TA_OUTPUT_SPANS].left = groups;
+	take_events_along(worker);
+	return groups;
+}
+
+static void plan(struct ta_worker *worker)
+{
+	struct ta_flush *flush = &worker->flush;
+	const struct ta_way *ways = flush->ways;
+
+	if (worker->state.buckets.group_count == 0)
+		flush->filled_ns = flush->interval_ns = 0;
+	else if (flush->filled_ns == 0)
+		flush->filled_ns = worker->now_ns;
+	enum ta_flush_reason reason = reason_now(worker);
+
+	if (ways[TA_OUTPUT_SPANS].left == 0 && reason != TA_FLUSH_NOT)
+		begin_run(worker, reason, UINT32_MAX);
+	else if (ways[TA_OUTPUT_EVENTS].left == 0 && events_due(worker) &&
+		 worker->state.events.ready_count > 0)
+		take_events_along(worker);
+}
+
+/* ---- a batch ---- */
+
+/* How many of the oldest groups make a line; at least one. */
+static uint32_t groups_of_line(const struct ta_worker *worker, uint32_t *ret_spans)
+{
+	const struct ta_list *groups = &worker->state.buckets.groups;
+	const struct ta_way *way = &worker->flush.ways[TA_OUTPUT_SPANS];
+	uint32_t limit = way->error ? PER_RETRY : PER_LINE, count = 0, spans = 0;
+
+	for (const struct ta_list *at = groups->next; at != groups && count < way->left;
 	     at = at->next) {
 		uint32_t more = TA_CONTAINER(at, struct ta_group, link)->count;
 
@@ -220,108 +251,137 @@ static uint32_t count_groups(const struct ta_worker *worker, uint32_t *ret_spans
 	return count;
 }
 
-/* Makes the batch.  Returns 0 or -ENOMEM. */
-static int gather(struct ta_worker *worker)
+static uint32_t events_of_line(const struct ta_worker *worker)
 {
-	struct ta_flush *flush = &worker->flush;
-	struct ta_batch *batch = &flush->exporter.batch;
-	uint32_t spans, trace = 0;
+	const struct ta_list *ready = &worker->state.events.ready;
+	const struct ta_way *way = &worker->flush.ways[TA_OUTPUT_EVENTS];
+	uint32_t limit = way->error ? PER_RETRY : PER_LINE, count = 0, bytes = 0;
 
-	flush->event = (struct ta_event_flush){ .groups = count_groups(worker, &spans) };
-	flush->batch++;
-	*batch = (struct ta_batch){ .wall_offset_ns = wall_offset_ns() };
-	batch->spans = calloc(spans + 1, sizeof(batch->spans[0]));
-	flush->spans = calloc(spans + 1, sizeof(flush->spans[0]));
-	if (!batch->spans || !flush->spans) {
-		free_batch(flush);
-		return -ENOMEM;
+	for (const struct ta_list *at = ready->next;
+	     at != ready && count < way->left && count < limit && bytes < LINE_BYTES;
+	     at = at->next) {
+		bytes += TA_CONTAINER(at, struct ta_held_event, link)->bytes;
+		count++;
 	}
-	TA_LIST_EACH(at, &worker->state.buckets.groups) {
-		if (trace == flush->event.groups)
-			break;
-		copy_group(worker, TA_CONTAINER(at, struct ta_group, link), trace++);
-	}
-	return 0;
+	return count;
 }
 
-static void note_failure(struct ta_worker *worker, int error)
+static int gather(struct ta_worker *worker, enum ta_output output)
+{
+	struct ta_event_flush *event = &worker->flush.event;
+	uint32_t spans = 0;
+
+	*event = (struct ta_event_flush){ .output = output };
+	if (output == TA_OUTPUT_EVENTS) {
+		event->count = events_of_line(worker);
+		return ta_batch_events(worker, event->count);
+	}
+	event->count = groups_of_line(worker, &spans);
+	ta_worker_event(worker, TA_EVENT_LEAVING, event, sizeof(*event));
+	return ta_batch_spans(worker, event->count, spans);
+}
+
+static void note_failure(struct ta_worker *worker, struct ta_way *way, int error)
 {
 	struct ta_flush *flush = &worker->flush;
 
 	ta_worker_event(worker, TA_EVENT_FLUSH_FAILED, &flush->event, sizeof(flush->event));
-	flush->delay_ns = flush->error ? flush->delay_ns * 2 : DELAY_FIRST_NS;
-	if (flush->delay_ns > DELAY_LAST_NS)
-		flush->delay_ns = DELAY_LAST_NS;
-	flush->retry_ns = worker->now_ns + flush->delay_ns;
-	if (flush->error != error)
-		ta_log_say(&worker->log, "cannot write %s: %s; %u spans kept, retrying",
-			   flush->path, strerror(-error), worker->state.buckets.group_spans);
-	flush->error = error;
-	flush->left = 0;
+	way->delay_ns = way->error ? way->delay_ns * 2 : DELAY_FIRST_NS;
+	if (way->delay_ns > DELAY_LAST_NS)
+		way->delay_ns = DELAY_LAST_NS;
+	way->retry_ns = worker->now_ns + way->delay_ns;
+	if (way->error != error)
+		ta_log_say(&worker->log, "cannot write %s: %s; %u spans and %u events kept, retrying",
+			   way->path, strerror(-error), worker->state.buckets.group_spans,
+			   worker->state.events.count);
+	way->error = error;
+}
+
+static void drop(struct ta_worker *worker, struct ta_event_flush *event, uint32_t spare)
+{
+	struct ta_way *way = &worker->flush.ways[event->output];
+
+	if (event->count == 0)
+		return;
+	if (way->left > spare)
+		way->left = way->left - spare > event->count ? way->left - event->count : spare;
+	ta_worker_event(worker, TA_EVENT_DROP, event, sizeof(*event));
 }
 
 /* Above the bound the oldest traces go. */
-static void drop_surplus(struct ta_worker *worker)
+static void drop_surplus_groups(struct ta_worker *worker)
 {
 	struct ta_buckets *buckets = &worker->state.buckets;
-	struct ta_event_flush event = { 0 };
+	struct ta_event_flush event = { .output = TA_OUTPUT_SPANS };
 	uint64_t bytes = buckets->group_bytes;
 
 	TA_LIST_EACH(at, &buckets->groups) {
 		if (bytes <= KEPT_BYTES_MAX)
 			break;
 		bytes -= TA_CONTAINER(at, struct ta_group, link)->bytes;
-		event.groups++;
+		event.count++;
 	}
-	if (event.groups > 0)
-		ta_worker_event(worker, TA_EVENT_DROP, &event, sizeof(event));
+	drop(worker, &event, 0);
 }
 
-static void note_success(struct ta_worker *worker)
+/* And the oldest events, but those that the exporter reads. */
+static void drop_surplus_events(struct ta_worker *worker)
+{
+	struct ta_event_flush event = { .output = TA_OUTPUT_EVENTS };
+
+	if (ta_flush_busy(worker) && worker->flush.event.output == TA_OUTPUT_EVENTS)
+		event.spare = worker->flush.event.count;
+	event.count = ta_events_surplus(&worker->state.events, event.spare);
+	drop(worker, &event, event.spare);
+}
+
+static void note_success(struct ta_worker *worker, struct ta_way *way)
 {
 	struct ta_flush *flush = &worker->flush;
 
 	ta_worker_event(worker, TA_EVENT_FLUSH_DONE, &flush->event, sizeof(flush->event));
 	ta_journal_write(&worker->journal);
-	if (flush->error)
-		ta_log_say(&worker->log, "writing %s again", flush->path);
-	flush->error = 0;
-	flush->retry_ns = 0;
-	flush->last_ns = worker->now_ns;
-	flush->left -= flush->event.groups < flush->left ? flush->event.groups : flush->left;
+	if (way->error)
+		ta_log_say(&worker->log, "writing %s again", way->path);
+	way->error = 0;
+	way->retry_ns = 0;
+	way->left -= flush->event.count < way->left ? flush->event.count : way->left;
 }
 
 /* The batch is out, or it failed: the exporter is free again. */
 static void finish_batch(struct ta_worker *worker, int error)
 {
-	free_batch(&worker->flush);
+	struct ta_flush *flush = &worker->flush;
+	struct ta_way *way = &flush->ways[flush->event.output];
+
+	ta_batch_free(&flush->gathered, &flush->exporter.batch);
 	if (error) {
-		note_failure(worker, error);
-		drop_surplus(worker);
+		note_failure(worker, way, error);
+		drop_surplus_groups(worker);
 		ta_journal_write(&worker->journal);
 	} else {
-		note_success(worker);
+		note_success(worker, way);
 	}
-	ta_exporter_reset(&worker->flush.exporter);
+	ta_exporter_reset(&flush->exporter);
 }
 
-/* A run writes what is complete when it begins. */
+/* Events first: an error is what somebody looks for. */
 static bool begin_batch(struct ta_worker *worker)
 {
 	struct ta_flush *flush = &worker->flush;
+	enum ta_output output = TA_OUTPUTS;
 
-	if (flush->left == 0 && is_due(worker)) {
-		flush->left = worker->state.buckets.group_count;
-		flush->soon = false;
-	}
-	if (flush->left == 0)
+	for (int i = TA_OUTPUTS; i-- > 0 && output == TA_OUTPUTS;)
+		if (flush->ways[i].left > 0 && worker->now_ns >= flush->ways[i].retry_ns)
+			output = (enum ta_output)i;
+	if (output == TA_OUTPUTS)
 		return false;
-	int error = gather(worker);
+	int error = gather(worker, output);
 
 	if (error)
 		finish_batch(worker, error);
 	else
-		ta_exporter_encode(&flush->exporter);
+		ta_exporter_encode(&flush->exporter, output);
 	return !error;
 }
 
@@ -336,13 +396,11 @@ static void begin_append(struct ta_worker *worker)
 }
 
 /* Moves the batch on; false when it is the exporter's turn, or there is none. */
-static bool advance(struct ta_worker *worker, uint64_t patience_ns, bool begin)
+static bool advance(struct ta_worker *worker, uint64_t patience_ns)
 {
 	struct ta_exporter *exporter = &worker->flush.exporter;
 
 	switch (ta_exporter_step(exporter, patience_ns)) {
-	case TA_EXPORT_IDLE:
-		return begin && begin_batch(worker);
 	case TA_EXPORT_ENCODED:
 		if (exporter->error)
 			finish_batch(worker, exporter->error);
@@ -365,32 +423,70 @@ static bool is_behind(const struct ta_worker *worker)
 
 void ta_flush_step(struct ta_worker *worker)
 {
-	while (advance(worker, is_behind(worker) ? WAIT_NS : 0, true))
-		;
-}
-
-bool ta_flush_busy(const struct ta_worker *worker)
-{
-	return worker->flush.exporter.batch.spans != NULL;
+	drop_surplus_events(worker);
+	do {
+		while (advance(worker, is_behind(worker) ? WAIT_NS : 0))
+			;
+		if (ta_flush_busy(worker))
+			return;
+		plan(worker);
+	} while (begin_batch(worker));
 }
 
 void ta_flush_wait(struct ta_worker *worker)
 {
 	while (ta_flush_busy(worker)) {
-		advance(worker, WAIT_NS, false);
+		advance(worker, WAIT_NS);
 		if (ta_flush_busy(worker) && worker->flush.exporter.running)
 			ta_drain_pass(worker);
 	}
 }
 
-int ta_flush_run(struct ta_worker *worker)
+static void carry_out(struct ta_worker *worker)
+{
+	while (begin_batch(worker))
+		ta_flush_wait(worker);
+}
+
+/* What is due; with a reason of its own, everything.  What becomes complete meanwhile is
+ * another run's. */
+static void run(struct ta_worker *worker, enum ta_flush_reason reason)
+{
+	const struct ta_way *way = &worker->flush.ways[TA_OUTPUT_SPANS];
+	uint32_t remaining = worker->state.buckets.group_count;
+
+	do {
+		enum ta_flush_reason now = reason_now(worker);
+
+		if (now != TA_FLUSH_MAX_SPANS && reason != TA_FLUSH_NOT)
+			now = reason;
+		if (now == TA_FLUSH_NOT)
+			return;
+		remaining -= begin_run(worker, now, remaining);
+		carry_out(worker);
+	} while (remaining > 0 && !way->error);
+}
+
+int ta_flush_run(struct ta_worker *worker, enum ta_flush_reason reason)
+{
+	struct ta_flush *flush = &worker->flush;
+
+	ta_flush_wait(worker);
+	carry_out(worker);
+	for (int i = 0; i < TA_OUTPUTS; i++)
+		flush->ways[i].left = 0, flush->ways[i].retry_ns = 0;
+	run(worker, reason);
+	int error = flush->ways[TA_OUTPUT_SPANS].error;
+
+	return error ? error : flush->ways[TA_OUTPUT_EVENTS].error;
+}
+
+void ta_flush_due(struct ta_worker *worker)
 {
 	ta_flush_wait(worker);
-	worker->flush.left = worker->state.buckets.group_count;
-	worker->flush.soon = false;
-	while (worker->flush.left > 0 && begin_batch(worker))
-		ta_flush_wait(worker);
-	return worker->flush.error;
+	carry_out(worker);
+	if (!worker->flush.ways[TA_OUTPUT_SPANS].error)
+		run(worker, TA_FLUSH_NOT);
 }
 
 static bool is_overdue(const struct ta_worker *worker, const struct ta_bucket *bucket)
@@ -407,9 +503,11 @@ void ta_flush_parts(struct ta_worker *worker, bool all)
 	TA_LIST_EACH(at, &worker->state.buckets.all) {
 		struct ta_bucket *bucket = TA_CONTAINER(at, struct ta_bucket, link);
 		struct ta_event_trace event = { .trace_hi = bucket->trace_hi,
-						.trace_lo = bucket->node.key };
+						.trace_lo = bucket->trace_lo };
 
-		if (bucket->ended_count > 0 && (all || is_overdue(worker, bucket)))
-			ta_worker_event(worker, TA_EVENT_PART, &event, sizeof(event));
+		if (bucket->ended_count == 0 || !(all || is_overdue(worker, bucket)))
+			continue;
+		ta_worker_event(worker, TA_EVENT_PART, &event, sizeof(event));
+		worker->flush.parts = true;
 	}
 }

@@ -73,21 +73,16 @@ static void set_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static uint64_t tick_ns(const struct ta_worker *worker)
+/* How long the next round can wait when nothing calls for it. */
+static uint64_t pause_ns(const struct ta_worker *worker)
 {
 	uint64_t now = ta_agent_now_ns(), next = worker->slow_ns;
+	uint64_t due = ta_flush_wake_ns(worker), nap = worker->read_ns + worker->nap_ns;
 
 	if (worker->nap_ns)
-		return worker->read_ns + worker->nap_ns;
-	if (worker->state.buckets.group_count > 0 && !ta_flush_busy(worker)) {
-		uint64_t due = worker->flush.error ?
-				       worker->flush.retry_ns :
-				       worker->flush.last_ns +
-					       worker->config.flush_interval_ms * 1000000u;
-
-		next = due < next ? due : next;
-	}
-	return next > now + 1000000 ? next : now + 1000000;
+		return nap > now ? nap - now : 0;
+	next = due < next ? due : next;
+	return next > now + 1000000 ? next - now : 1000000;
 }
 
 static void become_watcher(struct agent *agent, struct ta_worker *worker, pid_t child);
@@ -131,7 +126,7 @@ static void serve(struct agent *agent, struct ta_worker *worker)
 {
 	while (!stop_asked && ta_worker_round(worker)) {
 		struct ta_watch_news news =
-			ta_watch_wait(&worker->watch, &worker->segments, tick_ns(worker));
+			ta_watch_wait(&worker->watch, &worker->segments, pause_ns(worker));
 
 		worker->rescan |= news.directory;
 		worker->someone_died |= news.deaths;
@@ -144,7 +139,8 @@ static void serve(struct agent *agent, struct ta_worker *worker)
 
 static bool is_empty(const struct ta_worker *worker)
 {
-	return worker->segments.count == 0 && worker->state.buckets.held_count == 0;
+	return worker->segments.count == 0 && worker->state.buckets.held_count == 0 &&
+	       worker->state.events.count == 0;
 }
 
 /* Lets go of the lock and looks once more.  True: there is work, and the lock
@@ -154,9 +150,10 @@ static bool take_up_again(struct agent *agent, struct ta_worker *worker)
 	ta_flush_wait(worker);
 	if (is_empty(worker))
 		ta_journal_remove(&worker->journal);
-	if (worker->state.buckets.group_count > 0)
-		ta_log_say(&worker->log, "%u spans could not be written; the next agent will try",
-			   worker->state.buckets.group_spans);
+	if (worker->state.buckets.group_count + worker->state.events.count > 0)
+		ta_log_say(&worker->log,
+			   "%u spans and %u events could not be written; the next agent will try",
+			   worker->state.buckets.group_spans, worker->state.events.count);
 	if (stop_asked)
 		return false;
 	ta_lock_release(agent->lock_fd);

@@ -394,6 +394,7 @@ static void finish(struct ta_worker *worker, struct ta_mapped *mapped)
 	ta_worker_settle(worker);
 	mapped->finished = true;
 	mapped->last_group = buckets->groups_gone + buckets->group_count;
+	mapped->last_event = worker->state.events.gone + worker->state.events.count;
 }
 
 /* The last one to close the file frees its pages, which takes a while. */
@@ -410,11 +411,16 @@ static void drop(struct ta_worker *worker, struct ta_mapped *mapped)
  * what its processes left is written, or cannot be written. */
 void ta_processes_drop(struct ta_worker *worker)
 {
+	const struct ta_way *spans = &worker->flush.ways[TA_OUTPUT_SPANS];
+	const struct ta_way *events = &worker->flush.ways[TA_OUTPUT_EVENTS];
+	const struct ta_state *state = &worker->state;
+
 	TA_LIST_EACH(at, &worker->segments.mapped) {
 		struct ta_mapped *mapped = TA_CONTAINER(at, struct ta_mapped, link);
 
-		if (mapped->finished && (worker->flush.error || worker->state.buckets.groups_gone >=
-									mapped->last_group))
+		if (mapped->finished &&
+		    (spans->error || state->buckets.groups_gone >= mapped->last_group) &&
+		    (events->error || state->events.gone >= mapped->last_event))
 			drop(worker, mapped);
 	}
 }

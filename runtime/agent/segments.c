@@ -288,6 +288,11 @@ _Atomic uint8_t *ta_mapped_ready(const struct ta_mapped *mapped, uint32_t index)
 	       index;
 }
 
+bool ta_mapped_asked(const struct ta_mapped *mapped)
+{
+	return !mapped->finished && atomic_load(&mapped->shared->asked) != mapped->answered;
+}
+
 bool ta_mapped_next(const struct ta_mapped *mapped, uint32_t *index)
 {
 	uint32_t at = *index;

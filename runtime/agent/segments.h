@@ -54,7 +54,11 @@ struct ta_mapped {
 	uint32_t checks;
 	bool earlier_boot; /* no process of it can live */
 	bool finished; /* read for the last time; stays until last_group is out */
-	uint64_t last_group;
+	uint64_t last_group, last_event;
+	uint32_t answered; /* number of the last question that was */
+	uint32_t ask_number, ask_what; /* of the one that is being answered */
+	bool asking;
+	bool ask_lost; /* another agent may have taken its bits and died */
 };
 
 /* A file of the key that is not mapped (yet): no header, or another version. */
@@ -102,6 +106,9 @@ bool ta_segment_name_parse(const char *name, uint32_t *ret_key, uint32_t *ret_pi
 struct ta_lane *ta_mapped_lane(const struct ta_mapped *mapped, uint32_t index);
 _Atomic uint64_t *ta_mapped_owner(const struct ta_mapped *mapped, uint32_t index);
 _Atomic uint8_t *ta_mapped_ready(const struct ta_mapped *mapped, uint32_t index);
+
+/* Whether somebody waits for an answer. */
+bool ta_mapped_asked(const struct ta_mapped *mapped);
 
 /* The first ready lane at or behind *index; false when there is none. */
 bool ta_mapped_next(const struct ta_mapped *mapped, uint32_t *index);

@@ -44,6 +44,7 @@ static void tell_count(struct ta_worker *worker, const char *text, uint64_t coun
 void ta_tell_state(struct ta_worker *worker)
 {
 	const struct ta_bucket_counters *counters = &worker->state.buckets.counters;
+	const struct ta_event_counters *events = &worker->state.events.counters;
 	struct ta_scope_counters scopes = ta_scopes_counters(worker->state.scopes);
 
 	tell_count(worker, "records for spans that nobody started", counters->unknown,
@@ -53,6 +54,13 @@ void ta_tell_state(struct ta_worker *worker)
 		   &worker->refused_told);
 	tell_count(worker, "spans dropped: they could not be written", counters->dropped,
 		   &worker->dropped_told);
+	tell_count(worker, "attributes came while their span was being written", counters->late,
+		   &worker->late_told);
+	tell_count(worker, "events captured twice", events->twice, &worker->events_twice_told);
+	tell_count(worker, "events refused: too many held, or no memory", events->refused,
+		   &worker->events_refused_told);
+	tell_count(worker, "events dropped: too many could not be written", events->dropped,
+		   &worker->events_dropped_told);
 	tell_count(worker, "scope versions missing or not kept", scopes.missing + scopes.dropped,
 		   &worker->scope_missing_told);
 	TA_LIST_EACH(at, &worker->segments.mapped)

@@ -3,7 +3,7 @@
  * watch.c - waiting for work.
  *
  * Writers wake us through agent_waiting when a lane passes half, once per
- * filling.  So: set it, look at the lanes once more, and only then sleep while
+ * filling, and when they ask.  So: set it, look once more, and only then sleep while
  * it is still set.  More segments than the kernel takes in one wait: the busiest
  * ones are in it, the others are seen at the next tick.
  *
@@ -26,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime/agent/clock.h"
 #include "runtime/agent/segments.h"
 
 #define WAIT_SEGMENTS 120
@@ -205,11 +206,14 @@ static void set_waiting(struct ta_segments *segments, uint32_t value)
 			     value);
 }
 
-static bool any_past_half(struct ta_segments *segments)
+static bool any_calls(struct ta_segments *segments)
 {
-	TA_LIST_EACH(at, &segments->mapped)
-		if (past_half(TA_CONTAINER(at, struct ta_mapped, link)))
+	TA_LIST_EACH(at, &segments->mapped) {
+		const struct ta_mapped *mapped = TA_CONTAINER(at, struct ta_mapped, link);
+
+		if (past_half(mapped) || ta_mapped_asked(mapped))
 			return true;
+	}
 	return false;
 }
 
@@ -276,11 +280,11 @@ static void sleep_until(struct ta_watch *watch, struct ta_segments *segments, ui
 }
 
 struct ta_watch_news ta_watch_wait(struct ta_watch *watch, struct ta_segments *segments,
-				   uint64_t deadline_ns)
+				   uint64_t longest_ns)
 {
 	set_waiting(segments, 1);
-	if (!any_past_half(segments))
-		sleep_until(watch, segments, deadline_ns);
+	if (!any_calls(segments))
+		sleep_until(watch, segments, ta_host_now_ns() + longest_ns);
 	set_waiting(segments, 0);
 	/* Cleared first, looked then: what comes in between pokes again. */
 	if (atomic_exchange(&watch->poked, 0) == 0)

@@ -44,8 +44,8 @@ int ta_watch_pid(struct ta_watch *watch, uint32_t pid);
 /* The pidfd is about to be closed. */
 void ta_watch_forget(struct ta_watch *watch, int pidfd);
 
-/* Sleeps until a lane passes half, something is poked, or deadline_ns. */
+/* Sleeps until a lane passes half, somebody asks, something is poked, or for so long. */
 struct ta_watch_news ta_watch_wait(struct ta_watch *watch, struct ta_segments *segments,
-				   uint64_t deadline_ns);
+				   uint64_t longest_ns);
 
 #endif

@@ -70,9 +70,11 @@ int ta_worker_init(struct ta_worker *worker, const struct ta_agent_options *opti
 	ta_exporter_init(&worker->flush.exporter);
 	worker->ring[0] = malloc(ring);
 	worker->ring[1] = malloc(ring);
-	if (!worker->ring[0] || !worker->ring[1])
+	if (!worker->ring[0] || !worker->ring[1] || ta_state_init(&worker->state) != 0)
 		return -ENOMEM;
-	return ta_state_init(&worker->state);
+	worker->state.buckets.sample_rate = worker->config.traces_sample_rate;
+	ta_scopes_set_max_crumbs(worker->state.scopes, (uint32_t)worker->config.max_breadcrumbs);
+	return 0;
 }
 
 void ta_worker_fini(struct ta_worker *worker)
@@ -119,6 +121,7 @@ static void found(void *user, struct ta_mapped *mapped)
 	ta_worker_event(worker, TA_EVENT_ATTACH, &event, sizeof(event));
 	if (!worker->keep) {
 		free_agent_lanes(mapped);
+		ta_asks_attach(mapped);
 		atomic_store(&mapped->shared->agent_pid, (uint32_t)getpid());
 		atomic_store(&mapped->shared->live_processes, 1);
 	}
@@ -205,20 +208,6 @@ static void look_after_segments(struct ta_worker *worker, bool slow)
 		ta_flush_parts(worker, false);
 }
 
-static bool interval_over(const struct ta_worker *worker)
-{
-	return worker->now_ns - worker->flush.last_ns >= worker->config.flush_interval_ms * 1000000u;
-}
-
-static void write_what_is_due(struct ta_worker *worker)
-{
-	if (worker->state.settling && (worker->flush.soon || interval_over(worker)))
-		ta_worker_settle(worker);
-	if (worker->state.buckets.group_count == 0 && !worker->state.settling)
-		worker->flush.soon = false;
-	ta_flush_step(worker);
-}
-
 static void keep_journal(struct ta_worker *worker)
 {
 	struct ta_journal *journal = &worker->journal;
@@ -257,7 +246,8 @@ static bool has_work(struct ta_worker *worker)
 	}
 	if (worker->empty_since_ns == 0)
 		worker->empty_since_ns = worker->now_ns;
-	if (worker->state.buckets.group_count > 0 && patience_ns < GIVE_UP_NS)
+	if (worker->state.buckets.group_count + worker->state.events.count > 0 &&
+	    patience_ns < GIVE_UP_NS)
 		patience_ns = GIVE_UP_NS;
 	return worker->now_ns - worker->empty_since_ns < patience_ns;
 }
@@ -307,8 +297,10 @@ bool ta_worker_round(struct ta_worker *worker)
 		ta_worker_scan(worker);
 		ta_drain_pass(worker);
 	}
+	ta_asks_answer(worker);
 	look_after_segments(worker, slow);
-	write_what_is_due(worker);
+	ta_flush_look(worker);
+	ta_flush_step(worker);
 	keep_journal(worker);
 	ta_processes_drop(worker);
 	tell_losses(worker);
@@ -321,8 +313,8 @@ void ta_worker_stop(struct ta_worker *worker)
 	ta_drain_pass(worker);
 	ta_worker_settle(worker);
 	ta_flush_parts(worker, true);
-	worker->flush.retry_ns = 0;
-	ta_flush_run(worker);
+	ta_flush_run(worker, TA_FLUSH_SHUTDOWN);
+	ta_asks_answer(worker);
 	ta_tell_state(worker);
 	ta_journal_write(&worker->journal);
 }

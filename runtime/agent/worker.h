@@ -3,8 +3,9 @@
  * worker.h - everything that a serving agent has, and the steps of its round.
  *
  * One round: read the lanes until they are nearly empty (drain.c), then scan the
- * directory if it changed, look after processes that may be dead (process.c), keep
- * free lanes ahead (supply.c), hand over what is due (flush.c), wait (watch.c).
+ * directory if it changed, answer who asks (ask.c), look after processes that may be
+ * dead (process.c), keep free lanes ahead (supply.c), hand over what is due (flush.c),
+ * wait (watch.c).
  *
  * Runs: agent, one thread.  Two others touch nothing of this: the helper of watch.c
  * and the exporter, which has its batch (exporter.h).  No locks.
@@ -21,20 +22,50 @@
 #include "runtime/agent/state.h"
 #include "runtime/agent/watch.h"
 
-/* Where spans go. */
-struct ta_flush {
-	struct ta_exporter exporter;
+/* Why spans go out; the words are in flush.c. */
+enum ta_flush_reason {
+	TA_FLUSH_NOT,
+	TA_FLUSH_MAX_SPANS,
+	TA_FLUSH_INTERVAL,
+	TA_FLUSH_EXPLICIT,
+	TA_FLUSH_SHUTDOWN,
+	TA_FLUSH_EXIT,	   /* a process that contributed has died */
+	TA_FLUSH_PRESSURE, /* a trace that goes on was cut in parts, or very much is complete */
+};
+
+/* One of the two files. */
+struct ta_way {
 	char path[4096];
-	struct ta_event_flush event;  /* of the batch that the exporter has */
-	struct ta_span *spans;	      /* its copies */
-	struct ta_process_copy *processes;
-	uint64_t batch; /* its number */
-	uint32_t left;	/* groups that are still to be written in this run */
-	uint64_t last_ns; /* the last one that was not empty */
+	uint32_t left; /* groups, or events: still to be written in this run */
 	uint64_t retry_ns;
 	uint64_t delay_ns;
 	int error; /* of the last attempt */
-	bool soon; /* a process that contributed has died */
+};
+
+/* What a batch has besides the state's: see batch.c. */
+struct ta_gathered {
+	uint64_t number;
+	struct ta_span *spans;
+	struct ta_event *events;
+	struct ta_scope_data **merged;
+	uint32_t merged_count;
+	struct ta_process_copy *processes;
+};
+
+/* Where spans and events go. */
+struct ta_flush {
+	struct ta_exporter exporter;
+	struct ta_way ways[TA_OUTPUTS];
+	struct ta_event_flush event; /* of the batch that the exporter has */
+	struct ta_gathered gathered; /* for it */
+	uint64_t start_ns;    /* of the agent; the seconds are counted from here */
+	uint64_t tick_ns;     /* the next second at which the interval is looked at */
+	uint64_t last_ns;     /* the last run that had spans */
+	uint64_t filled_ns;   /* since then something is complete; 0: nothing is */
+	uint64_t interval_ns; /* the second at which the interval was over; 0: it is not */
+	uint64_t events_ns;   /* not before then */
+	bool soon;	      /* a process that contributed has died */
+	bool parts;	      /* parts of traces were made */
 };
 
 /* Shared with the watcher; survives the worker. */
@@ -83,6 +114,7 @@ struct ta_worker {
 	char *ring[2];	      /* scratch: copies of a lane's two rings */
 	char rejected[TA_SEGMENT_NAME_BYTES]; /* told once */
 	uint64_t scope_missing_told, unknown_told, twice_told, refused_told, dropped_told;
+	uint64_t late_told, events_twice_told, events_refused_told, events_dropped_told;
 };
 
 /* Journals and applies an event. */
@@ -114,16 +146,37 @@ bool ta_pid_alive(uint32_t pid, uint64_t born_before_ns);
 /* supply.c: lanes of dead owners, free lanes ahead, lanes to give back. */
 void ta_supply_lanes(struct ta_worker *worker, struct ta_mapped *mapped, bool slow, bool died);
 
+/* outputs.c: the files.  The one of events: PATH with .logs before its last extension, or
+ * PATH itself where that is no regular file.  0 or -ENAMETOOLONG. */
+int ta_output_beside(const char *path, char *out, size_t out_bytes);
+int ta_outputs_open(struct ta_worker *worker, const char *path); /* NULL: as configured */
+int ta_outputs_cut(struct ta_worker *worker, const struct ta_event_flush *event);
+
+/* batch.c: the oldest groups (with so many spans), or events, for the exporter.  0 or -ENOMEM. */
+int ta_batch_spans(struct ta_worker *worker, uint32_t groups, uint32_t spans);
+int ta_batch_events(struct ta_worker *worker, uint32_t count);
+void ta_batch_free(struct ta_gathered *gathered, struct ta_batch *batch);
+
+/* ask.c: questions of hosts.  Answers at most one of each segment, all together. */
+void ta_asks_attach(struct ta_mapped *mapped); /* what was answered before our time */
+void ta_asks_answer(struct ta_worker *worker);
+
 /* flush.c */
 int ta_flush_init(struct ta_worker *worker, const char *path);
 void ta_flush_fini(struct ta_flush *flush);
+/* After a replay: an append that was begun and never answered is undone. */
 void ta_flush_recover(struct ta_worker *worker);
+/* Once a round: whether time alone makes something due; settles what waits for that. */
+void ta_flush_look(struct ta_worker *worker);
+/* When something will be due by time alone; UINT64_MAX: nothing. */
+uint64_t ta_flush_wake_ns(const struct ta_worker *worker);
 /* Takes note of what the exporter has done, and gives it what is due. */
 void ta_flush_step(struct ta_worker *worker);
 /* Waits for the exporter, and reads lanes meanwhile: for the batch that it has; for
- * all that is complete now. */
+ * what is due; for all that is complete now, events too (0, or why not all is out). */
 void ta_flush_wait(struct ta_worker *worker);
-int ta_flush_run(struct ta_worker *worker);
+void ta_flush_due(struct ta_worker *worker);
+int ta_flush_run(struct ta_worker *worker, enum ta_flush_reason reason);
 bool ta_flush_busy(const struct ta_worker *worker);
 void ta_flush_parts(struct ta_worker *worker, bool all);
 
