@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * otlp_json.h - batches as OTLP JSON: one TracesData object, no newline.
+ * otlp_json.h - batches as OTLP JSON: one TracesData or LogsData object, no newline.
  *
  * Encoding rules: OpenTelemetry protocol specification, "JSON Protobuf
  * Encoding": lowerCamelCase, hex ids, enums as integers, 64-bit integers as
@@ -14,7 +14,11 @@
 
 struct ta_enrich; /* runtime/export/enrich.h */
 
-/* Appends the batch to buf.  Returns 0 or -ENOMEM. */
+/* Appends the spans of the batch to buf.  Returns 0 or -ENOMEM. */
 int ta_otlp_json_encode(const struct ta_batch *batch, struct ta_enrich *enrich, struct ta_buf *buf);
+
+/* Appends the events of the batch to buf: {"resourceLogs":[...]}, which is also an
+ * ExportLogsServiceRequest.  Returns 0 or -ENOMEM. */
+int ta_otlp_json_logs(const struct ta_batch *batch, struct ta_enrich *enrich, struct ta_buf *buf);
 
 #endif
