@@ -47,7 +47,7 @@ static int encode(struct ta_exporter *exporter)
 
 	ta_buf_clear(line);
 	int error = exporter->output == TA_OUTPUT_EVENTS ?
-			    ta_otlp_json_logs(exporter->enrich, &exporter->batch, line) :
+			    ta_otlp_json_logs(&exporter->batch, exporter->enrich, line) :
 			    ta_otlp_json_encode(&exporter->batch, exporter->enrich, line);
 
 	if (line->failed) {
