@@ -169,20 +169,22 @@ void ta_out_events(const struct ta_span *span, struct ta_facts *facts, struct ta
 	sort_events(out);
 }
 
+static void walk_row(struct ta_out_walk *walk, const char *attrs, uint32_t bytes, uint8_t kind)
+{
+	walk->cursor = attrs;
+	walk->end = attrs ? attrs + bytes : NULL;
+	walk->kind = kind;
+	walk->in_members = false;
+}
+
 void ta_out_event_walk(const struct ta_out_event *event, struct ta_out_walk *walk)
 {
-	walk->cursor = event->attrs;
-	walk->end = event->attrs + event->attr_bytes;
-	walk->kind = event->kind;
-	walk->in_members = false;
+	walk_row(walk, event->attrs, event->attr_bytes, event->kind);
 }
 
 void ta_out_link_walk(const struct ta_out_link *link, struct ta_out_walk *walk)
 {
-	walk->cursor = link->attrs;
-	walk->end = link->attrs + link->attr_bytes;
-	walk->kind = 0;
-	walk->in_members = false;
+	walk_row(walk, link->attrs, link->attr_bytes, 0);
 }
 
 static bool next_member(struct ta_out_walk *walk, struct ta_out_attr *attr)

@@ -94,7 +94,7 @@ static void take_scope(const struct ta_scope_data *scope, struct ta_event_data *
 static void read_crumb(const struct ta_crumb *crumb, int64_t wall_offset_ns,
 		       struct ta_crumb_view *view)
 {
-	const char *cursor = crumb->attrs, *end = crumb->attrs + crumb->attr_bytes;
+	const char *cursor = crumb->attrs, *end = cursor ? cursor + crumb->attr_bytes : NULL;
 	struct ta_attr_view attr;
 
 	*view = (struct ta_crumb_view){ .time_ns = crumb->time_ns + (uint64_t)wall_offset_ns };

@@ -40,7 +40,7 @@ __attribute__((unused)) static void expect_text_at(const char *name, int line, c
 /* A span whose records hold the attributes given with put_*(). */
 struct made_span {
 	struct ta_span span;
-	struct ta_record *records[320];
+	struct ta_record *records[384];
 	char *bytes; /* of all records, with room for attributes */
 	size_t used;
 	size_t begin; /* of the last record */
@@ -99,6 +99,11 @@ __attribute__((unused)) static void put_attr(struct made_span *made, uint8_t key
 __attribute__((unused)) static void put_text(struct made_span *made, uint8_t key, const char *text)
 {
 	put_attr(made, key, TA_ATTR_STRING, text, strlen(text));
+}
+
+__attribute__((unused)) static void put_json(struct made_span *made, uint8_t key, const char *text)
+{
+	put_attr(made, key, TA_ATTR_JSON, text, strlen(text));
 }
 
 __attribute__((unused)) static void put_int(struct made_span *made, uint8_t key, int64_t value)

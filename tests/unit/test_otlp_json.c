@@ -5,8 +5,10 @@
  */
 #include "runtime/export/otlp_json.h"
 
+#include <cjson/cJSON.h>
 #include <math.h>
 
+#include "runtime/export/otlp_value.h"
 #include "tests/unit/spans.h"
 
 #define SCOPE "\"scopeSpans\":[{\"scope\":{\"name\":\"tagalong\",\"version\":\"" TA_VERSION "\"},\"spans\":["
@@ -178,6 +180,176 @@ static void test_members(void)
 	span_drop(&made);
 }
 
+/* Events, links and attributes of a span, exactly. */
+static void test_events(void)
+{
+	static const char crumb[] = "\x28\x01\x08\x00" "\0\0\0\0\0\0\0\0"
+				    "\x29\x04\x05\x00" "click\0\0\0"
+				    "\x2c\x01\x08\x00" "\4\0\0\0\0\0\0\0"
+				    "\x2d\x06\x07\x00" "{\"n\":1}\0";
+	struct ta_crumb crumbs[] = { { .time_ns = 1200, .attrs = crumb,
+				       .attr_bytes = sizeof(crumb) - 1 } };
+	struct ta_scope_data scope = { .crumbs = crumbs, .crumb_count = 1 };
+	struct ta_record_span_event *event;
+	struct ta_record_span_link *link;
+	struct made_span made;
+	struct ta_span *spans[1] = { &made.span };
+	int64_t three = 3;
+	const char *json;
+
+	span_make(&made, TA_SPAN_API);
+	event = span_record(&made, TA_RECORD_SPAN_EVENT, sizeof(*event));
+	event->time_ns = 1100;
+	put_text(&made, TA_ATTR_NAME, "cache \"miss\"");
+	put_named(&made, "tries", TA_ATTR_INT, &three, 8);
+	put_json(&made, TA_ATTR_EVENT_JSON, "{\"key\":\"a\",\"b\\u0021\":[1,2.50]}");
+	link = span_record(&made, TA_RECORD_SPAN_LINK, sizeof(*link));
+	link->trace_hi = 1;
+	link->trace_lo = 2;
+	link->link_span_id = 3;
+	put_named(&made, "why", TA_ATTR_STRING, "batch", 5);
+	span_record(&made, TA_RECORD_SPAN_END, sizeof(struct ta_record_span_end));
+	put_text(&made, TA_ATTR_EXCEPTION_TYPE, "E");
+	put_text(&made, TA_ATTR_EXCEPTION_MESSAGE, "broken");
+	put_named(&made, "late", TA_ATTR_BOOL, "\1", 1);
+	made.span.scope = &scope;
+	made.span.status = TA_STATUS_ERROR;
+	json = encode(spans, 1, 1000000);
+	check_part("span", json,
+		   "\"startTimeUnixNano\":\"1001000\",\"endTimeUnixNano\":\"1003000\",\"attributes\":["
+		   "{\"key\":\"late\",\"value\":{\"boolValue\":true}},"
+		   "{\"key\":\"error.type\",\"value\":{\"stringValue\":\"E\"}}],"
+		   "\"events\":[{\"timeUnixNano\":\"1001100\",\"name\":\"cache \\\"miss\\\"\",\"attributes\":["
+		   "{\"key\":\"tries\",\"value\":{\"intValue\":\"3\"}},"
+		   "{\"key\":\"key\",\"value\":{\"stringValue\":\"a\"}},"
+		   "{\"key\":\"b!\",\"value\":{\"arrayValue\":{\"values\":[{\"intValue\":\"1\"},"
+		   "{\"doubleValue\":2.50}]}}}]},"
+		   "{\"timeUnixNano\":\"1001200\",\"name\":\"breadcrumb\",\"attributes\":["
+		   "{\"key\":\"tagalong.breadcrumb.message\",\"value\":{\"stringValue\":\"click\"}},"
+		   "{\"key\":\"tagalong.breadcrumb.level\",\"value\":{\"stringValue\":\"warning\"}},"
+		   "{\"key\":\"tagalong.breadcrumb.data\",\"value\":{\"kvlistValue\":{\"values\":["
+		   "{\"key\":\"n\",\"value\":{\"intValue\":\"1\"}}]}}}]},"
+		   "{\"timeUnixNano\":\"1003000\",\"name\":\"exception\",\"attributes\":["
+		   "{\"key\":\"exception.type\",\"value\":{\"stringValue\":\"E\"}},"
+		   "{\"key\":\"exception.message\",\"value\":{\"stringValue\":\"broken\"}}]}],"
+		   "\"links\":[{\"traceId\":\"00000000000000010000000000000002\","
+		   "\"spanId\":\"0000000000000003\",\"attributes\":["
+		   "{\"key\":\"why\",\"value\":{\"stringValue\":\"batch\"}}],\"flags\":256}],"
+		   "\"status\":{\"message\":\"broken\",\"code\":2},\"flags\":257}");
+	span_drop(&made);
+}
+
+static const char *any_value(const char *text)
+{
+	ta_buf_clear(&buf);
+	ta_otlp_put_json(&buf, text, strlen(text));
+	ta_buf_putc(&buf, '\0');
+	return buf.data;
+}
+
+static void test_json_values(void)
+{
+	expect_text("null", any_value("null"), "{}");
+	expect_text("bool", any_value(" true "), "{\"boolValue\":true}");
+	expect_text("int", any_value("9007199254740993"), "{\"intValue\":\"9007199254740993\"}");
+	expect_text("smallest", any_value("-9223372036854775808"),
+		    "{\"intValue\":\"-9223372036854775808\"}");
+	expect_text("too large", any_value("9223372036854775808"),
+		    "{\"doubleValue\":9223372036854775808}");
+	expect_text("double", any_value("1.0"), "{\"doubleValue\":1.0}");
+	expect_text("exponent", any_value("1E3"), "{\"doubleValue\":1E3}");
+	expect_text("infinite", any_value("-1e999"), "{\"doubleValue\":\"-Infinity\"}");
+	expect_text("string", any_value("\"a\\u00e9\\n\\u0001\\/\""),
+		    "{\"stringValue\":\"a\xc3\xa9\\n\\u0001/\"}");
+	expect_text("half a pair", any_value("\"\\ud800\""), "{\"stringValue\":\"\xef\xbf\xbd\"}");
+	expect_text("bad UTF-8", any_value("\"\xff\""), "{\"stringValue\":\"\xef\xbf\xbd\"}");
+	expect_text("empty array", any_value("[]"), "{\"arrayValue\":{\"values\":[]}}");
+	expect_text("empty object", any_value("{}"), "{\"kvlistValue\":{\"values\":[]}}");
+	expect_text("object", any_value("{ \"a\\\"\" : null, \"b\" : [ { } ] }"),
+		    "{\"kvlistValue\":{\"values\":[{\"key\":\"a\\\"\",\"value\":{}},"
+		    "{\"key\":\"b\",\"value\":{\"arrayValue\":{\"values\":["
+		    "{\"kvlistValue\":{\"values\":[]}}]}}}]}}");
+	expect_text("not JSON", any_value("{\"a\":"), "{\"stringValue\":\"{\\\"a\\\":\"}");
+	expect_text("nothing", any_value(""), "{\"stringValue\":\"\"}");
+}
+
+/* What is too deep becomes text; whatever the depth the line stays JSON. */
+static void test_json_depth(void)
+{
+	char text[3 * TA_JSON_DEPTH_MAX + 8];
+
+	for (unsigned int depth = 1; depth <= TA_JSON_DEPTH_MAX + 1; depth++) {
+		cJSON *tree;
+
+		memset(text, '[', depth);
+		memset(text + depth, ']', depth);
+		text[2 * depth] = '\0';
+		tree = cJSON_Parse(any_value(text));
+		expect("depth/json", tree != NULL, buf.data);
+		cJSON_Delete(tree);
+		if (depth <= TA_OTLP_DEPTH_MAX)
+			expect("depth/whole", !strstr(buf.data, "stringValue"), buf.data);
+		else
+			expect("depth/text", strstr(buf.data, "{\"stringValue\":\"[") != NULL, buf.data);
+	}
+}
+
+static void test_json_attributes(void)
+{
+	struct made_span made;
+	struct ta_span *spans[1] = { &made.span };
+	static const struct ta_entry tags[] = { TEXT_ENTRY("we\"ird", "v\n"), TEXT_ENTRY("t", "v") };
+	struct ta_scope_data own = { .tags = tags, .tag_count = 2 };
+	const char *json;
+
+	span_make(&made, TA_SPAN_API);
+	put_named(&made, "j", TA_ATTR_JSON, "{\"a\":[]}", 8);
+	made.span.tags = &own;
+	json = encode(spans, 1, 0);
+	check_part("attribute", json, "{\"key\":\"j\",\"value\":{\"kvlistValue\":{\"values\":["
+				      "{\"key\":\"a\",\"value\":{\"arrayValue\":{\"values\":[]}}}]}}}");
+	check_part("tag", json, "{\"key\":\"tagalong.tag.t\",\"value\":{\"stringValue\":\"v\"}}");
+	check_part("odd tag", json,
+		   "{\"key\":\"tagalong.tag.we\\\"ird\",\"value\":{\"stringValue\":\"v\\n\"}}");
+	span_drop(&made);
+}
+
+static void test_dropped(void)
+{
+	struct made_span made;
+	struct ta_span *spans[1] = { &made.span };
+	struct ta_record_span_event *event;
+	char name[16];
+	const char *json;
+
+	span_make(&made, TA_SPAN_API);
+	for (int i = 0; i < 130; i++) {
+		event = span_record(&made, TA_RECORD_SPAN_EVENT, sizeof(*event));
+		put_text(&made, TA_ATTR_NAME, "e");
+	}
+	for (int i = 0; i < 131; i++) {
+		struct ta_record_span_link *link =
+			span_record(&made, TA_RECORD_SPAN_LINK, sizeof(*link));
+
+		link->link_span_id = 1;
+	}
+	event = span_record(&made, TA_RECORD_SPAN_EVENT, sizeof(*event));
+	json = encode(spans, 1, 0);
+	check_part("events", json, "],\"droppedEventsCount\":3");
+	check_part("links", json, "],\"droppedLinksCount\":3");
+	span_drop(&made);
+
+	span_make(&made, TA_SPAN_API);
+	event = span_record(&made, TA_RECORD_SPAN_EVENT, sizeof(*event));
+	for (int i = 0; i < 132; i++) {
+		snprintf(name, sizeof(name), "k%d", i);
+		put_named(&made, name, TA_ATTR_STRING, "v", 1);
+	}
+	json = encode(spans, 1, 0);
+	check_part("attributes of an event", json, "],\"droppedAttributesCount\":4}]");
+	span_drop(&made);
+}
+
 /* One resourceSpans entry per run of spans of one process; the order stays. */
 static void test_runs(void)
 {
@@ -219,6 +391,11 @@ int main(void)
 	check_group("whole", test_whole);
 	enrich = ta_enrich_new(&config);
 	check_group("members", test_members);
+	check_group("events", test_events);
+	check_group("json_values", test_json_values);
+	check_group("json_depth", test_json_depth);
+	check_group("json_attributes", test_json_attributes);
+	check_group("dropped", test_dropped);
 	check_group("runs", test_runs);
 	ta_enrich_free(enrich);
 	ta_buf_fini(&buf);
