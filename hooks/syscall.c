@@ -46,7 +46,7 @@ static void before_prctl(long option, long mode)
 		sandboxed();
 	if ((option == PR_SET_SECCOMP && mode == SECCOMP_MODE_STRICT) ||
 	    (option == PR_SET_TSC && mode == PR_TSC_SIGSEGV))
-		ta_clock = CLOCK_MONOTONIC_COARSE;
+		ta_clock_coarse();
 }
 
 static bool makes_process(const struct call *call)
@@ -72,7 +72,7 @@ static void before(const struct call *call)
 	case SYS_seccomp:
 		sandboxed();
 		if (call->a[0] == SECCOMP_SET_MODE_STRICT)
-			ta_clock = CLOCK_MONOTONIC_COARSE;
+			ta_clock_coarse();
 		break;
 	case SYS_prctl:
 		before_prctl(call->a[0], call->a[1]);

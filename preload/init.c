@@ -187,6 +187,7 @@ static bool make_segment(const struct ta_config *config, char *const *envp, uint
 		ta_runtime.segment = NULL; /* left to the agent, which removes what is never used */
 	if (ta_runtime.segment) {
 		set_runtime(config, &plan);
+		ta_clock_init();
 		ta_agent_spawn(config, dir_fd, run_dir, plan.key, envp);
 	}
 	ta_sys(SYS_close, dir_fd);

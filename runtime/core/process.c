@@ -18,7 +18,6 @@
 
 struct ta_runtime ta_runtime;
 struct ta_wipe *ta_wipe;
-clockid_t ta_clock = CLOCK_MONOTONIC;
 
 static uint64_t mix(uint64_t value)
 {
