@@ -88,8 +88,10 @@ static void put_events(struct out *out, struct ta_list *events, bool ready)
 		struct ta_event_captured event = { .proc_id = held->proc->process.proc_id,
 						   .family = held->family,
 						   .tid = held->event.tid,
-						   .ready = ready,
-						   .passes = (uint16_t)(out->pass - held->pass) };
+						   .ready = ready };
+
+		if (!ready)
+			event.passes = (uint16_t)(out->pass - held->pass);
 
 		out->emit(out->user, TA_EVENT_CAPTURED, &event, sizeof(event), held->event.record,
 			  (size_t)held->event.record->head.units * 8);

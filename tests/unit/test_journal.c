@@ -127,11 +127,69 @@ static void process_end(struct fixture *f)
 	event(f, TA_EVENT_DEAD, &dead, sizeof(dead));
 }
 
-static void flush(struct fixture *f, uint32_t kind, uint32_t groups)
+static void flush_of(struct fixture *f, uint32_t kind, uint32_t output, uint32_t count,
+		     uint32_t spare)
 {
-	struct ta_event_flush flush = { .groups = groups, .place = { .inode = 3, .bytes = 4 } };
+	struct ta_event_flush flush = { .count = count,
+					.output = output,
+					.spare = spare,
+					.place = { .inode = 3, .bytes = 4 } };
 
 	event(f, kind, &flush, sizeof(flush));
+}
+
+static void flush(struct fixture *f, uint32_t kind, uint32_t groups)
+{
+	flush_of(f, kind, TA_OUTPUT_SPANS, groups, 0);
+}
+
+struct captured_event {
+	struct ta_event_records head;
+	struct ta_record_event record;
+	uint64_t attrs[2];
+};
+
+static void capture(struct fixture *f, uint64_t id)
+{
+	struct captured_event both = {
+		.head = { .lane = { .segment_id = SEGMENT, .lane = 2, .tid = 4, .tail = id,
+				    .proc_id = 77 } },
+		.record = { .head = { .units = (sizeof(both) - sizeof(both.head)) / 8,
+				      .kind = TA_RECORD_EVENT },
+			    .id_hi = 7,
+			    .id_lo = id,
+			    .time_ns = id,
+			    .global = 1,
+			    .current = 3 },
+		.attrs = { id * 3, id * 5 }
+	};
+
+	event(f, TA_EVENT_RECORDS, &both, sizeof(both));
+}
+
+struct set_event {
+	struct ta_event_records head;
+	struct ta_record_scope_set set;
+	char text[8];
+};
+
+/* A version with one more tag, on the global scope of the process, read from a lane. */
+static void set_global(struct fixture *f, uint32_t lane, uint64_t version, uint64_t parent)
+{
+	struct set_event both = {
+		.head = { .lane = { .segment_id = SEGMENT, .lane = lane, .proc_id = 77 } },
+		.set = { .head = { .units = (sizeof(both.set) + sizeof(both.text)) / 8,
+				   .kind = TA_RECORD_SCOPE_SET },
+			 .version = version,
+			 .parent = parent,
+			 .key_bytes = 3,
+			 .value_bytes = 5,
+			 .change = TA_SCOPE_TAG,
+			 .flags = TA_SCOPE_GLOBAL },
+		.text = { 'k', 'e', 'y', 'v', 'a', 'l', 'u', 'e' }
+	};
+
+	event(f, TA_EVENT_RECORDS, &both, sizeof(both));
 }
 
 static void pass(struct fixture *f)
@@ -198,14 +256,87 @@ static void replay(void)
 	some_life(&f);
 	check_same(ta_journal_write(&f.journal), 0);
 	check_replayed(&f);
+	flush(&f, TA_EVENT_LEAVING, 1);
+	ta_journal_write(&f.journal);
+	check_replayed(&f);
 	flush(&f, TA_EVENT_FLUSH_BEGIN, 1);
 	ta_journal_write(&f.journal);
 	check_replayed(&f);
-	check_same(f.state.flush_groups, 1);
+	check_same(f.state.flushing.count, 1);
 	flush(&f, TA_EVENT_FLUSH_DONE, 1);
 	ta_journal_write(&f.journal);
 	check_replayed(&f);
-	check_same(f.state.flush_groups, 0);
+	check_same(f.state.flushing.count, 0);
+	check_same(f.state.buckets.leaving_count, 0);
+	fini(&f);
+}
+
+/* At every step what a new journal holds is the same as what the old one led to. */
+static void check_both(struct fixture *f)
+{
+	ta_journal_write(&f->journal);
+	check_replayed(f);
+	check_same(ta_journal_rewrite(&f->journal, &f->state), 0);
+	check_replayed(f);
+}
+
+static void captured(void)
+{
+	struct fixture f;
+
+	init(&f);
+	attach(&f);
+	for (uint64_t id = 1; id <= 4; id++)
+		capture(&f, id);
+	capture(&f, 2); /* twice */
+	check_both(&f);
+	pass(&f);
+	capture(&f, 5);
+	check_both(&f);
+	pass(&f);
+	check_both(&f);
+	check_same(f.state.events.ready_count, 4);
+	check_same(f.state.events.count, 5);
+	flush_of(&f, TA_EVENT_FLUSH_BEGIN, TA_OUTPUT_EVENTS, 2, 0);
+	check_both(&f);
+	check_same(f.state.flushing.output, TA_OUTPUT_EVENTS);
+	/* While two are being written, one of the others is given up. */
+	flush_of(&f, TA_EVENT_DROP, TA_OUTPUT_EVENTS, 1, 2);
+	check_both(&f);
+	check_same(f.state.flushing.count, 2);
+	check_same(f.state.events.count, 4);
+	flush_of(&f, TA_EVENT_FLUSH_DONE, TA_OUTPUT_EVENTS, 2, 0);
+	check_both(&f);
+	check_same(f.state.flushing.count, 0);
+	check_same(f.state.exported_events, 2);
+	check_same(f.state.events.counters.dropped, 1);
+	check_same(f.state.events.count, 2);
+	pass(&f);
+	check_both(&f);
+	check_same(f.state.events.ready_count, 2);
+	fini(&f);
+}
+
+/* The deepest version is the newest, in whatever order lanes are read. */
+static void newest_global(void)
+{
+	struct fixture f;
+	struct ta_proc *proc;
+
+	init(&f);
+	attach(&f);
+	set_global(&f, 1, 13, 12); /* its parent is in a lane that comes later */
+	check_both(&f);
+	set_global(&f, 2, 11, 0);
+	proc = ta_procs_find(&f.state.procs, 77);
+	check_same(proc->global, 11);
+	check_both(&f);
+	set_global(&f, 3, 12, 11);
+	set_global(&f, 3, 11, 0); /* again, and late */
+	pass(&f);
+	check_same(proc->global, 13);
+	check_same(f.state.globals.count, 0);
+	check_both(&f);
 	fini(&f);
 }
 
@@ -306,7 +437,7 @@ static void order_of_completion(void)
 	attach(&f);
 	start(&f, 1, 1);
 	start(&f, 2, 2);
-	end(&f, 2);
+	end(&f, 2); /* the later one */
 	end(&f, 1);
 	pass(&f);
 	check_same(ta_journal_rewrite(&f.journal, &f.state), 0);
@@ -316,8 +447,8 @@ static void order_of_completion(void)
 	ta_journal_init(&journal, f.dir_fd, 5);
 	check_same(ta_journal_replay(&journal, &again), 0);
 	check_same(again.buckets.group_count, 2);
-	check_same(newest_group(&f.state)->spans[0]->span.span_id, 1);
-	check_same(newest_group(&again)->spans[0]->span.span_id, 1);
+	check_same(newest_group(&f.state)->spans[0]->span.span_id, 2);
+	check_same(newest_group(&again)->spans[0]->span.span_id, 2);
 	ta_journal_fini(&journal);
 	ta_state_fini(&again);
 	fini(&f);
@@ -347,6 +478,8 @@ int main(void)
 	check_group("a journal that was cut anywhere", cut);
 	check_group("the order of completion", order_of_completion);
 	check_group("spans that ended with their process", ended_without_a_record);
+	check_group("captured events", captured);
+	check_group("the newest global scope", newest_global);
 	check_group("without room there is no journal, then one again", no_room);
 	return check_status();
 }
