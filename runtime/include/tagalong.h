@@ -40,12 +40,13 @@
  *
  * Handles (tagalong_scope_t, tagalong_span_t, tagalong_hub_t) are values: nothing is
  * freed unless it says so, and using one too late is harmless.  A zero handle is
- * "none", and every call on it does nothing.
+ * "none", and every call on it does nothing and answers 0.
  *
  * Strings are UTF-8, end with a NUL and are copied before a call returns.  Too long ones
  * are cut behind a whole character (counted as too_long), bytes that are no UTF-8 become
  * U+FFFD when they are exported.  Limits in bytes: keys 200, tag values 2048, names 255,
- * error types 200, messages 8192, breadcrumb messages 2048, categories 128, JSON texts
+ * error types 200, messages of captures 8192, those of breadcrumbs and of spans' errors and
+ * statuses 2048, categories, ops and namespaces 128, session ids and names 200, JSON texts
  * 12 KiB (never cut: -E2BIG).
  *
  * Threads: any, also in a forked child.  Functions marked [signal] may be called in
@@ -477,8 +478,8 @@ static inline tagalong_scope_t tagalong_scope_fork(tagalong_scope_t scope)
 	return tagalong() ? tagalong()->scope_fork(scope) : 0;
 }
 
-/* Frees what tagalong_scope_fork() made.  -EINVAL: a scope that is in a role; -ESTALE: it
- * is freed already. */
+/* Frees what tagalong_scope_fork() made, and nothing else.  A second time changes nothing.
+ * -EINVAL: a role. */
 static inline int tagalong_scope_free(tagalong_scope_t scope)
 {
 	return tagalong() ? tagalong()->scope_free(scope) : 0;
@@ -601,7 +602,7 @@ static inline int tagalong_last_event_id(char *out)
 {
 	if (out)
 		*out = '\0';
-	return tagalong() ? tagalong()->last_event_id(out) : 0;
+	return out && tagalong() ? tagalong()->last_event_id(out) : 0;
 }
 
 /* ---- spans ---- */
@@ -841,14 +842,16 @@ static inline int tagalong_session_set_tag(tagalong_span_t span, const char *key
 }
 
 /* Tells the session of an open span: its id and (or "") its name; both end with a NUL and
- * are cut to the sizes of id and name, which are bytes and may be 0.  -ESTALE: the span is
- * over. */
+ * are cut to the sizes of id and name, in bytes (0 or NULL: not wanted).  -ESTALE: the span
+ * is over. */
 static inline int tagalong_span_session(tagalong_span_t span, char *id, size_t id_size, char *name,
 					size_t name_size)
 {
-	if (id && id_size)
+	id_size = id ? id_size : 0;
+	name_size = name ? name_size : 0;
+	if (id_size)
 		*id = '\0';
-	if (name && name_size)
+	if (name_size)
 		*name = '\0';
 	return tagalong() ? tagalong()->span_session(&span, id, id_size, name, name_size) : 0;
 }
@@ -951,8 +954,8 @@ static inline tagalong_hub_t tagalong_hub_new(tagalong_hub_t from, int with_clie
 	return tagalong() ? tagalong()->hub_new(from, with_client) : 0;
 }
 
-/* Frees what tagalong_hub_new() made.  -EBUSY: it is current somewhere; -ESTALE: it is
- * freed already. */
+/* Frees what tagalong_hub_new() made; while it is current somewhere it stays until it is
+ * left.  A second time changes nothing. */
 static inline int tagalong_hub_free(tagalong_hub_t hub)
 {
 	return tagalong() ? tagalong()->hub_free(hub) : 0;
