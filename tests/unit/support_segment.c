@@ -6,11 +6,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -47,6 +49,7 @@ void host_dir(struct host *host, uint32_t key)
 	if (!mkdtemp(host->dir))
 		exit(77);
 	snprintf(host->out, sizeof(host->out), "%s/out.jsonl", host->dir);
+	snprintf(host->events, sizeof(host->events), "%s/out.logs.jsonl", host->dir);
 }
 
 void host_remove_dir(const struct host *host)
@@ -169,7 +172,8 @@ bool host_end(struct host_thread *thread, uint64_t span)
 {
 	struct ta_record_span_end record = { .head = { .kind = TA_RECORD_SPAN_END },
 					     .span_id = span,
-					     .end_ns = host_now_ns() };
+					     .end_ns = host_now_ns(),
+					     .global = thread->global };
 
 	return host_put(thread, &record, sizeof(record));
 }
@@ -186,11 +190,60 @@ bool host_tag(struct host_thread *thread, uint64_t version, uint64_t parent, con
 	set->parent = parent;
 	set->key_bytes = (uint16_t)key_bytes;
 	set->value_bytes = (uint16_t)value_bytes;
-	set->flags = flags;
+	set->change = TA_SCOPE_TAG;
+	set->flags = (uint8_t)flags;
 	memcpy(bytes + sizeof(*set), key, key_bytes);
 	memcpy(bytes + sizeof(*set) + key_bytes, value, value_bytes);
+	if (flags & TA_SCOPE_GLOBAL)
+		thread->global = version;
 	return host_put(thread, bytes,
 			(uint32_t)((sizeof(*set) + key_bytes + value_bytes + 7) & ~(size_t)7));
+}
+
+bool host_event(struct host_thread *thread, uint64_t id, const char *message)
+{
+	_Alignas(8) char bytes[512] = { 0 };
+	struct ta_record_event *event = (void *)bytes;
+	struct ta_attr attr = { .key = TA_ATTR_EVENT_MESSAGE,
+				.type = TA_ATTR_STRING,
+				.bytes = (uint16_t)strlen(message) };
+
+	event->head.kind = TA_RECORD_EVENT;
+	event->id_hi = 1;
+	event->id_lo = id;
+	event->time_ns = host_now_ns();
+	event->trace_lo = id;
+	event->global = thread->global;
+	event->type = TA_CAPTURE_MESSAGE;
+	event->level = TA_LEVEL_INFO;
+	memcpy(bytes + sizeof(*event), &attr, sizeof(attr));
+	memcpy(bytes + sizeof(*event) + sizeof(attr), message, attr.bytes);
+	return host_put(thread, bytes,
+			(uint32_t)((sizeof(*event) + sizeof(attr) + attr.bytes + 7) & ~(size_t)7));
+}
+
+static void wake_agent(struct ta_segment *segment)
+{
+	if (atomic_exchange(&segment->agent_waiting, 0) == 1)
+		syscall(SYS_futex, &segment->agent_waiting, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+bool host_ask(struct host *host, uint32_t what, unsigned int patience_ms)
+{
+	struct ta_segment *segment = host->segment;
+	uint64_t until = host_now_ns() + patience_ms * 1000000ull;
+	struct timespec nap = { .tv_nsec = 50000000 };
+
+	atomic_fetch_or(&segment->ask_what, what);
+	uint32_t number = atomic_fetch_add(&segment->asked, 1) + 1, answered;
+
+	while ((int32_t)((answered = atomic_load(&segment->answered)) - number) < 0) {
+		if (host_now_ns() >= until)
+			return false;
+		wake_agent(segment);
+		syscall(SYS_futex, &segment->answered, FUTEX_WAIT, answered, &nap, NULL, 0);
+	}
+	return true;
 }
 
 int host_agent(const struct host *host, char *const *envp)
@@ -207,10 +260,10 @@ int host_agent(const struct host *host, char *const *envp)
 	return ta_agent_run(&options);
 }
 
-const char *host_output(const struct host *host)
+static const char *text_of(const char *path)
 {
 	static char *text;
-	FILE *file = fopen(host->out, "r");
+	FILE *file = fopen(path, "r");
 	size_t bytes = 0;
 
 	free(text);
@@ -223,11 +276,26 @@ const char *host_output(const struct host *host)
 	return text ? text : "";
 }
 
-int host_count(const struct host *host, const char *word)
+const char *host_output(const struct host *host)
+{
+	return text_of(host->out);
+}
+
+static int count_in(const char *path, const char *word)
 {
 	int count = 0;
 
-	for (const char *at = host_output(host); (at = strstr(at, word)) != NULL; at++)
+	for (const char *at = text_of(path); (at = strstr(at, word)) != NULL; at++)
 		count++;
 	return count;
+}
+
+int host_count(const struct host *host, const char *word)
+{
+	return count_in(host->out, word);
+}
+
+int host_count_events(const struct host *host, const char *word)
+{
+	return count_in(host->events, word);
 }

@@ -16,6 +16,7 @@ struct host {
 	char dir[256]; /* run directory, made in TMPDIR or /tmp */
 	char path[512];
 	char out[512]; /* TAGALONG_FILE */
+	char events[520]; /* where events go then */
 	uint32_t key;
 	uint64_t proc_id;
 	struct ta_segment *segment;
@@ -25,6 +26,7 @@ struct host_thread {
 	struct ta_lane *lane;
 	struct ta_ring_writer ring, signal_ring;
 	uint32_t seq;
+	uint64_t global; /* scope version, as host_tag() set it */
 };
 
 uint64_t host_now_ns(void);
@@ -49,11 +51,19 @@ bool host_end(struct host_thread *thread, uint64_t span);
 bool host_tag(struct host_thread *thread, uint64_t version, uint64_t parent, const char *key,
 	      const char *value, uint32_t flags);
 
+/* A message captured outside of any span. */
+bool host_event(struct host_thread *thread, uint64_t id, const char *message);
+
+/* Asks the agent (bits of enum ta_ask) and waits for the answer, at most so long. */
+bool host_ask(struct host *host, uint32_t what, unsigned int patience_ms);
+
 /* Runs the agent in the foreground until it has nothing left. */
 int host_agent(const struct host *host, char *const *envp);
 
 /* The output file as text (static buffer), and how often a word is in it. */
 const char *host_output(const struct host *host);
 int host_count(const struct host *host, const char *word);
+/* The same in the file of events. */
+int host_count_events(const struct host *host, const char *word);
 
 #endif

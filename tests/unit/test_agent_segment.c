@@ -70,6 +70,7 @@ static void two_traces_one_open(struct host *host)
 
 	host_thread(host, &thread, 0, host->proc_id, 0, pid, pid);
 	host_tag(&thread, 7, 0, "where", "global", TA_SCOPE_GLOBAL);
+	host_event(&thread, 0xe1, "something happened");
 	host_start(&thread, 1, 11, 0, TA_SPAN_API);
 	host_start(&thread, 1, 12, 11, TA_SPAN_API);
 	host_end(&thread, 12);
@@ -88,6 +89,8 @@ static void killed(void)
 	check_same(host_count(&host, "\"parentSpanId\":\"000000000000000b\""), 1);
 	check_same(host_count(&host, "\"spanId\":\"0000000000000015\""), 1);
 	check_same(host_count(&host, "where\""), 3);
+	check_same(host_count_events(&host, "something happened"), 1);
+	check_same(host_count_events(&host, "where\""), 1);
 	check_same(files_ending(&host, ".seg"), 0);
 	const char *text = host_output(&host);
 
@@ -139,6 +142,8 @@ static void many_records(struct host *host)
 				usleep(100);
 			while (!host_end(&threads[t], id))
 				usleep(100);
+			while (i % 5 == 0 && !host_event(&threads[t], id, "x"))
+				usleep(100);
 		}
 	}
 }
@@ -155,6 +160,19 @@ static pid_t agent_process(const struct host *host)
 		_exit(host_agent(host, envp));
 	}
 	return pid;
+}
+
+/* Every event id exactly once: of every fifth row of four. */
+static void check_events_once(const struct host *host, uint64_t rows)
+{
+	check_same(host_count_events(host, "\"x\""), rows / 5 * 4);
+	for (uint64_t row = 5; row <= rows; row += 5 * 50) {
+		char want[64];
+
+		snprintf(want, sizeof(want), "0000000000000001%016llx",
+			 (unsigned long long)row * 4);
+		check(host_count_events(host, want) > 0, "event %s is missing", want);
+	}
 }
 
 /* Every span id exactly once. */
@@ -201,6 +219,7 @@ static void killed_agents(void)
 	waitpid(program, &status, 0);
 	waitpid(agent, &status, 0);
 	check_once(&host, 4, 20003);
+	check_events_once(&host, 5000);
 	check_same(files_ending(&host, ".seg"), 0);
 	host_remove_dir(&host);
 }
@@ -303,7 +322,7 @@ static void scribble(struct host *host, unsigned int seed)
 
 		if (i % 4 == 0) /* a record that looks good */
 			value = (uint64_t)(1 + (unsigned int)rand_r(&seed) % 14) |
-				(uint64_t)(1 + (unsigned int)rand_r(&seed) % 10) << 16;
+				(uint64_t)(1 + (unsigned int)rand_r(&seed) % 14) << 16;
 		if (i % 8 == 1) /* a head that makes the agent read */
 			at = (header + ((size_t)rand_r(&seed) % 4) * lane) / 8,
 			value = ((uint64_t)rand_r(&seed) % 65536) & ~7ull;
@@ -402,6 +421,196 @@ static void lanes_are_looked_after(void)
 	host_remove_dir(&host);
 }
 
+static pid_t agent_with(const struct host *host, const char *first, const char *second)
+{
+	char file[600];
+	char *envp[] = { file, (char *)"TAGALONG_LOG=none", (char *)"TAGALONG_AGENT_LINGER_MS=0",
+			 (char *)(uintptr_t)first, (char *)(uintptr_t)second, NULL };
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		snprintf(file, sizeof(file), "TAGALONG_FILE=%s", host->out);
+		_exit(host_agent(host, envp));
+	}
+	return pid;
+}
+
+static void stop_agent(pid_t agent)
+{
+	kill(agent, SIGTERM);
+	waitpid(agent, NULL, 0);
+}
+
+static void check_counts(struct host *host, uint32_t complete, uint32_t traces, uint32_t buckets)
+{
+	check_same(atomic_load(&host->segment->complete_spans), complete);
+	check_same(atomic_load(&host->segment->open_traces), traces);
+	check_same(atomic_load(&host->segment->open_buckets), buckets);
+}
+
+static void answers(void)
+{
+	struct host host;
+	struct host_thread thread;
+
+	host_dir(&host, 0xabe1);
+	host_segment(&host, (uint32_t)getpid(), 4);
+	host_thread(&host, &thread, 0, host.proc_id, 0, (uint32_t)getpid(), (uint32_t)getpid());
+	pid_t agent = agent_with(&host, "TAGALONG_MAX_SPANS=3", NULL);
+
+	check(host_ask(&host, TA_ASK_COUNTS, 10000), "no answer");
+	check_counts(&host, 0, 0, 0);
+	host_start(&thread, 1, 11, 0, TA_SPAN_API);
+	host_start(&thread, 1, 12, 11, TA_SPAN_API);
+	check(host_ask(&host, TA_ASK_COUNTS, 10000), "no answer");
+	check_counts(&host, 0, 1, 0);
+	host_end(&thread, 12);
+	check(host_ask(&host, TA_ASK_COUNTS, 10000), "no answer");
+	check_counts(&host, 0, 1, 1);
+	host_end(&thread, 11);
+	check(host_ask(&host, TA_ASK_COUNTS, 10000), "no answer");
+	check_counts(&host, 2, 0, 0);
+	check_same(host_count(&host, "\"spanId\":"), 0);
+	/* A buffer that is full goes out before the answer. */
+	host_start(&thread, 2, 21, 0, TA_SPAN_API);
+	host_end(&thread, 21);
+	check(host_ask(&host, TA_ASK_COUNTS, 10000), "no answer");
+	check_counts(&host, 0, 0, 0);
+	check_same(host_count(&host, "\"spanId\":"), 3);
+	host_start(&thread, 3, 31, 0, TA_SPAN_API);
+	host_start(&thread, 4, 41, 0, TA_SPAN_API);
+	host_end(&thread, 31);
+	host_event(&thread, 0xe2, "asked for");
+	check(host_ask(&host, TA_ASK_FLUSH, 10000), "no answer");
+	check_counts(&host, 0, 1, 0);
+	check_same(host_count(&host, "\"spanId\":"), 4);
+	check_same(host_count_events(&host, "asked for"), 1);
+	stop_agent(agent);
+	host_remove_dir(&host);
+}
+
+static uint64_t median_of_asks(struct host *host, int count)
+{
+	uint64_t took[101];
+
+	for (int i = 0; i < count; i++) {
+		uint64_t begin = host_now_ns();
+
+		usleep(20000); /* it sleeps */
+		begin = host_now_ns();
+		check(host_ask(host, TA_ASK_COUNTS, 10000), "no answer");
+		took[i] = host_now_ns() - begin;
+	}
+	for (int i = 0; i < count; i++)
+		for (int j = i + 1; j < count; j++)
+			if (took[j] < took[i]) {
+				uint64_t other = took[i];
+
+				took[i] = took[j];
+				took[j] = other;
+			}
+	return took[count / 2];
+}
+
+static void answers_soon(void)
+{
+	struct host host;
+	struct host_thread thread;
+
+	host_dir(&host, 0xabe2);
+	host_segment(&host, (uint32_t)getpid(), 4);
+	host_thread(&host, &thread, 0, host.proc_id, 0, (uint32_t)getpid(), (uint32_t)getpid());
+	pid_t agent = agent_with(&host, NULL, NULL);
+
+	check(host_ask(&host, TA_ASK_COUNTS, 10000), "no answer");
+	uint64_t median_ns = median_of_asks(&host, 51);
+
+	check(median_ns < 5000000, "%llu us", (unsigned long long)median_ns / 1000);
+	stop_agent(agent);
+	host_remove_dir(&host);
+}
+
+/* One that asks without end, and another that wants its spans written. */
+static void a_host_that_asks_on(void)
+{
+	struct host host, other;
+	struct host_thread thread;
+	pid_t noisy;
+
+	host_dir(&host, 0xabe3);
+	other = host;
+	noisy = fork();
+	if (noisy == 0) {
+		host_segment(&other, (uint32_t)getpid(), 4);
+		for (;;) {
+			atomic_fetch_or(&other.segment->ask_what, TA_ASK_FLUSH);
+			atomic_fetch_add(&other.segment->asked, 1);
+			atomic_store(&other.segment->answered, 12345);
+		}
+	}
+	host_segment(&host, (uint32_t)getpid(), 4);
+	host_thread(&host, &thread, 0, host.proc_id, 0, (uint32_t)getpid(), (uint32_t)getpid());
+	pid_t agent = agent_with(&host, "TAGALONG_MAX_SPANS=1", NULL);
+
+	for (uint64_t id = 1; id <= 50; id++) {
+		host_start(&thread, id, id, 0, TA_SPAN_API);
+		host_end(&thread, id);
+		check(host_ask(&host, TA_ASK_COUNTS, 10000), "no answer");
+	}
+	check_same(host_count(&host, "\"spanId\":"), 50);
+	kill(noisy, SIGKILL);
+	waitpid(noisy, NULL, 0);
+	stop_agent(agent);
+	host_remove_dir(&host);
+}
+
+/* An agent that was killed over a question; the next one answers it. */
+static void a_question_outlives_an_agent(void)
+{
+	struct host host;
+	struct host_thread thread;
+
+	host_dir(&host, 0xabe4);
+	host_segment(&host, (uint32_t)getpid(), 4);
+	host_thread(&host, &thread, 0, host.proc_id, 0, (uint32_t)getpid(), (uint32_t)getpid());
+	host_start(&thread, 1, 11, 0, TA_SPAN_API);
+	host_end(&thread, 11);
+	host_event(&thread, 0xe3, "left behind");
+	atomic_store(&host.segment->asked, 7); /* its bits were taken */
+	atomic_store(&host.segment->answered, 6);
+	pid_t agent = agent_process(&host);
+
+	for (int i = 0; i < 1000 && atomic_load(&host.segment->answered) != 7; i++)
+		usleep(10000);
+	check_same(atomic_load(&host.segment->answered), 7);
+	check_same(host_count(&host, "\"spanId\":"), 1);
+	check_same(host_count_events(&host, "left behind"), 1);
+	stop_agent(agent);
+	host_remove_dir(&host);
+}
+
+/* Without being asked, and long before the interval is over. */
+static void events_go_out_at_once(void)
+{
+	struct host host;
+	struct host_thread thread;
+
+	host_dir(&host, 0xabe5);
+	host_segment(&host, (uint32_t)getpid(), 4);
+	host_thread(&host, &thread, 0, host.proc_id, 0, (uint32_t)getpid(), (uint32_t)getpid());
+	pid_t agent = agent_process(&host);
+
+	host_start(&thread, 1, 11, 0, TA_SPAN_API);
+	host_end(&thread, 11);
+	host_event(&thread, 0xe4, "look here");
+	for (int i = 0; i < 400 && host_count_events(&host, "look here") == 0; i++)
+		usleep(10000);
+	check_same(host_count_events(&host, "look here"), 1);
+	check_same(host_count(&host, "\"spanId\":"), 0);
+	stop_agent(agent);
+	host_remove_dir(&host);
+}
+
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -413,6 +622,11 @@ int main(void)
 	check_group("drain --keep changes nothing", keeps);
 	check_group("spans go out while the host lives", goes_out_while_the_host_lives);
 	check_group("lanes are kept ahead and taken from the dead", lanes_are_looked_after);
+	check_group("questions are answered", answers);
+	check_group("questions are answered soon", answers_soon);
+	check_group("a host that asks without end", a_host_that_asks_on);
+	check_group("a question outlives an agent", a_question_outlives_an_agent);
+	check_group("events go out at once", events_go_out_at_once);
 	check_group("a hostile host", a_hostile_host);
 	return check_status();
 }
