@@ -28,26 +28,35 @@ static struct ta_context span_of(const tagalong_span_t *handle)
 	return span;
 }
 
-static int take_options(struct ta_span_request *request,
-			const struct tagalong_span_options *options)
+/* A bad attributes text is left out: the span is worth more than it. */
+static void take_options(struct ta_span_extras *extras, const struct tagalong_span_options *options)
 {
-	if (options == NULL)
-		return 0;
-	if (options->parent) {
-		request->has_parent = true;
-		request->parent = span_of(options->parent);
-	}
+	*extras = (struct ta_span_extras){
+		.has_parent = options->parent != NULL,
+		.op = ta_api_text(options->op, TA_CATEGORY_MAX),
+		.session_id = ta_api_text(options->session_id, TA_KEY_MAX),
+		.session_name = ta_api_text(options->session_name, TA_KEY_MAX),
+		.name_space = ta_api_text(options->name_space, TA_CATEGORY_MAX),
+		.tags = options->tags,
+	};
+	if (options->parent)
+		extras->parent = span_of(options->parent);
 	if (options->link)
-		request->link = span_of(options->link);
-	request->op = ta_api_text(options->op, TA_CATEGORY_MAX);
-	request->session_id = ta_api_text(options->session_id, TA_KEY_MAX);
-	request->session_name = ta_api_text(options->session_name, TA_KEY_MAX);
-	request->name_space = ta_api_text(options->name_space, TA_CATEGORY_MAX);
-	request->tags = options->tags;
-	return ta_api_json(options->attributes, TA_JSON_OBJECT, &request->attributes);
+		extras->link = span_of(options->link);
+	if (ta_api_json(options->attributes, TA_JSON_OBJECT, &extras->attributes))
+		extras->attributes.bytes = 0;
 }
 
-/* A bad attributes text is left out: the span is worth more than it. */
+static void open_with(struct ta_thread *thread, struct ta_span_request *request,
+		      const struct tagalong_span_options *options, struct ta_context *ret_span)
+{
+	struct ta_span_extras extras;
+
+	take_options(&extras, options);
+	request->extras = &extras;
+	ta_span_open(thread, request, ret_span);
+}
+
 void ta_api_span_begin(tagalong_span_t *ret_span, const char *name,
 		       const struct tagalong_span_options *options, enum tagalong_span_use use,
 		       const void *block)
@@ -62,9 +71,10 @@ void ta_api_span_begin(tagalong_span_t *ret_span, const char *name,
 	*ret_span = (tagalong_span_t){ 0 };
 	if (thread == NULL)
 		return;
-	if (take_options(&request, options))
-		request.attributes.bytes = 0;
-	ta_span_open(thread, &request, &span);
+	if (options)
+		open_with(thread, &request, options, &span);
+	else
+		ta_span_open(thread, &request, &span);
 	if (span.span_id)
 		*ret_span = public_span(&span);
 }

@@ -19,11 +19,6 @@
 #include "runtime/core/span.h"
 #include "runtime/core/thread.h"
 
-struct ta_frame *ta_frame_top(struct ta_thread *thread)
-{
-	return &thread->stack->frames[thread->stack->depth];
-}
-
 /* The context that a frame stands for; NULL: a connection that is gone. */
 static struct ta_context *context_of(struct ta_frame *frame)
 {
@@ -114,7 +109,7 @@ const struct ta_context *ta_context_active(struct ta_thread *thread)
 	return find_active(thread->stack);
 }
 
-void ta_context_matters(struct ta_thread *thread)
+void ta_context_matters_slow(struct ta_thread *thread)
 {
 	const struct ta_frame *top = ta_frame_top(thread);
 
@@ -147,32 +142,19 @@ struct ta_slot *ta_current_slot(struct ta_thread *thread, uint32_t at)
 
 struct ta_versions ta_versions_at(struct ta_thread *thread, uint32_t at)
 {
-	struct ta_versions versions = { .isolation =
+	struct ta_versions versions = { .global = ta_global_version(),
+					.isolation =
 						ta_slot_version(ta_isolation_slot(thread, at)),
 					.current = ta_slot_version(ta_current_slot(thread, at)) };
 
-	ta_cell_version(TA_GLOBAL_CELL, &versions.global);
 	return versions;
 }
 
 struct ta_versions ta_versions_of(const struct ta_context *context)
 {
-	struct ta_versions versions = { .isolation = ta_slot_version(&context->isolation),
-					.current = ta_slot_version(&context->current) };
-
-	ta_cell_version(TA_GLOBAL_CELL, &versions.global);
-	return versions;
-}
-
-void ta_context_set_span(struct ta_context *to, const struct ta_context *from)
-{
-	to->trace_hi = from->trace_hi;
-	to->trace_lo = from->trace_lo;
-	to->span_id = from->span_id;
-	to->parent_id = from->parent_id;
-	to->span_ref = from->span_ref;
-	to->tags = from->tags;
-	to->flags = from->flags;
+	return (struct ta_versions){ .global = ta_global_version(),
+				     .isolation = ta_slot_version(&context->isolation),
+				     .current = ta_slot_version(&context->current) };
 }
 
 void ta_context_fork(struct ta_context *to, struct ta_thread *from)
@@ -258,13 +240,13 @@ void ta_context_leave_conn(struct ta_thread *thread)
 
 /* A frame that stands on a connection keeps the request's isolation scope, also when
  * the request is answered before the frame goes. */
-static void fill(struct ta_thread *thread, struct ta_frame *frame, enum ta_frame_kind kind)
+static void fill(struct ta_thread *thread, struct ta_frame *frame, enum ta_frame_kind kind,
+		 const struct ta_context *span)
 {
 	struct ta_frame *below = ta_frame_top(thread);
-	const struct ta_context *active = ta_context_active(thread);
 	struct ta_context *context = &frame->context;
 
-	ta_context_set_span(context, active);
+	ta_context_set_span(context, span);
 	context->current = ta_slot_fork(ta_current_slot(thread, thread->stack->depth));
 	context->isolation = (struct ta_slot){ 0 };
 	frame->has_isolation = below->kind == TA_FRAME_CONN;
@@ -286,7 +268,7 @@ struct ta_frame *ta_context_push_signal(struct ta_thread *thread)
 	struct ta_frame *frame = &stack->frames[stack->depth + 2];
 	struct ta_slot forked = ta_slot_fork(ta_isolation_slot(thread, stack->depth));
 
-	fill(thread, frame, TA_FRAME_SIGNAL);
+	fill(thread, frame, TA_FRAME_SIGNAL, ta_context_active(thread));
 	ta_slot_drop(&frame->context.isolation);
 	frame->context.isolation = forked;
 	frame->has_isolation = true;
@@ -294,7 +276,8 @@ struct ta_frame *ta_context_push_signal(struct ta_thread *thread)
 	return frame;
 }
 
-struct ta_frame *ta_context_push(struct ta_thread *thread, enum ta_frame_kind kind)
+struct ta_frame *ta_context_push_span(struct ta_thread *thread, enum ta_frame_kind kind,
+				      const struct ta_context *span)
 {
 	struct ta_stack *stack = thread->stack;
 
@@ -304,11 +287,16 @@ struct ta_frame *ta_context_push(struct ta_thread *thread, enum ta_frame_kind ki
 	}
 	struct ta_frame *frame = &stack->frames[stack->depth + 1];
 
-	ta_context_matters(thread);
-	fill(thread, frame, kind);
+	fill(thread, frame, kind, span);
 	atomic_signal_fence(memory_order_seq_cst);
 	stack->depth++;
 	return frame;
+}
+
+struct ta_frame *ta_context_push(struct ta_thread *thread, enum ta_frame_kind kind)
+{
+	ta_context_matters(thread);
+	return ta_context_push_span(thread, kind, ta_context_active(thread));
 }
 
 static void drop_slots(struct ta_frame *frame)
@@ -325,9 +313,13 @@ static void close_frame(struct ta_thread *thread, struct ta_frame *frame, uint32
 	struct ta_versions versions;
 
 	if (frame->kind == TA_FRAME_SPAN || frame->kind == TA_FRAME_SIGNAL) {
-		versions = ta_versions_of(&frame->context);
-		if (!frame->has_isolation)
-			versions.isolation = ta_slot_version(ta_isolation_slot(thread, under));
+		const struct ta_slot *isolation = frame->has_isolation ?
+							  &frame->context.isolation :
+							  ta_isolation_slot(thread, under);
+
+		versions = (struct ta_versions){ .global = ta_global_version(),
+						 .isolation = ta_slot_version(isolation),
+						 .current = ta_slot_version(&frame->context.current) };
 		ta_span_close_frame(thread, frame, &versions, reason, error);
 	} else if (frame->kind == TA_FRAME_HUB) {
 		ta_hub_restore(thread->stack, frame->hub);
@@ -348,13 +340,14 @@ static void find_innermost_block(struct ta_stack *stack)
 static void pop(struct ta_thread *thread, enum ta_end_reason reason, const struct ta_error *error)
 {
 	struct ta_stack *stack = thread->stack;
-	/* A copy: a signal handler may use the slot as soon as it is free. */
-	struct ta_frame frame = stack->frames[stack->depth];
+	struct ta_frame *frame = &stack->frames[stack->depth];
+	uint32_t under = below(stack, stack->depth);
+	bool block = frame->block != 0;
 
+	close_frame(thread, frame, under, reason, error);
 	atomic_signal_fence(memory_order_seq_cst);
-	stack->depth = below(stack, stack->depth);
-	close_frame(thread, &frame, stack->depth, reason, error);
-	if (frame.block)
+	stack->depth = under;
+	if (block)
 		find_innermost_block(stack);
 }
 
@@ -385,7 +378,7 @@ void ta_context_remove(struct ta_thread *thread, uint32_t at, const struct ta_er
 	find_innermost_block(stack);
 }
 
-void ta_context_settle(struct ta_thread *thread)
+void ta_context_settle_slow(struct ta_thread *thread)
 {
 	struct ta_frame *top = ta_frame_top(thread);
 
@@ -401,7 +394,7 @@ void ta_stack_reset(struct ta_stack *stack)
 		struct ta_frame *frame = &stack->frames[at];
 
 		if (frame->kind == TA_FRAME_SPAN && !frame->empty)
-			ta_object_free(frame->context.span_ref);
+			ta_object_free(NULL, frame->context.span_ref);
 		if (frame->kind != TA_FRAME_CONN)
 			drop_slots(frame);
 	}

@@ -79,9 +79,6 @@ struct ta_stack {
 
 struct ta_thread;
 
-/* The frame that is current now. */
-struct ta_frame *ta_frame_top(struct ta_thread *thread);
-
 /* The context of the top frame; never NULL.  For a connection frame that is the
  * request's; when the connection is gone, the context of the frame below. */
 struct ta_context *ta_context_now(struct ta_thread *thread);
@@ -98,7 +95,16 @@ struct ta_versions ta_versions_at(struct ta_thread *thread, uint32_t at);
 struct ta_versions ta_versions_of(const struct ta_context *context);
 
 /* Copies ids, object, tags and flags; the slots stay. */
-void ta_context_set_span(struct ta_context *to, const struct ta_context *from);
+static inline void ta_context_set_span(struct ta_context *to, const struct ta_context *from)
+{
+	to->trace_hi = from->trace_hi;
+	to->trace_lo = from->trace_lo;
+	to->span_id = from->span_id;
+	to->parent_id = from->parent_id;
+	to->span_ref = from->span_ref;
+	to->tags = from->tags;
+	to->flags = from->flags;
+}
 
 /* *to gets ids and forks of both scopes. */
 void ta_context_fork(struct ta_context *to, struct ta_thread *from);
@@ -115,6 +121,10 @@ void ta_context_leave_conn(struct ta_thread *thread);
 /* A new frame on top: the ids of what is active, a fork of the current scope.  NULL
  * when too deep (counted). */
 struct ta_frame *ta_context_push(struct ta_thread *thread, enum ta_frame_kind kind);
+/* The same with a given span instead of the active one, which has been asked whether it
+ * matters. */
+struct ta_frame *ta_context_push_span(struct ta_thread *thread, enum ta_frame_kind kind,
+				      const struct ta_context *span);
 
 /* A signal handler's frame.  Leaves the slot below it alone, because the handler
  * may have interrupted this thread while it was filling that slot. */
@@ -133,12 +143,12 @@ uint32_t ta_context_floor(struct ta_thread *thread);
 struct ta_error;
 void ta_context_remove(struct ta_thread *thread, uint32_t at, const struct ta_error *error);
 
-/* Drops frames on top whose span was finished elsewhere. */
-void ta_context_settle(struct ta_thread *thread);
-
-/* Something is going to name the active span: one that Tagalong has opened and not
- * published yet has to be. */
-void ta_context_matters(struct ta_thread *thread);
+/* thread.h has ta_frame_top(), and the two that follow with their common case inline:
+ * ta_context_settle() drops frames on top whose span was finished elsewhere;
+ * ta_context_matters() says that something is going to name the active span: one that
+ * Tagalong has opened and not published yet has to be. */
+void ta_context_settle_slow(struct ta_thread *thread);
+void ta_context_matters_slow(struct ta_thread *thread);
 
 /* Forgets every frame and its scopes without a record. */
 void ta_stack_reset(struct ta_stack *stack);

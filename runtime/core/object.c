@@ -10,17 +10,33 @@
 
 #include "runtime/core/arena.h"
 #include "runtime/core/runtime.h"
+#include "runtime/core/thread.h"
 
-struct ta_object *ta_object_at(uint64_t ref)
+/* A thread keeps a few free ones: no atomic instruction for most spans. */
+static int take(struct ta_thread *thread)
 {
-	uint32_t index = (uint32_t)ref;
-
-	return &ta_arena.objects[index < ta_arena.object_pool.size ? index : 0];
+	if (thread->spare_count)
+		return (int)thread->spare_objects[--thread->spare_count];
+	return ta_pool_take(&ta_arena.object_pool);
 }
 
-uint64_t ta_object_new(const struct ta_context *span)
+static void give(struct ta_thread *thread, uint32_t index)
 {
-	int index = ta_pool_take(&ta_arena.object_pool);
+	if (thread && thread->spare_count < TA_SPARE_OBJECTS)
+		thread->spare_objects[thread->spare_count++] = index;
+	else
+		ta_pool_give(&ta_arena.object_pool, index);
+}
+
+void ta_object_give_spare(struct ta_thread *thread)
+{
+	while (thread->spare_count)
+		ta_pool_give(&ta_arena.object_pool, thread->spare_objects[--thread->spare_count]);
+}
+
+uint64_t ta_object_new(struct ta_thread *thread, const struct ta_context *span)
+{
+	int index = take(thread);
 
 	if (index < 0) {
 		ta_lost(TA_LOSS_SPAN_POOL);
@@ -70,7 +86,7 @@ bool ta_object_claim(uint64_t ref)
 							  (ref >> 32) << 32 | TA_OBJECT_ENDING);
 }
 
-void ta_object_free(uint64_t ref)
+void ta_object_free(struct ta_thread *thread, uint64_t ref)
 {
 	struct ta_object *object = ta_object_at(ref);
 	uint64_t state = atomic_load_explicit(&object->state, memory_order_relaxed);
@@ -85,7 +101,7 @@ void ta_object_free(uint64_t ref)
 		ta_session_unref(object->session);
 	atomic_store_explicit(&object->state, (((ref >> 32) + 1) & UINT32_MAX) << 32,
 			      memory_order_release);
-	ta_pool_give(&ta_arena.object_pool, (uint32_t)ref);
+	give(thread, (uint32_t)ref);
 }
 
 /* ---- sessions ---- */

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "runtime/core/arena.h"
 #include "runtime/core/context.h"
 
 struct ta_object {
@@ -32,7 +33,12 @@ struct ta_object {
 
 enum ta_object_state { TA_OBJECT_FREE, TA_OBJECT_OPEN, TA_OBJECT_ENDING };
 
-struct ta_object *ta_object_at(uint64_t ref);
+static inline struct ta_object *ta_object_at(uint64_t ref)
+{
+	uint32_t index = (uint32_t)ref;
+
+	return &ta_arena.objects[index < ta_arena.object_pool.size ? index : 0];
+}
 
 static inline bool ta_object_matches(const struct ta_object *object, uint64_t ref)
 {
@@ -47,14 +53,17 @@ static inline bool ta_object_is_open(uint64_t ref)
 }
 
 /* A new open object with these ids; 0: no room (counted). */
-uint64_t ta_object_new(const struct ta_context *span);
+uint64_t ta_object_new(struct ta_thread *thread, const struct ta_context *span);
 
 /* Copies ids, tags and flags of an open span (not the slots).  False: it is over. */
 bool ta_object_context(uint64_t ref, struct ta_context *ret_context);
 
 /* True for the one caller who may end the span; ta_object_free() has to follow. */
 bool ta_object_claim(uint64_t ref);
-void ta_object_free(uint64_t ref);
+void ta_object_free(struct ta_thread *thread, uint64_t ref);
+
+/* The thread's spare ones go back to the pool. */
+void ta_object_give_spare(struct ta_thread *thread);
 
 /* ---- sessions ---- */
 

@@ -46,10 +46,8 @@ static void give_back(struct ta_thread *thread, struct ta_ring_writer *ring)
 		thread->signal_busy = 0;
 }
 
-bool ta_emit_begin(struct ta_emit *emit, struct ta_thread *thread, enum ta_record_kind kind,
-		   uint32_t fixed_bytes, uint32_t attr_bytes)
+bool ta_emit_reserve(struct ta_emit *emit, struct ta_thread *thread, uint32_t room)
 {
-	uint32_t room = (fixed_bytes + attr_bytes + 7u) & ~7u;
 	struct ta_ring_writer *ring = choose_ring(thread, (uintptr_t)__builtin_frame_address(0));
 
 	atomic_signal_fence(memory_order_seq_cst);
@@ -67,13 +65,10 @@ bool ta_emit_begin(struct ta_emit *emit, struct ta_thread *thread, enum ta_recor
 		ta_lost(TA_LOSS_LANE_FULL);
 		return false;
 	}
-	memset(record, 0, fixed_bytes);
-	((struct ta_record *)(void *)record)->kind = (uint8_t)kind;
-	((struct ta_record *)(void *)record)->seq = ++thread->seq;
 	*emit = (struct ta_emit){ .thread = thread,
 				  .ring = ring,
 				  .record = record,
-				  .cursor = record + fixed_bytes,
+				  .cursor = record,
 				  .end = record + room };
 	return true;
 }

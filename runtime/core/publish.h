@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "runtime/core/thread.h"
 #include "runtime/wire/record.h"
@@ -27,10 +28,23 @@ struct ta_emit {
 	char *end;
 };
 
+/* Room for a record of so many bytes, all together.  False: none (counted). */
+bool ta_emit_reserve(struct ta_emit *emit, struct ta_thread *thread, uint32_t bytes);
+
 /* Room for a record of fixed_bytes and attributes of at most attr_bytes (use
  * TA_ATTR_ROOM).  The head is filled in; the fixed part is zeroed. */
-bool ta_emit_begin(struct ta_emit *emit, struct ta_thread *thread, enum ta_record_kind kind,
-		   uint32_t fixed_bytes, uint32_t attr_bytes);
+static inline bool ta_emit_begin(struct ta_emit *emit, struct ta_thread *thread,
+				 enum ta_record_kind kind, uint32_t fixed_bytes,
+				 uint32_t attr_bytes)
+{
+	if (!ta_emit_reserve(emit, thread, (fixed_bytes + attr_bytes + 7u) & ~7u))
+		return false;
+	memset(emit->record, 0, fixed_bytes);
+	((struct ta_record *)(void *)emit->record)->kind = (uint8_t)kind;
+	((struct ta_record *)(void *)emit->record)->seq = ++thread->seq;
+	emit->cursor = emit->record + fixed_bytes;
+	return true;
+}
 void ta_emit_commit(struct ta_emit *emit);
 
 /* Bytes that an attribute of value_bytes takes. */

@@ -112,14 +112,17 @@ uint64_t ta_cell_trace(uint64_t cell, struct ta_thread *thread)
 
 /* ---- slots ---- */
 
-uint64_t ta_slot_version(const struct ta_slot *slot)
+uint64_t ta_slot_cell_version(const struct ta_slot *slot, uint64_t cell)
 {
-	uint64_t cell = __atomic_load_n(&slot->cell, __ATOMIC_ACQUIRE);
 	uint64_t version = slot->version;
 
-	if (cell)
-		ta_cell_version(cell, &version);
+	ta_cell_version(cell, &version);
 	return version;
+}
+
+uint64_t ta_global_version(void)
+{
+	return atomic_load_explicit(&ta_arena.cells[0].version, memory_order_acquire);
 }
 
 uint64_t ta_slot_cell(struct ta_slot *slot)
@@ -145,7 +148,7 @@ struct ta_slot ta_slot_share(struct ta_slot *slot)
 	return (struct ta_slot){ .version = slot->version, .cell = cell };
 }
 
-void ta_slot_drop(struct ta_slot *slot)
+void ta_slot_drop_cell(struct ta_slot *slot)
 {
 	uint64_t cell = __atomic_exchange_n(&slot->cell, 0, __ATOMIC_ACQ_REL);
 

@@ -51,7 +51,15 @@ void ta_scope_init(void);
 
 /* ---- slots ---- */
 
-uint64_t ta_slot_version(const struct ta_slot *slot);
+/* The version of a slot that has a cell. */
+uint64_t ta_slot_cell_version(const struct ta_slot *slot, uint64_t cell);
+
+static inline uint64_t ta_slot_version(const struct ta_slot *slot)
+{
+	uint64_t cell = __atomic_load_n(&slot->cell, __ATOMIC_ACQUIRE);
+
+	return cell ? ta_slot_cell_version(slot, cell) : slot->version;
+}
 
 /* A fork: the same data, its own from here on. */
 static inline struct ta_slot ta_slot_fork(const struct ta_slot *slot)
@@ -67,7 +75,13 @@ uint64_t ta_slot_cell(struct ta_slot *slot);
 struct ta_slot ta_slot_share(struct ta_slot *slot);
 
 /* The slot's owner is done with it. */
-void ta_slot_drop(struct ta_slot *slot);
+void ta_slot_drop_cell(struct ta_slot *slot);
+
+static inline void ta_slot_drop(struct ta_slot *slot)
+{
+	if (__atomic_load_n(&slot->cell, __ATOMIC_ACQUIRE))
+		ta_slot_drop_cell(slot);
+}
 
 /* ---- cells, by handle ---- */
 
@@ -76,6 +90,9 @@ bool ta_cell_ref(uint64_t cell);	/* false: it is over */
 void ta_cell_unref(uint64_t cell);
 bool ta_cell_version(uint64_t cell, uint64_t *ret_version); /* false: it is over */
 struct ta_cell *ta_cell_at(uint64_t cell);
+
+/* The global scope's. */
+uint64_t ta_global_version(void);
 
 /* The trace of what is captured under an isolation scope and outside any span. */
 uint64_t ta_cell_trace(uint64_t cell, struct ta_thread *thread);

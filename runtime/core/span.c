@@ -87,7 +87,7 @@ void ta_span_close_frame(struct ta_thread *thread, const struct ta_frame *frame,
 	if (own)
 		publish_end(thread, frame->context.span_id, scopes, reason, signal, error);
 	if (!signal)
-		ta_object_free(frame->context.span_ref);
+		ta_object_free(thread, frame->context.span_ref);
 }
 
 /* ---- ends by the program ---- */
@@ -133,10 +133,10 @@ static bool scopes_of(struct ta_thread *thread, uint64_t span_ref, struct ta_ver
 
 	if (object->scoped) {
 		*ret_scopes = (struct ta_versions){
+			.global = ta_global_version(),
 			.isolation = ta_slot_version(&object->isolation),
 			.current = ta_slot_version(&object->current),
 		};
-		ta_cell_version(TA_GLOBAL_CELL, &ret_scopes->global);
 		return true;
 	}
 	for (uint32_t at = stack->depth; at > ta_context_floor(thread); at--) {
@@ -146,8 +146,7 @@ static bool scopes_of(struct ta_thread *thread, uint64_t span_ref, struct ta_ver
 		*ret_scopes = ta_versions_at(thread, at);
 		return true;
 	}
-	*ret_scopes = (struct ta_versions){ 0 };
-	ta_cell_version(TA_GLOBAL_CELL, &ret_scopes->global);
+	*ret_scopes = (struct ta_versions){ .global = ta_global_version() };
 	return false;
 }
 
@@ -168,7 +167,7 @@ bool ta_span_finish(struct ta_thread *thread, uint64_t span_ref)
 		end->flags = known ? 0 : TA_END_SCOPES_OF_START;
 		ta_emit_commit(&emit);
 	}
-	ta_object_free(span_ref);
+	ta_object_free(thread, span_ref);
 	ta_context_settle(thread);
 	return true;
 }

@@ -57,14 +57,20 @@ struct ta_text {
 	uint32_t bytes; /* 0: not given */
 };
 
+/* What few spans start with. */
+struct ta_span_extras {
+	bool has_parent;	  /* parent counts, also when its span_id is 0 (a root) */
+	struct ta_context parent; /* ids only */
+	struct ta_context link;
+	struct ta_text op, attributes, name_space, session_id, session_name;
+	const char *const *tags; /* key, value, ..., NULL */
+};
+
 /* A request for a span; texts are checked and bounded by the caller. */
 struct ta_span_request {
 	enum ta_span_use use;
-	bool has_parent;	  /* parent counts, also when its span_id is 0 (a root) */
-	struct ta_context parent; /* ids only */
-	struct ta_text name, op, attributes, name_space, session_id, session_name;
-	const char *const *tags; /* key, value, ..., NULL */
-	struct ta_context link;
+	struct ta_text name;
+	const struct ta_span_extras *extras; /* or NULL */
 	uintptr_t block;
 };
 

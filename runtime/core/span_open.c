@@ -36,29 +36,34 @@ struct ta_context ta_span_root(struct ta_thread *thread)
 	return root;
 }
 
-static struct ta_context choose_parent(struct ta_thread *thread,
-				       const struct ta_span_request *request)
+static void choose_parent(struct ta_thread *thread, const struct ta_span_request *request,
+			  struct ta_context *ret_parent)
 {
-	if (request->has_parent)
-		return request->parent;
-	if (request->use == TA_USE_CREATE)
-		return ta_span_root(thread);
-	return *ta_context_active(thread);
+	const struct ta_context *active;
+
+	if (request->extras && request->extras->has_parent) {
+		*ret_parent = request->extras->parent;
+	} else if (request->use == TA_USE_CREATE) {
+		*ret_parent = ta_span_root(thread);
+	} else {
+		active = ta_context_active(thread);
+		ta_context_set_span(ret_parent, active);
+	}
+	if (ret_parent->span_ref) /* its tags may have been set since it became active */
+		ta_object_context(ret_parent->span_ref, ret_parent);
 }
 
 /* Ids of the new span: the parent's trace, or a new one. */
-static struct ta_context make_ids(struct ta_thread *thread, const struct ta_context *parent)
+static void make_ids(struct ta_thread *thread, const struct ta_context *parent,
+		     struct ta_context *span)
 {
-	struct ta_context span = *parent;
-
 	if (parent->trace_hi == 0 && parent->trace_lo == 0) {
-		ta_span_new_trace(thread, &span);
-	} else {
-		span.parent_id = parent->span_id;
-		span.span_id = ta_id_next(&thread->ids);
+		ta_span_new_trace(thread, span);
+		return;
 	}
-	span.isolation = span.current = (struct ta_slot){ 0 };
-	return span;
+	ta_context_set_span(span, parent);
+	span->parent_id = parent->span_id;
+	span->span_id = ta_id_next(&thread->ids);
 }
 
 /* ---- what a span starts with ---- */
@@ -81,11 +86,12 @@ static void put_tags(struct ta_thread *thread, const char *const *tags, struct t
 static uint32_t session_of(const struct ta_span_request *request, const struct ta_context *parent,
 			   bool is_root)
 {
+	const struct ta_span_extras *extras = request->extras;
 	uint32_t session = 0;
 
-	if (is_root && request->session_id.bytes)
-		return ta_session_new(request->session_id.text, request->session_id.bytes,
-				      request->session_name.text, request->session_name.bytes);
+	if (is_root && extras && extras->session_id.bytes)
+		return ta_session_new(extras->session_id.text, extras->session_id.bytes,
+				      extras->session_name.text, extras->session_name.bytes);
 	if (!is_root && parent->span_ref && ta_object_is_open(parent->span_ref))
 		session = ta_object_at(parent->span_ref)->session;
 	if (session)
@@ -129,7 +135,9 @@ static void note_root(struct ta_stack *stack, uint64_t span_ref)
 static void push_block(struct ta_thread *thread, const struct ta_span_request *request,
 		       const struct ta_context *span)
 {
-	struct ta_frame *frame = ta_context_push(thread, TA_FRAME_SPAN);
+	bool empty = span->span_id == 0;
+	struct ta_frame *frame = ta_context_push_span(
+		thread, TA_FRAME_SPAN, empty ? ta_context_active(thread) : span);
 
 	if (frame == NULL) {
 		thread->stack->overflow++;
@@ -138,17 +146,13 @@ static void push_block(struct ta_thread *thread, const struct ta_span_request *r
 	frame->block = request->block;
 	if (request->block)
 		thread->stack->innermost_block = request->block;
-	frame->empty = span->span_id == 0;
-	if (!frame->empty)
-		ta_context_set_span(&frame->context, span);
+	frame->empty = empty;
 }
 
 /* Where the span stands; what it forks. */
 static void take_place(struct ta_thread *thread, const struct ta_span_request *request,
 		       const struct ta_context *span)
 {
-	struct ta_frame *frame;
-
 	if (request->use == TA_USE_BLOCK) {
 		push_block(thread, request, span);
 		return;
@@ -156,9 +160,7 @@ static void take_place(struct ta_thread *thread, const struct ta_span_request *r
 	if (span->span_id == 0)
 		return;
 	if (request->use == TA_USE_PUSH) {
-		frame = ta_context_push(thread, TA_FRAME_PUSHED);
-		if (frame)
-			ta_context_set_span(&frame->context, span);
+		ta_context_push_span(thread, TA_FRAME_PUSHED, span);
 	} else if (request->use == TA_USE_CREATE && span->parent_id == 0) {
 		note_root(thread->stack, span->span_ref);
 	}
@@ -172,45 +174,77 @@ static struct ta_text name_space_of(const struct ta_span_request *request,
 {
 	struct ta_text name = { .text = DEFAULT_NAMESPACE, .bytes = sizeof(DEFAULT_NAMESPACE) - 1 };
 
-	if (request->name_space.bytes)
-		return request->name_space;
+	if (request->extras && request->extras->name_space.bytes)
+		return request->extras->name_space;
 	if (request->use != TA_USE_CREATE || span->parent_id != 0)
 		name.bytes = 0;
 	return name;
 }
 
+static const struct ta_span_extras no_extras;
+
+static uint32_t extras_room(const struct ta_span_extras *extras)
+{
+	return TA_ATTR_ROOM(extras->op.bytes) + TA_ATTR_ROOM(extras->attributes.bytes) +
+	       TA_ATTR_ROOM(extras->session_id.bytes) + TA_ATTR_ROOM(extras->session_name.bytes);
+}
+
+static void put_extras(struct ta_emit *emit, const struct ta_span_extras *extras, bool is_root)
+{
+	ta_emit_string(emit, TA_ATTR_OP, extras->op.text, extras->op.bytes);
+	ta_emit_typed(emit, TA_ATTR_EVENT_JSON, TA_ATTR_JSON, extras->attributes.text,
+		      extras->attributes.bytes);
+	if (!is_root || extras->session_id.bytes == 0)
+		return;
+	ta_emit_string(emit, TA_ATTR_SESSION_ID, extras->session_id.text,
+		       extras->session_id.bytes);
+	ta_emit_string(emit, TA_ATTR_SESSION_NAME, extras->session_name.text,
+		       extras->session_name.bytes);
+}
+
 static void publish(struct ta_thread *thread, const struct ta_span_request *request,
 		    const struct ta_context *span)
 {
+	const struct ta_span_extras *extras = request->extras ? request->extras : &no_extras;
 	struct ta_text name_space = name_space_of(request, span);
 	struct ta_span_facts facts = { .context = span,
 				       .scopes = ta_versions_at(thread, thread->stack->depth),
 				       .parent_id = span->parent_id,
 				       .start_ns = ta_now_ns(),
-				       .link = &request->link,
+				       .link = &extras->link,
 				       .type = TA_SPAN_API };
-	bool session = span->parent_id == 0 && request->session_id.bytes;
-	uint32_t room = TA_ATTR_ROOM(request->name.bytes) + TA_ATTR_ROOM(request->op.bytes) +
-			TA_ATTR_ROOM(name_space.bytes) + TA_ATTR_ROOM(request->attributes.bytes);
 	struct ta_emit emit;
 
-	if (session)
-		room += TA_ATTR_ROOM(request->session_id.bytes) +
-			TA_ATTR_ROOM(request->session_name.bytes);
-	if (!ta_span_start_begin(&emit, thread, &facts, room))
+	if (!ta_span_start_begin(&emit, thread, &facts,
+				 TA_ATTR_ROOM(request->name.bytes) +
+					 TA_ATTR_ROOM(name_space.bytes) + extras_room(extras)))
 		return;
 	ta_emit_string(&emit, TA_ATTR_NAME, request->name.text, request->name.bytes);
-	ta_emit_string(&emit, TA_ATTR_OP, request->op.text, request->op.bytes);
 	ta_emit_string(&emit, TA_ATTR_NAMESPACE, name_space.text, name_space.bytes);
-	ta_emit_typed(&emit, TA_ATTR_EVENT_JSON, TA_ATTR_JSON, request->attributes.text,
-		      request->attributes.bytes);
-	if (session) {
-		ta_emit_string(&emit, TA_ATTR_SESSION_ID, request->session_id.text,
-			       request->session_id.bytes);
-		ta_emit_string(&emit, TA_ATTR_SESSION_NAME, request->session_name.text,
-			       request->session_name.bytes);
-	}
+	if (request->extras)
+		put_extras(&emit, extras, span->parent_id == 0);
 	ta_emit_commit(&emit);
+}
+
+/* Ids and object; span_id 0 when there is no room for the span or its block. */
+static void make_span(struct ta_thread *thread, const struct ta_span_request *request,
+		      struct ta_context *ret_span)
+{
+	bool deep = request->use == TA_USE_BLOCK && thread->stack->depth + 1 >= TA_FRAMES_MAX;
+	struct ta_context parent;
+
+	choose_parent(thread, request, &parent);
+	make_ids(thread, &parent, ret_span);
+	ret_span->span_ref = deep ? 0 : ta_object_new(thread, ret_span);
+	if (ret_span->span_ref == 0) {
+		ret_span->span_id = 0;
+		return;
+	}
+	fill_object(request, &parent, ret_span);
+	if (request->extras && request->extras->tags) {
+		put_tags(thread, request->extras->tags, ret_span);
+		ta_object_at(ret_span->span_ref)->tags = ret_span->tags;
+	}
 }
 
 void ta_span_open(struct ta_thread *thread, const struct ta_span_request *request,
@@ -218,26 +252,10 @@ void ta_span_open(struct ta_thread *thread, const struct ta_span_request *reques
 {
 	ta_context_settle(thread);
 	ta_context_matters(thread);
-	struct ta_context parent = choose_parent(thread, request);
-
-	if (parent.span_ref) /* its tags may have been set since it became active */
-		ta_object_context(parent.span_ref, &parent);
-	struct ta_context span = make_ids(thread, &parent);
-	bool deep = request->use == TA_USE_BLOCK && thread->stack->depth + 1 >= TA_FRAMES_MAX;
-
-	span.span_ref = deep ? 0 : ta_object_new(&span);
-	if (span.span_ref == 0)
-		span.span_id = 0;
-	else
-		fill_object(request, &parent, &span);
-	if (span.span_id && request->tags) {
-		put_tags(thread, request->tags, &span);
-		ta_object_at(span.span_ref)->tags = span.tags;
-	}
-	take_place(thread, request, &span);
-	if (span.span_id)
-		publish(thread, request, &span);
-	*ret_span = span;
+	make_span(thread, request, ret_span);
+	take_place(thread, request, ret_span);
+	if (ret_span->span_id)
+		publish(thread, request, ret_span);
 }
 
 void ta_span_enter(struct ta_thread *thread, const struct ta_context *span, uintptr_t block)

@@ -21,6 +21,7 @@
 #include "runtime/core/handover.h"
 #include "runtime/core/hub.h"
 #include "runtime/core/lane_claim.h"
+#include "runtime/core/object.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/span.h"
@@ -162,6 +163,7 @@ static void set_base(struct ta_thread *thread, struct ta_thread_birth *birth)
 
 	/* A thread that went without a word may have left its scopes behind. */
 	ta_stack_reset(&thread->own);
+	ta_object_give_spare(thread);
 	thread->stack = &thread->own;
 	thread->event_hi = thread->event_lo = 0;
 	thread->span_parent = 0;
@@ -377,6 +379,7 @@ void ta_thread_end(void)
 		ta_context_unwind(thread, 0);
 		end_own_span(thread);
 		ta_stack_reset(&thread->own);
+		ta_object_give_spare(thread);
 		release_lanes(thread);
 	} else if (own_birth) {
 		ta_thread_birth_free(own_birth);
@@ -399,6 +402,9 @@ static void inherit_contexts(struct ta_thread *child, struct ta_thread *parent)
 	for (uint32_t at = 0; at < TA_SIGNAL_LEVELS_MAX; at++)
 		if (child->levels[at].stack == &parent->own)
 			child->levels[at].stack = &child->own;
+	memcpy(child->spare_objects, parent->spare_objects, sizeof(parent->spare_objects));
+	child->spare_count = parent->spare_count;
+	parent->spare_count = 0;
 	/* Its scopes are the child's now; the struct may become another thread's. */
 	memset(&parent->own, 0, offsetof(struct ta_stack, frames) + sizeof(parent->own.frames[0]));
 }

@@ -28,6 +28,7 @@
 #include "runtime/wire/lane.h"
 
 #define TA_SIGNAL_LEVELS_MAX 8
+#define TA_SPARE_OBJECTS 4
 #define TA_SPILL_MAX 7 /* lanes that a thread can have besides its first one */
 
 /* One signal handler that is running on this thread. */
@@ -70,6 +71,8 @@ struct ta_thread {
 	struct ta_stack *stack; /* of contexts: own, or one that was handed over */
 	struct ta_stack own;
 	uint64_t event_hi, event_lo; /* id of what it captured last */
+	uint32_t spare_objects[TA_SPARE_OBJECTS]; /* free ones at hand; inside the guard only */
+	uint32_t spare_count;
 	struct ta_http1_head head; /* scratch for heads that arrive whole */
 };
 
@@ -92,6 +95,24 @@ struct ta_thread *ta_thread_attach(void);
 static inline struct ta_thread *ta_thread_self(void)
 {
 	return __builtin_expect(ta_tls.thread != NULL, 1) ? ta_tls.thread : ta_thread_attach();
+}
+
+/* The frame that is current now. */
+static inline struct ta_frame *ta_frame_top(struct ta_thread *thread)
+{
+	return &thread->stack->frames[thread->stack->depth];
+}
+
+static inline void ta_context_settle(struct ta_thread *thread)
+{
+	if (__builtin_expect(ta_frame_top(thread)->kind == TA_FRAME_PUSHED, 0))
+		ta_context_settle_slow(thread);
+}
+
+static inline void ta_context_matters(struct ta_thread *thread)
+{
+	if (ta_frame_top(thread)->kind <= TA_FRAME_CONN)
+		ta_context_matters_slow(thread);
 }
 
 /* The lane is full: goes on in another one, its own or a free one.  False when
