@@ -251,7 +251,10 @@ class Model:
 
     def op_set_tag(self, op):
         scope = self.where(op)
-        scope.put(scope.tags, op["key"], op["value"])
+        value = op["value"]
+        if value is not None and not isinstance(value, str):
+            value = json.dumps(value)
+        scope.put(scope.tags, op["key"], value)
 
     def op_set_tags(self, op):
         for key, value in op["tags"].items():
@@ -290,6 +293,8 @@ class Model:
         if self.profile == "hubs" and not self.here.hub.client:
             return
         crumb = {k: op[k] for k in ("message", "category", "level", "type", "data") if k in op}
+        if "message" in crumb:
+            crumb["message"] = crumb["message"].encode()[:2048].decode(errors="ignore")
         scope.crumbs.append((next(self.clock), crumb))
         scope.crumbs = scope.crumbs[len(scope.crumbs) - self.keep:] \
             if len(scope.crumbs) > self.keep else scope.crumbs
@@ -326,10 +331,10 @@ class Model:
             self.enter(current=self.here.current.fork())
 
     def op_scope_end(self, op):
-        if self.profile == "hubs":
-            self.here.hub.stack.pop()
-        else:
+        if self.profile != "hubs":
             self.leave()
+        elif len(self.here.hub.stack) > 1:
+            self.here.hub.stack.pop()
 
     def op_isolation_begin(self, op):
         isolation = self.here.isolation.fork()
