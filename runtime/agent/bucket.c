@@ -310,12 +310,15 @@ void ta_buckets_record(struct ta_buckets *buckets, struct ta_proc *proc, uint32_
 		ta_buckets_tags(buckets, (const struct ta_record_tags *)record);
 		return;
 	}
-	struct ta_held *held = ta_held_find(buckets, ta_record_span_id(record));
+	uint64_t span_id = ta_record_span_id(record);
+	struct ta_held *held = ta_held_find(buckets, span_id);
 
 	if (held)
 		ta_bucket_apply(buckets, held, record);
-	else
+	else if (span_id)
 		ta_orphans_keep(buckets, record, buckets->pass);
+	else
+		buckets->counters.unknown++; /* no span has that id */
 }
 
 /* A process that ended in an orderly way has ended its spans, without a record. */
@@ -392,12 +395,6 @@ static int by_end(const void *left, const void *right)
 	return a->age < b->age ? -1 : a->age > b->age;
 }
 
-static void complete(struct ta_buckets *buckets, struct ta_bucket *bucket)
-{
-	ta_buckets_part(buckets, bucket);
-	ta_bucket_release(buckets, bucket);
-}
-
 static void complete_due(struct ta_buckets *buckets)
 {
 	uint64_t earliest = earliest_unsettled(buckets);
@@ -417,7 +414,7 @@ static void complete_due(struct ta_buckets *buckets)
 	}
 	qsort(due, count, sizeof(struct ta_bucket *), by_end);
 	for (uint32_t i = 0; i < count; i++)
-		complete(buckets, due[i]);
+		ta_buckets_part(buckets, due[i]);
 	free(due);
 }
 

@@ -147,7 +147,8 @@ bool ta_buckets_settle(struct ta_buckets *buckets);
  * and what happened since (also after a restore). */
 bool ta_buckets_settling(const struct ta_buckets *buckets);
 
-/* Makes a group of what has ended in a trace that goes on. */
+/* Makes a group of what has ended in a trace that goes on; the bucket of one that does
+ * not may be gone afterwards. */
 void ta_buckets_part(struct ta_buckets *buckets, struct ta_bucket *bucket);
 struct ta_bucket *ta_buckets_find(const struct ta_buckets *buckets, uint64_t trace_hi,
 				  uint64_t trace_lo);

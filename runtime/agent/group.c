@@ -112,21 +112,22 @@ static void gather_ended(struct ta_buckets *buckets, struct ta_bucket *bucket)
 void ta_buckets_part(struct ta_buckets *buckets, struct ta_bucket *bucket)
 {
 	bucket->since_ns = buckets->now_ns;
-	if (bucket->ended_count == 0)
-		return;
-	if (is_sampled(buckets, bucket))
-		gather_ended(buckets, bucket);
-	else
-		forget_ended(buckets, bucket);
+	if (bucket->ended_count > 0) {
+		if (is_sampled(buckets, bucket))
+			gather_ended(buckets, bucket);
+		else
+			forget_ended(buckets, bucket);
+	}
 	if (bucket->ended_count == 0)
 		bucket->last_end_ns = 0;
 	ta_bucket_count(buckets, bucket);
+	ta_bucket_release(buckets, bucket);
 }
 
 static void leave(struct ta_buckets *buckets, struct ta_group *group, bool with_tags)
 {
 	group->leaving = true;
-	ta_session_share(&buckets->sessions, &group->session, &group->bucket->session);
+	ta_session_copy(&buckets->sessions, &group->session, &group->bucket->session);
 	for (uint32_t i = 0; i < group->count; i++) {
 		if (with_tags)
 			ta_tags_give(buckets, group->spans[i]);

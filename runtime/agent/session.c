@@ -42,13 +42,13 @@ static struct ta_session *session_of(struct ta_map *sessions, const char *id, ui
 
 	if (session) {
 		session->refs++;
+		session->traces++;
 		return session;
 	}
-	session = malloc(sizeof(*session) + bytes);
+	session = calloc(1, sizeof(*session) + bytes);
 	if (!session)
 		return NULL;
-	session->refs = 1;
-	session->saved = 0;
+	session->refs = session->traces = 1;
 	session->bytes = bytes;
 	memcpy(session->id, id, bytes);
 	ta_tag_list_init(&session->tags);
@@ -56,12 +56,13 @@ static struct ta_session *session_of(struct ta_map *sessions, const char *id, ui
 	return session;
 }
 
-static void let_go(struct ta_map *sessions, struct ta_session *session)
+static void let_go(struct ta_map *sessions, struct ta_session *session, bool copy)
 {
-	if (!session || --session->refs > 0)
+	if (!copy && --session->traces == 0)
+		ta_tag_list_fini(&session->tags);
+	if (--session->refs > 0)
 		return;
 	ta_map_remove(sessions, &session->node);
-	ta_tag_list_fini(&session->tags);
 	free(session);
 }
 
@@ -91,7 +92,8 @@ static uint32_t cut(const char *text, uint32_t bytes)
 
 void ta_session_drop(struct ta_map *sessions, struct ta_trace_session *trace)
 {
-	let_go(sessions, trace->session);
+	if (trace->session)
+		let_go(sessions, trace->session, trace->copy);
 	if (trace->name && --trace->name->refs == 0)
 		free(trace->name);
 	*trace = (struct ta_trace_session){ 0 };
@@ -108,12 +110,13 @@ void ta_session_set(struct ta_map *sessions, struct ta_trace_session *trace, con
 	ta_session_drop(sessions, &old);
 }
 
-void ta_session_share(struct ta_map *sessions, struct ta_trace_session *to,
-		      const struct ta_trace_session *from)
+void ta_session_copy(struct ta_map *sessions, struct ta_trace_session *to,
+		     const struct ta_trace_session *from)
 {
 	struct ta_trace_session old = *to;
 
 	*to = *from;
+	to->copy = true;
 	if (to->session)
 		to->session->refs++;
 	if (to->name)

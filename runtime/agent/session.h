@@ -21,8 +21,9 @@
 
 struct ta_session {
 	struct ta_map_node node; /* by hash of the id */
-	struct ta_tag_list tags; /* set for what has ended in it */
+	struct ta_tag_list tags; /* set for what has ended in it; gone with its last trace */
 	uint32_t refs;
+	uint32_t traces; /* those of refs that are no copies */
 	uint32_t saved; /* the number of the snapshot that has its tags */
 	uint32_t bytes;
 	char id[];
@@ -45,6 +46,7 @@ struct ta_trace_session {
 	struct ta_session *session;   /* or NULL */
 	struct ta_session_name *name; /* or NULL */
 	uint8_t rank;		      /* enum ta_session_rank */
+	bool copy;		      /* only so that the texts stay */
 };
 
 /* Takes the session that the start of a span gives its trace, if it gives one; first:
@@ -56,9 +58,9 @@ bool ta_session_learn(struct ta_map *sessions, struct ta_trace_session *trace,
 void ta_session_set(struct ta_map *sessions, struct ta_trace_session *trace, const char *id,
 		    uint32_t id_bytes, const char *name, uint32_t name_bytes);
 
-/* to (initialised) becomes a second holder of what from holds. */
-void ta_session_share(struct ta_map *sessions, struct ta_trace_session *to,
-		      const struct ta_trace_session *from);
+/* to (zeroed, or set like this before) becomes a copy of from. */
+void ta_session_copy(struct ta_map *sessions, struct ta_trace_session *to,
+		     const struct ta_trace_session *from);
 void ta_session_drop(struct ta_map *sessions, struct ta_trace_session *trace);
 
 /* Points a span to it. */
