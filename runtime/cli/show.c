@@ -19,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "runtime/agent/worker.h"
 #include "runtime/cli/cli.h"
 #include "runtime/cli/show_follow.h"
 #include "runtime/export/file.h"
@@ -29,7 +30,9 @@ static const char help[] =
 	"\n"
 	"Prints the traces of FILE (OTLP JSON lines; - is standard input), the newest\n"
 	"last.  Without FILE: $TAGALONG_FILE, else tagalong.jsonl here, else\n"
-	"tagalong/tagalong.jsonl below $XDG_STATE_HOME or ~/.local/state.\n"
+	"tagalong/tagalong.jsonl below $XDG_STATE_HOME or ~/.local/state.  What was\n"
+	"captured is in the file beside it (tagalong.logs.jsonl): it stands below its span,\n"
+	"! error or * warning, and by itself at the end when its trace is not there.\n"
 	"\n"
 	"A trace is shown when one of its spans meets all of:\n"
 	"  --name PATTERN      name contains PATTERN, or matches it with * and ?\n"
@@ -39,13 +42,14 @@ static const char help[] =
 	"  --trace ID          the trace's id begins with ID\n"
 	"\n"
 	"  --limit N           at most the N newest traces (default 20; 0: all)\n"
+	"  --verbose, -v       breadcrumbs and other events of spans, too\n"
 	"  --follow            keep reading what is added, until interrupted\n"
 	"  --color WHEN        always, never or auto (a terminal and no $NO_COLOR)\n"
 	"  --help              this text\n";
 
 static const char *const option_names[] = { "--name",  "--min-duration", "--errors", "--kind",
 					    "--trace", "--limit",	 "--follow", "--color",
-					    "--help",  NULL };
+					    "--help",  "--verbose",	 NULL };
 
 enum { OPT_NAME = 256, OPT_MIN, OPT_ERRORS, OPT_KIND, OPT_TRACE, OPT_LIMIT, OPT_COLOR, OPT_HELP };
 
@@ -56,6 +60,7 @@ static const struct option options[] = {
 	{ "kind", required_argument, NULL, OPT_KIND },
 	{ "trace", required_argument, NULL, OPT_TRACE },
 	{ "limit", required_argument, NULL, OPT_LIMIT },
+	{ "verbose", no_argument, NULL, 'v' },
 	{ "follow", no_argument, NULL, 'f' },
 	{ "color", required_argument, NULL, OPT_COLOR },
 	{ "colour", required_argument, NULL, OPT_COLOR },
@@ -66,7 +71,7 @@ static const struct option options[] = {
 struct request {
 	struct show_filter filter;
 	unsigned long limit;
-	bool follow;
+	bool follow, verbose;
 	const char *color;
 	const char *path; /* NULL: look for it */
 	char trace[33];
@@ -165,6 +170,9 @@ static int read_option(int option, struct request *request)
 		return read_limit(optarg, &request->limit);
 	case OPT_COLOR:
 		return read_color(optarg, &request->color);
+	case 'v':
+		request->verbose = true;
+		return 0;
 	default:
 		request->follow = true;
 		return 0;
@@ -178,7 +186,7 @@ static int read_arguments(int argc, char **argv, struct request *request)
 
 	optind = 0;
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":fh", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":fhv", options, NULL)) != -1) {
 		if (option == 'h') {
 			fputs(help, stdout);
 			return 0;
@@ -232,9 +240,13 @@ static struct show_screen make_screen(const struct request *request)
 	return screen;
 }
 
+/* A file of spans, or one of events beside the place of it. */
 static bool readable(const char *path)
 {
-	return access(path, F_OK) == 0;
+	char beside[PATH_MAX];
+
+	return access(path, F_OK) == 0 ||
+	       (ta_output_beside(path, beside, sizeof(beside)) == 0 && access(beside, F_OK) == 0);
 }
 
 /* The file to read, found or named; 0 or the exit status. */
@@ -302,15 +314,18 @@ static uint32_t print_traces(const struct show_screen *screen, struct show_store
 
 static void tell_nothing(const struct show_store *store, const char *path)
 {
-	if (store->count)
-		ta_cli_say("none of the %u traces in %s is what you asked for", store->count, path);
+	if (store->with_spans)
+		ta_cli_say("none of the %u traces in %s is what you asked for", store->with_spans,
+			   path);
 	else
 		ta_cli_say("%s holds no traces yet: a trace is written when it is complete, at the "
 			   "latest TAGALONG_FLUSH_INTERVAL_MS after that", path);
 }
 
-static void tell_broken(const struct show_lines *lines, const char *path)
+static void tell_broken(const struct show_lines *lines)
 {
+	const char *path = lines->path;
+
 	if (lines->broken == 1)
 		ta_cli_say("%s: line %llu is not OTLP JSON (or not all of it); it is left out",
 			   path, (unsigned long long)lines->first_broken);
@@ -320,29 +335,70 @@ static void tell_broken(const struct show_lines *lines, const char *path)
 			   (unsigned long long)lines->first_broken);
 }
 
-static int follow(const struct show_screen *screen, struct show_lines *lines,
+/* The file of spans, and the one of what was captured, which need not be there. */
+struct sources {
+	struct show_lines lines[2];
+	uint32_t count;
+	char beside[PATH_MAX];
+};
+
+static int open_sources(struct sources *sources, const struct request *request)
+{
+	int error = ta_show_lines_open(&sources->lines[0], request->path);
+
+	sources->count = 1;
+	if ((error && error != -ENOENT) ||
+	    ta_output_beside(request->path, sources->beside, sizeof(sources->beside)) ||
+	    strcmp(sources->beside, request->path) == 0)
+		return error;
+	if (ta_show_lines_open(&sources->lines[1], sources->beside) == 0)
+		error = 0;
+	else
+		ta_show_lines_expect(&sources->lines[1], sources->beside);
+	if (sources->lines[0].fd < 0)
+		ta_show_lines_expect(&sources->lines[0], request->path);
+	sources->count = 2;
+	return error;
+}
+
+static int follow(const struct show_screen *screen, struct sources *sources,
 		  struct show_store *store, const struct request *request)
 {
 	while (fflush(screen->out) == 0) {
-		uint64_t broken = lines->broken;
+		uint64_t broken[2] = { sources->lines[0].broken, sources->lines[1].broken };
 
 		store->pass++;
-		ta_show_lines_wait(lines, store);
-		if (lines->broken != broken)
-			ta_cli_say("%s: line %llu is not OTLP JSON; it is left out", request->path,
-				   (unsigned long long)lines->last_broken);
+		ta_show_lines_wait(sources->lines, sources->count, store);
+		for (uint32_t i = 0; i < sources->count; i++)
+			if (sources->lines[i].broken != broken[i])
+				ta_cli_say("%s: line %llu is not OTLP JSON; it is left out",
+					   sources->lines[i].path,
+					   (unsigned long long)sources->lines[i].last_broken);
 		print_traces(screen, store, request, true);
+		ta_show_loose_events(screen, store, &request->filter, 0, true);
 		if (store->count > 10000)
 			ta_show_store_clear(store);
 	}
 	return 1;
 }
 
+static void print_all(const struct show_screen *screen, struct sources *sources,
+		      struct show_store *store, const struct request *request)
+{
+	uint32_t shown = print_traces(screen, store, request, false);
+
+	shown += ta_show_loose_events(screen, store, &request->filter, request->limit, false);
+	if (!shown && !request->follow)
+		tell_nothing(store, request->path);
+	for (uint32_t i = 0; i < sources->count; i++)
+		tell_broken(&sources->lines[i]);
+}
+
 int ta_cli_show(int argc, char **argv)
 {
 	struct request request = { .limit = 20, .color = "auto" };
 	struct show_store store = { .pass = 1 };
-	struct show_lines lines;
+	struct sources sources = { 0 };
 	struct show_screen screen;
 	char path[PATH_MAX];
 	int status = read_arguments(argc, argv, &request);
@@ -352,18 +408,19 @@ int ta_cli_show(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	screen = make_screen(&request);
-	status = ta_show_lines_open(&lines, request.path);
+	store.verbose = request.verbose;
+	status = open_sources(&sources, &request);
 	if (status) {
 		ta_cli_say("cannot read %s: %s. Give the file that `tagalong run -o FILE` wrote",
 			   request.path, strerror(-status));
 		return 1;
 	}
-	ta_show_lines_read(&lines, &store, !request.follow);
-	if (!print_traces(&screen, &store, &request, false) && !request.follow)
-		tell_nothing(&store, request.path);
-	tell_broken(&lines, request.path);
-	status = request.follow ? follow(&screen, &lines, &store, &request) : 0;
-	ta_show_lines_close(&lines);
+	for (uint32_t i = 0; i < sources.count; i++)
+		ta_show_lines_read(&sources.lines[i], &store, !request.follow);
+	print_all(&screen, &sources, &store, &request);
+	status = request.follow ? follow(&screen, &sources, &store, &request) : 0;
+	for (uint32_t i = 0; i < sources.count; i++)
+		ta_show_lines_close(&sources.lines[i]);
 	ta_show_store_clear(&store);
 	return fflush(stdout) == 0 && !ferror(stdout) ? status : 1;
 }

@@ -2,9 +2,9 @@
 /*
  * show.h - what the files of `tagalong show` share.
  *
- * show.c reads the command line, show_read.c the file, show_store.c keeps spans
- * by trace, show_notes.c picks the attributes worth a reader's time,
- * show_filter.c chooses traces, show_tree.c and show_text.c print.
+ * show.c reads the command line, show_read.c the files, show_store.c keeps spans and
+ * events by trace, show_notes.c picks the attributes worth a reader's time,
+ * show_filter.c chooses traces, show_tree.c, show_events.c and show_text.c print.
  *
  * Everything in a file may come from an attacker (request targets, host names):
  * show_text.c is the only way to the terminal and lets no control character by.
@@ -25,6 +25,21 @@ struct show_process {
 	struct show_process *next; /* all of them, for freeing */
 };
 
+/* Something captured, or (when asked for) an event of a span. */
+struct show_event {
+	uint64_t span_id; /* 0: none */
+	uint64_t time_ns;
+	uint64_t pass;	 /* in which it came */
+	char *word;	 /* its level; of a span's event its name */
+	char *text;
+	char *id;	 /* tells it from others of its time; "" */
+	const struct show_process *process;
+	uint8_t severity; /* as in OTLP; 0: not known */
+	bool of_span;
+	bool linked; /* stands below its span */
+	struct show_event *next; /* of its span */
+};
+
 struct show_span {
 	uint64_t id, parent_id;
 	uint64_t start_ns, end_ns; /* wall clock */
@@ -35,6 +50,7 @@ struct show_span {
 	uint8_t mark;	      /* show_tree.c */
 	uint16_t http_status; /* 0: none */
 	struct show_span *parent, *first_child, *last_child, *next;
+	struct show_event *first_event, *last_event;
 };
 
 struct show_trace {
@@ -43,11 +59,16 @@ struct show_trace {
 	struct show_span **spans;
 	uint32_t count, capacity;
 	uint64_t touched; /* number of the pass that last added a span */
+	struct show_event **events;
+	uint32_t event_count, event_capacity;
 };
 
+/* Traces that have spans or events; the one of id 0 has the events without a trace. */
 struct show_store {
 	struct show_trace **traces;
 	uint32_t count, capacity;
+	uint32_t with_spans; /* of them */
+	bool verbose;	     /* keep the events of spans */
 	uint32_t *slots; /* hash: index + 1 */
 	uint32_t slot_count;
 	struct show_process *processes;
@@ -77,11 +98,15 @@ void ta_show_span_free(struct show_span *span);
 
 /* The span is the store's afterwards, with its strings. */
 void ta_show_store_add(struct show_store *store, uint64_t hi, uint64_t lo, struct show_span *span);
+/* The same for an event; hi and lo may be 0. */
+void ta_show_store_event(struct show_store *store, uint64_t hi, uint64_t lo,
+			 struct show_event *event);
+void ta_show_event_free(struct show_event *event);
 const struct show_process *ta_show_store_process(struct show_store *store, const char *service,
 						 uint64_t pid);
 void ta_show_store_clear(struct show_store *store);
 
-/* One line of the file.  False when it is not OTLP JSON (or only in part). */
+/* One line of a file: spans or events.  False when it is not OTLP JSON (or only in part). */
 bool ta_show_read_line(struct show_store *store, const char *line, size_t bytes);
 
 struct cJSON;
@@ -92,6 +117,9 @@ const char *ta_show_value(const struct cJSON *key_value, int64_t *ret_number);
 void ta_show_notes(struct show_span *span, const struct cJSON *attributes, const char *message);
 
 bool ta_show_filter_trace(const struct show_filter *filter, const struct show_trace *trace);
+/* Whether an event of a trace that is not shown fits by itself. */
+bool ta_show_filter_event(const struct show_filter *filter, const struct show_trace *trace,
+			  const struct show_event *event);
 
 /* Everything that is not printable becomes '?'.  Returns the columns used; at most
  * max are, and a text that does not fit ends in an ellipsis. */
@@ -103,6 +131,22 @@ void ta_show_pad(const struct show_screen *screen, unsigned int columns);
 void ta_show_style(const struct show_screen *screen, const char *style);
 /* "12.3 ms" */
 void ta_show_duration(const struct show_screen *screen, uint64_t ns, char *out, size_t out_bytes);
+
+/* "service[pid]" */
+void ta_show_process(const struct show_process *process, char *out, size_t out_bytes);
+/* "2001-09-09 01:46:40.000" in local time. */
+void ta_show_time(uint64_t ns, char *out, size_t out_bytes);
+
+/* Sorts the events of a trace by time; one that is there twice is dropped. */
+void ta_show_sort_events(struct show_trace *trace);
+/* Mark, word and text, in at most max columns. */
+void ta_show_event(const struct show_screen *screen, const struct show_event *event,
+		   unsigned int max);
+/* Events whose traces have no spans here, or in a pass of following whose traces got none
+ * now; at most limit (0: all), the newest.  Returns how many there are. */
+uint32_t ta_show_loose_events(const struct show_screen *screen, struct show_store *store,
+			      const struct show_filter *filter, unsigned long limit,
+			      bool only_now);
 
 /* Prints one trace.  A span that is there twice (a batch that came again after an
  * agent's restart) is dropped from the trace first. */

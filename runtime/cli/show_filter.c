@@ -30,12 +30,25 @@ static bool span_fits(const struct show_filter *filter, const struct show_span *
 	return !filter->name || name_fits(filter->name, span->name);
 }
 
-bool ta_show_filter_trace(const struct show_filter *filter, const struct show_trace *trace)
+static bool id_fits(const struct show_filter *filter, const struct show_trace *trace)
 {
 	char id[33];
 
 	snprintf(id, sizeof(id), "%016" PRIx64 "%016" PRIx64, trace->hi, trace->lo);
-	if (filter->trace && strncmp(id, filter->trace, strlen(filter->trace)) != 0)
+	return !filter->trace || strncmp(id, filter->trace, strlen(filter->trace)) == 0;
+}
+
+bool ta_show_filter_event(const struct show_filter *filter, const struct show_trace *trace,
+			  const struct show_event *event)
+{
+	if (filter->name || filter->kind || filter->min_duration_ns || !id_fits(filter, trace))
+		return false; /* about spans */
+	return !filter->errors || event->severity >= 17;
+}
+
+bool ta_show_filter_trace(const struct show_filter *filter, const struct show_trace *trace)
+{
+	if (!id_fits(filter, trace))
 		return false;
 	for (uint32_t i = 0; i < trace->count; i++)
 		if (span_fits(filter, trace->spans[i]))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * show_follow.c - the lines of a file that may grow, be rotated, or be cut.
+ * show_follow.c - the lines of files that may grow, be rotated, or be cut.
  *
  * It looks every WAIT_MS; the agent writes seldom enough that this costs nothing,
  * and it works on every file system.
@@ -49,9 +49,15 @@ int ta_show_lines_open(struct show_lines *lines, const char *path)
 	return open_named(lines);
 }
 
+void ta_show_lines_expect(struct show_lines *lines, const char *path)
+{
+	*lines = (struct show_lines){ .path = path, .fd = -1 };
+}
+
 void ta_show_lines_close(struct show_lines *lines)
 {
-	close(lines->fd);
+	if (lines->fd >= 0)
+		close(lines->fd);
 	free(lines->rest);
 }
 
@@ -101,7 +107,7 @@ void ta_show_lines_read(struct show_lines *lines, struct show_store *store, bool
 {
 	ssize_t got;
 
-	while ((got = read_piece(lines)) > 0) {
+	while (lines->fd >= 0 && (got = read_piece(lines)) > 0) {
 		size_t before = lines->rest_bytes;
 
 		lines->rest_bytes += (size_t)got;
@@ -126,7 +132,8 @@ static void follow_name(struct show_lines *lines, struct show_store *store)
 	ta_show_lines_read(lines, store, true); /* what came between the last read and now */
 	if (open_named(lines) != 0)
 		return;
-	close(old);
+	if (old >= 0)
+		close(old);
 	ta_show_lines_read(lines, store, false);
 }
 
@@ -152,17 +159,28 @@ static void notice_cut(struct show_lines *lines)
 	lseek(lines->fd, (off_t)size, SEEK_SET);
 }
 
-void ta_show_lines_wait(struct show_lines *lines, struct show_store *store)
+/* Whether something was added; it is read then. */
+static bool look(struct show_lines *lines, struct show_store *store)
+{
+	uint64_t line = lines->line, inode = lines->inode, position = lines->position;
+	bool named = strcmp(lines->path, "-") != 0;
+
+	if (named && lines->fd >= 0)
+		notice_cut(lines);
+	ta_show_lines_read(lines, store, false);
+	if (named)
+		follow_name(lines, store);
+	return lines->line != line || lines->inode != inode || lines->position != position;
+}
+
+void ta_show_lines_wait(struct show_lines *lines, uint32_t count, struct show_store *store)
 {
 	struct timespec pause = { .tv_nsec = WAIT_MS * 1000000l };
-	uint64_t line = lines->line, inode = lines->inode, position = lines->position;
+	bool news = false;
 
-	while (lines->line == line && lines->inode == inode && lines->position == position) {
+	while (!news) {
 		nanosleep(&pause, NULL);
-		if (strcmp(lines->path, "-") != 0)
-			notice_cut(lines);
-		ta_show_lines_read(lines, store, false);
-		if (strcmp(lines->path, "-") != 0)
-			follow_name(lines, store);
+		for (uint32_t i = 0; i < count; i++)
+			news |= look(&lines[i], store);
 	}
 }

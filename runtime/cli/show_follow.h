@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * show_follow.h - the lines of a file that may grow, be rotated, or be cut.
+ * show_follow.h - the lines of files that may grow, be rotated, or be cut.
  *
  * Runs: the command line, one thread.
  */
@@ -26,8 +26,11 @@ void ta_show_lines_close(struct show_lines *lines);
 /* Reads to the end of what is there.  final: a line without an end is one, too. */
 void ta_show_lines_read(struct show_lines *lines, struct show_store *store, bool final);
 
-/* Waits until something was added, and reads it; when the file was replaced, goes
- * on with the new one after the end of the old. */
-void ta_show_lines_wait(struct show_lines *lines, struct show_store *store);
+/* A file that may come later; it is read from its beginning when it is there. */
+void ta_show_lines_expect(struct show_lines *lines, const char *path);
+
+/* Waits until something was added to one of count files, and reads it; when a file was
+ * replaced, goes on with the new one after the end of the old. */
+void ta_show_lines_wait(struct show_lines *lines, uint32_t count, struct show_store *store);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * show_read.c - a line of OTLP JSON as spans.
+ * show_read.c - a line of OTLP JSON as spans or events.
  *
  * Takes what any OTLP exporter writes, not only ours: ids in either case, 64-bit
  * numbers as strings or numbers, members that are missing.
@@ -10,6 +10,7 @@
 #include "runtime/cli/show.h"
 
 #include <cjson/cJSON.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,10 +63,54 @@ static const char *member_text(const cJSON *object, const char *name)
 	return text ? text : "";
 }
 
+/* The text of an attribute; "" when it is not there. */
+static const char *attribute_text(const cJSON *attributes, const char *wanted)
+{
+	const cJSON *attribute;
+	int64_t number;
+
+	cJSON_ArrayForEach(attribute, attributes)
+		if (strcmp(member_text(attribute, "key"), wanted) == 0)
+			return ta_show_value(attribute, &number);
+	return "";
+}
+
+/* "first: second", or what there is of it. */
+static char *join(const char *first, const char *second)
+{
+	size_t bytes = strlen(first) + strlen(second) + 3;
+	char *text = ta_show_alloc(NULL, bytes);
+
+	snprintf(text, bytes, "%s%s%s", first, first[0] && second[0] ? ": " : "", second);
+	return text;
+}
+
+/* An event of a span: what it is about, as far as it is one of ours. */
+static void read_span_event(struct show_store *store, uint64_t hi, uint64_t lo, uint64_t span_id,
+			    const cJSON *json)
+{
+	const cJSON *attributes = cJSON_GetObjectItemCaseSensitive(json, "attributes");
+	struct show_event *event = ta_show_alloc(NULL, sizeof(*event));
+	const char *name = member_text(json, "name");
+	bool crumb = strcmp(name, "breadcrumb") == 0;
+	char *first;
+
+	*event = (struct show_event){ .span_id = span_id, .of_span = true };
+	event->time_ns = member_u64(json, "timeUnixNano");
+	event->word = ta_show_copy(name);
+	event->id = ta_show_copy("");
+	first = ta_show_copy(attribute_text(attributes, crumb ? "tagalong.breadcrumb.category" :
+								"exception.type"));
+	event->text = join(first, attribute_text(attributes, crumb ? "tagalong.breadcrumb.message" :
+								     "exception.message"));
+	free(first);
+	ta_show_store_event(store, hi, lo, event);
+}
+
 static bool read_span(struct show_store *store, const cJSON *json,
 		      const struct show_process *process)
 {
-	const cJSON *status = cJSON_GetObjectItemCaseSensitive(json, "status");
+	const cJSON *status = cJSON_GetObjectItemCaseSensitive(json, "status"), *event;
 	uint64_t hi, lo, id, unused;
 	struct show_span *span;
 
@@ -85,6 +130,10 @@ static bool read_span(struct show_store *store, const cJSON *json,
 	ta_show_notes(span, cJSON_GetObjectItemCaseSensitive(json, "attributes"),
 		      member_text(status, "message"));
 	ta_show_store_add(store, hi, lo, span);
+	if (!store->verbose)
+		return true;
+	cJSON_ArrayForEach(event, cJSON_GetObjectItemCaseSensitive(json, "events"))
+		read_span_event(store, hi, lo, id, event);
 	return true;
 }
 
@@ -127,10 +176,56 @@ static bool read_resource(struct show_store *store, const cJSON *json)
 	return good;
 }
 
+/* The words of a severity, where a record has none. */
+static const char *severity_word(uint64_t severity)
+{
+	static const char *const words[] = { "", "trace", "debug", "info", "warning", "error",
+					     "fatal" };
+
+	return severity <= 24 ? words[(severity + 3) / 4] : "";
+}
+
+static bool read_log(struct show_store *store, const cJSON *json,
+		     const struct show_process *process)
+{
+	const cJSON *attributes = cJSON_GetObjectItemCaseSensitive(json, "attributes");
+	const cJSON *body = cJSON_GetObjectItemCaseSensitive(json, "body");
+	const char *word = member_text(json, "severityText");
+	uint64_t hi = 0, lo = 0, unused, severity = member_u64(json, "severityNumber");
+	struct show_event *event;
+
+	if (!cJSON_IsObject(json))
+		return false;
+	event = ta_show_alloc(NULL, sizeof(*event));
+	*event = (struct show_event){ .process = process };
+	member_hex(json, "traceId", 32, &hi, &lo);
+	member_hex(json, "spanId", 16, &unused, &event->span_id);
+	event->time_ns = member_u64(json, "timeUnixNano");
+	event->severity = severity <= 24 ? (uint8_t)severity : 0;
+	event->word = ta_show_copy(word[0] ? word : severity_word(severity));
+	event->id = ta_show_copy(attribute_text(attributes, "tagalong.event.id"));
+	event->text = ta_show_copy(member_text(body, "stringValue"));
+	ta_show_store_event(store, hi, lo, event);
+	return true;
+}
+
+static bool read_log_resource(struct show_store *store, const cJSON *json)
+{
+	const struct show_process *process =
+		read_process(store, cJSON_GetObjectItemCaseSensitive(json, "resource"));
+	const cJSON *scope, *record;
+	bool good = true;
+
+	cJSON_ArrayForEach(scope, cJSON_GetObjectItemCaseSensitive(json, "scopeLogs"))
+		cJSON_ArrayForEach(record, cJSON_GetObjectItemCaseSensitive(scope, "logRecords"))
+			good &= read_log(store, record, process);
+	return good;
+}
+
 bool ta_show_read_line(struct show_store *store, const char *line, size_t bytes)
 {
 	cJSON *json;
-	const cJSON *resources, *resource;
+	const cJSON *spans, *logs, *resource;
 	bool good;
 
 	while (bytes && strchr(" \t\r\n", line[bytes - 1]) && line[bytes - 1])
@@ -138,10 +233,13 @@ bool ta_show_read_line(struct show_store *store, const char *line, size_t bytes)
 	if (!bytes)
 		return true;
 	json = cJSON_ParseWithLength(line, bytes);
-	resources = cJSON_GetObjectItemCaseSensitive(json, "resourceSpans");
-	good = cJSON_IsArray(resources);
-	cJSON_ArrayForEach(resource, resources)
+	spans = cJSON_GetObjectItemCaseSensitive(json, "resourceSpans");
+	logs = cJSON_GetObjectItemCaseSensitive(json, "resourceLogs");
+	good = cJSON_IsArray(spans) || cJSON_IsArray(logs);
+	cJSON_ArrayForEach(resource, spans)
 		good &= read_resource(store, resource);
+	cJSON_ArrayForEach(resource, logs)
+		good &= read_log_resource(store, resource);
 	cJSON_Delete(json);
 	return good;
 }

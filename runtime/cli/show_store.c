@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * show_store.c - spans by trace, however they are spread over the file.
+ * show_store.c - spans and events by trace, however they are spread over the files.
  *
  * Runs: the command line, one thread.
  */
@@ -108,6 +108,7 @@ void ta_show_store_add(struct show_store *store, uint64_t hi, uint64_t lo, struc
 		trace->spans = ta_show_alloc(trace->spans,
 					     trace->capacity * sizeof(struct show_span *));
 	}
+	store->with_spans += trace->count == 0;
 	trace->spans[trace->count++] = span;
 	trace->touched = store->pass;
 	if (span->start_ns < trace->start_ns)
@@ -116,14 +117,43 @@ void ta_show_store_add(struct show_store *store, uint64_t hi, uint64_t lo, struc
 		trace->end_ns = span->end_ns;
 }
 
+void ta_show_event_free(struct show_event *event)
+{
+	free(event->word);
+	free(event->text);
+	free(event->id);
+	free(event);
+}
+
+void ta_show_store_event(struct show_store *store, uint64_t hi, uint64_t lo,
+			 struct show_event *event)
+{
+	struct show_trace *trace = trace_of(store, hi, lo);
+
+	if (trace->event_count == trace->event_capacity) {
+		trace->event_capacity = trace->event_capacity ? trace->event_capacity * 2 : 4;
+		trace->events = ta_show_alloc(trace->events,
+					      trace->event_capacity * sizeof(struct show_event *));
+	}
+	event->pass = store->pass;
+	trace->events[trace->event_count++] = event;
+}
+
+static void free_trace(struct show_trace *trace)
+{
+	for (uint32_t i = 0; i < trace->count; i++)
+		ta_show_span_free(trace->spans[i]);
+	for (uint32_t i = 0; i < trace->event_count; i++)
+		ta_show_event_free(trace->events[i]);
+	free(trace->spans);
+	free(trace->events);
+	free(trace);
+}
+
 void ta_show_store_clear(struct show_store *store)
 {
-	for (uint32_t i = 0; i < store->count; i++) {
-		for (uint32_t j = 0; j < store->traces[i]->count; j++)
-			ta_show_span_free(store->traces[i]->spans[j]);
-		free(store->traces[i]->spans);
-		free(store->traces[i]);
-	}
+	for (uint32_t i = 0; i < store->count; i++)
+		free_trace(store->traces[i]);
 	for (struct show_process *process = store->processes, *next; process; process = next) {
 		next = process->next;
 		free(process->service);
@@ -131,5 +161,5 @@ void ta_show_store_clear(struct show_store *store)
 	}
 	free(store->traces);
 	free(store->slots);
-	*store = (struct show_store){ .pass = store->pass };
+	*store = (struct show_store){ .pass = store->pass, .verbose = store->verbose };
 }

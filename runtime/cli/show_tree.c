@@ -13,7 +13,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define DEPTH_MAX 24u	 /* deeper spans are indented no further */
 #define DURATION_COLUMNS 8u
@@ -82,6 +81,26 @@ static void check_parents(struct show_span *span)
 		at->mark = LINKED;
 }
 
+/* Events below their spans, in order of time; spans are sorted by id. */
+static void link_events(struct show_trace *trace)
+{
+	ta_show_sort_events(trace);
+	for (uint32_t i = 0; i < trace->event_count; i++) {
+		struct show_event *event = trace->events[i];
+		struct show_span *span = find(trace, event->span_id);
+
+		event->next = NULL;
+		event->linked = span != NULL;
+		if (!span)
+			continue;
+		if (span->last_event)
+			span->last_event->next = event;
+		else
+			span->first_event = event;
+		span->last_event = event;
+	}
+}
+
 /* Children in order of their start below each parent; returns the first of the top. */
 static struct show_span *link_spans(struct show_trace *trace)
 {
@@ -94,8 +113,10 @@ static struct show_span *link_spans(struct show_trace *trace)
 
 		span->mark = UNSEEN;
 		span->first_child = span->last_child = span->next = NULL;
+		span->first_event = span->last_event = NULL;
 		span->parent = find(trace, span->parent_id);
 	}
+	link_events(trace);
 	for (uint32_t i = 0; i < trace->count; i++)
 		check_parents(trace->spans[i]);
 	qsort(trace->spans, trace->count, sizeof(trace->spans[0]), by_start);
@@ -223,7 +244,7 @@ static bool same_process(const struct show_process *a, const struct show_process
 	return a->pid == b->pid && strcmp(a->service, b->service) == 0;
 }
 
-static void process_text(const struct show_process *process, char *out, size_t out_bytes)
+void ta_show_process(const struct show_process *process, char *out, size_t out_bytes)
 {
 	const char *service = process->service[0] ? process->service : "unknown";
 
@@ -242,7 +263,7 @@ static void put_notes(const struct show_screen *screen, const struct show_span *
 	char process[160] = "";
 
 	if (!same_process(span->process, above))
-		process_text(span->process, process, sizeof(process));
+		ta_show_process(span->process, process, sizeof(process));
 	if (process[0] && room > 8) {
 		ta_show_pad(screen, 2);
 		ta_show_style(screen, "35");
@@ -283,23 +304,58 @@ static struct layout choose_layout(const struct show_screen *screen, struct show
 static void put_title(const struct show_screen *screen, const struct show_trace *trace,
 		      const struct show_span *first)
 {
-	time_t seconds = (time_t)(trace->start_ns / 1000000000);
-	char when[40] = "?", duration[32], process[160];
-	struct tm tm;
+	char when[48], duration[32], process[160];
 
-	if (localtime_r(&seconds, &tm))
-		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
+	ta_show_time(trace->start_ns, when, sizeof(when));
 	ta_show_duration(screen, trace->end_ns - trace->start_ns, duration, sizeof(duration));
-	process_text(first->process, process, sizeof(process));
+	ta_show_process(first->process, process, sizeof(process));
 	ta_show_style(screen, "2");
-	fprintf(screen->out, "trace %016" PRIx64 "%016" PRIx64 "  %s.%03u  %u span%s  %s  ", trace->hi,
-		trace->lo, when, (unsigned int)(trace->start_ns / 1000000 % 1000), trace->count,
-		trace->count == 1 ? "" : "s", duration);
+	fprintf(screen->out, "trace %016" PRIx64 "%016" PRIx64 "  %s  %u span%s  %s  ", trace->hi,
+		trace->lo, when, trace->count, trace->count == 1 ? "" : "s", duration);
 	ta_show_style(screen, NULL);
 	ta_show_style(screen, "35");
 	ta_show_text(screen, process, UINT32_MAX);
 	ta_show_style(screen, NULL);
 	fputc('\n', screen->out);
+}
+
+/* The lines of the tree that pass by on the left of what is below a span. */
+static unsigned int put_stems(const struct show_screen *screen, const struct show_span *span)
+{
+	bool goes_on[DEPTH_MAX + 1];
+	unsigned int depth = depth_of(span), count = depth;
+	const struct show_span *at = span;
+
+	for (unsigned int i = depth; i-- > 0; at = at->parent)
+		goes_on[i] = at->next != NULL;
+	goes_on[count++] = span->first_child != NULL;
+	ta_show_style(screen, "2");
+	for (unsigned int i = 0; i < count; i++)
+		fputs(!goes_on[i] ? "   " : screen->utf8 ? "\xe2\x94\x82  " : "|  ", screen->out);
+	ta_show_style(screen, NULL);
+	return count * 3;
+}
+
+static void put_events(const struct show_screen *screen, const struct show_span *span)
+{
+	for (const struct show_event *event = span->first_event; event; event = event->next) {
+		unsigned int used = put_stems(screen, span);
+
+		ta_show_event(screen, event, !screen->cut ? UINT32_MAX : screen->width > used + 8 ?
+					     screen->width - used : 8);
+		fputc('\n', screen->out);
+	}
+}
+
+/* Those of the trace whose spans are not here. */
+static void put_other_events(const struct show_screen *screen, const struct show_trace *trace)
+{
+	for (uint32_t i = 0; i < trace->event_count; i++) {
+		if (trace->events[i]->linked)
+			continue;
+		ta_show_event(screen, trace->events[i], screen->cut ? screen->width : UINT32_MAX);
+		fputc('\n', screen->out);
+	}
 }
 
 void ta_show_trace(const struct show_screen *screen, struct show_trace *trace)
@@ -320,6 +376,8 @@ void ta_show_trace(const struct show_screen *screen, struct show_trace *trace)
 		put_bar(screen, trace, span, layout.bar);
 		put_notes(screen, span, above, layout.name + 2 + DURATION_COLUMNS + 2 + layout.bar);
 		fputc('\n', screen->out);
+		put_events(screen, span);
 	}
+	put_other_events(screen, trace);
 	fputc('\n', screen->out);
 }

@@ -100,6 +100,124 @@ static void test_utf8(void)
 	ta_show_store_clear(&store);
 }
 
+/* One line with one log record, so many milliseconds after the same time. */
+static const char *log_line(const char *trace, unsigned int span, unsigned int ms,
+			    unsigned int severity, const char *id, const char *text)
+{
+	static char out[4096];
+
+	snprintf(out, sizeof(out),
+		 "{\"resourceLogs\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":"
+		 "{\"stringValue\":\"unknown_service:app\"}},{\"key\":\"process.pid\",\"value\":"
+		 "{\"intValue\":\"42\"}}]},\"scopeLogs\":[{\"logRecords\":[{\"timeUnixNano\":\"%llu\","
+		 "\"severityNumber\":%u,\"body\":{\"stringValue\":\"%s\"},\"attributes\":[{\"key\":"
+		 "\"tagalong.event.id\",\"value\":{\"stringValue\":\"%s\"}}],\"traceId\":\"%s\","
+		 "\"spanId\":\"%016x\"}]}]}]}",
+		 1000000000000000000ull + ms * MS, severity, text, id, trace, span);
+	return out;
+}
+
+static const char *print_loose(struct show_filter filter, unsigned long limit, bool only_now,
+			       uint32_t *ret_count)
+{
+	static char *text;
+	size_t bytes;
+	struct show_screen screen = { .width = 100 };
+
+	free(text);
+	text = NULL;
+	screen.out = open_memstream(&text, &bytes);
+	*ret_count = ta_show_loose_events(&screen, &store, &filter, limit, only_now);
+	fclose(screen.out);
+	return text;
+}
+
+static void test_events(void)
+{
+	const char *text;
+
+	feed(log_line(TRACE, 2, 30, 17, "b", "LoadError: no such order"));
+	feed(log_line(TRACE, 2, 20, 13, "a", "low\\nmilk"));
+	feed(log_line(TRACE, 2, 20, 13, "a", "low\\nmilk")); /* came again */
+	feed(log_line(TRACE, 99, 20, 9, "c", "of a span that is not here"));
+	feed(log_line(TRACE, 1, 60, 21, "d", "end"));
+	feed(line(TRACE, 1, 0, "GET /x", 0, 100, ""));
+	feed(line(TRACE, 2, 1, "a", 0, 50, ""));
+	feed(line(TRACE, 3, 2, "a1", 10, 20, ""));
+	feed(line(TRACE, 4, 1, "b", 50, 100, ""));
+	expect_text("events/tree", print(false, false, 100),
+		   "trace " TRACE "  2001-09-09 01:46:40.000  4 spans  100 ms  app[42]\n"
+		   "GET /x          100 ms  ####################\n"
+		   "|  ! fatal  end\n"
+		   "|- a           50.0 ms  ##########          \n"
+		   "|  |  * warning  low?milk\n"
+		   "|  |  ! error  LoadError: no such order\n"
+		   "|  `- a1       10.0 ms    ##                \n"
+		   "`- b           50.0 ms            ##########\n"
+		   "* info  of a span that is not here\n\n");
+	text = print(false, true, 30);
+	expect("events/cut", strstr(text, "\n|  |  ! error  LoadError: no ~\n") != NULL, text);
+	ta_show_store_clear(&store);
+}
+
+static void test_loose_events(void)
+{
+	static const char none[] = "00000000000000000000000000000000";
+	uint32_t count;
+
+	feed(log_line(none, 0, 2, 9, "a", "no trace"));
+	feed(log_line(TRACE, 7, 1, 17, "b", "other trace"));
+	expect_number("loose/no_trace_is_none", store.with_spans, 0);
+	expect_text("loose/all", print_loose((struct show_filter){ 0 }, 0, false, &count),
+		   "event 2001-09-09 01:46:40.001  app[42]  ! error  other trace  trace " TRACE "\n"
+		   "event 2001-09-09 01:46:40.002  app[42]  * info  no trace\n");
+	expect_number("loose/count", count, 2);
+	expect_text("loose/limit", print_loose((struct show_filter){ 0 }, 1, false, &count),
+		   "event 2001-09-09 01:46:40.002  app[42]  * info  no trace\n");
+	print_loose((struct show_filter){ .errors = true }, 0, false, &count);
+	expect_number("loose/errors", count, 1);
+	print_loose((struct show_filter){ .name = "x" }, 0, false, &count);
+	expect_number("loose/about_spans", count, 0);
+	print_loose((struct show_filter){ .trace = "0af7" }, 0, false, &count);
+	expect_number("loose/trace", count, 1);
+	store.pass++;
+	feed(line(TRACE, 7, 0, "its span", 0, 1, ""));
+	feed(log_line(TRACE, 7, 1, 9, "c", "with its trace"));
+	feed(log_line(none, 0, 3, 9, "d", "now"));
+	print_loose((struct show_filter){ 0 }, 0, true, &count);
+	expect_number("loose/following", count, 1);
+	store.pass++;
+	feed(log_line(TRACE, 7, 1, 9, "e", "after its trace"));
+	print_loose((struct show_filter){ 0 }, 0, true, &count);
+	expect_number("loose/later", count, 1);
+	print_loose((struct show_filter){ 0 }, 0, false, &count);
+	expect_number("loose/its trace is there", count, 2);
+	ta_show_store_clear(&store);
+}
+
+static void test_span_events(void)
+{
+	static const char more[] =
+		",\"events\":[{\"timeUnixNano\":\"1000000000000000001\",\"name\":\"breadcrumb\","
+		"\"attributes\":[{\"key\":\"tagalong.breadcrumb.category\",\"value\":{\"stringValue\":\"ui\"}},"
+		"{\"key\":\"tagalong.breadcrumb.message\",\"value\":{\"stringValue\":\"click\"}}]},"
+		"{\"timeUnixNano\":\"1000000000000000000\",\"name\":\"exception\",\"attributes\":["
+		"{\"key\":\"exception.type\",\"value\":{\"stringValue\":\"E\"}}]}]";
+
+	const char *text;
+
+	feed(line(TRACE, 1, 0, "x", 0, 1, more));
+	expect("span events/not asked for", !strstr(print(false, false, 100), "click"), "they are there");
+	ta_show_store_clear(&store);
+	store.verbose = true;
+	feed(line(TRACE, 1, 0, "x", 0, 1, more));
+	text = print(false, false, 100);
+	expect("span events", strstr(text, "\n   - exception  E\n   - breadcrumb  ui: click\n\n") != NULL,
+	       text);
+	store.verbose = false;
+	ta_show_store_clear(&store);
+}
+
 /* Names come from the network: nothing may reach the terminal that moves it. */
 static void test_hostile_text(void)
 {
@@ -107,6 +225,7 @@ static void test_hostile_text(void)
 
 	feed(line(TRACE, 1, 0, "\\u001b[2J\\u0007\\u009b1m\\u202e\\u0000\\r", 0, 1, ""));
 	feed(line(TRACE, 2, 0, "\xff\xfe bad", 0, 1, ""));
+	feed(log_line(TRACE, 1, 0, 9, "x", "\\u001b[2J\\u009b1m\\u202e"));
 	text = print(true, false, 100);
 	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
 		if ((*c < 0x20 && *c != '\n') || *c == 0x7f)
@@ -143,12 +262,14 @@ static void test_circles(void)
 static void test_broken_lines(void)
 {
 	static const char *const bad[] = { "{broken", "[]", "null", "{\"resourceSpans\":3}", "\\",
+					   "{\"resourceLogs\":{}}",
+					   "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[1]}]}]}",
 					   "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{}]}]}]}",
 					   "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":"
 					   "\"00000000000000000000000000000000\",\"spanId\":"
 					   "\"0000000000000001\"}]}]}]}" };
 	static const char *const good[] = { "", "  ", "{\"resourceSpans\":[]}",
-					    "{\"resourceSpans\":[{}]}" };
+					    "{\"resourceSpans\":[{}]}", "{\"resourceLogs\":[]}" };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		expect("broken", !feed(bad[i]), bad[i]);
@@ -232,22 +353,30 @@ static void test_follow(void)
 	append(path, "ans\":[]}\n");
 	append(path, line(TRACE, 2, 1, "two", 0, 1, ""));
 	append(path, "\n");
-	ta_show_lines_wait(&lines, &store);
+	ta_show_lines_wait(&lines, 1, &store);
 	expect_number("follow/second", store.traces[0]->count, 2);
 	append(path, line(TRACE, 3, 1, "last of the old file", 0, 1, ""));
 	append(path, "\nrubbish\n");
 	rename(path, old);
 	append(path, line(TRACE, 4, 1, "first of the new file", 0, 1, ""));
 	append(path, "\n");
-	ta_show_lines_wait(&lines, &store);
+	ta_show_lines_wait(&lines, 1, &store);
 	expect_number("follow/over_rotation", store.traces[0]->count, 4);
 	expect_number("follow/broken", (long long)lines.broken, 1);
 	expect_number("follow/broken_line", (long long)lines.first_broken, 5);
 	expect_number("follow/truncate", truncate(path, 0), 0);
 	append(path, line(TRACE, 5, 1, "x", 0, 1, "")); /* shorter than what was there */
 	append(path, "\n");
-	ta_show_lines_wait(&lines, &store);
+	ta_show_lines_wait(&lines, 1, &store);
 	expect_number("follow/after_cut", store.traces[0]->count, 5);
+	ta_show_lines_close(&lines);
+	ta_show_lines_expect(&lines, path);
+	unlink(path);
+	ta_show_lines_read(&lines, &store, false);
+	append(path, line(TRACE, 6, 1, "came later", 0, 1, ""));
+	append(path, "\n");
+	ta_show_lines_wait(&lines, 1, &store);
+	expect_number("follow/came_later", store.traces[0]->count, 6);
 	ta_show_lines_close(&lines);
 	expect("follow/missing", ta_show_lines_open(&lines, "/nonexistent/file") < 0, "opened");
 	unlink(path);
@@ -260,6 +389,9 @@ int main(void)
 	setenv("TZ", "UTC", 1);
 	check_group("tree", test_tree);
 	check_group("utf8", test_utf8);
+	check_group("events", test_events);
+	check_group("loose_events", test_loose_events);
+	check_group("span_events", test_span_events);
 	check_group("hostile_text", test_hostile_text);
 	check_group("circles", test_circles);
 	check_group("broken_lines", test_broken_lines);
