@@ -1139,11 +1139,11 @@ static inline int tagalong_guard_block_(struct tagalong_guard *guard, enum tagal
 	     guard.over == 0 && begin(&guard, __VA_ARGS__); guard.over = 1)
 
 /* A block during which a span is active.  The span ends on every way out: the end of the
- * block, return, break, continue, goto, a C++ exception; after a longjmp at the next thing
- * that this thread records.  Thread cancellation and pthread_exit() end it where C++ or C
- * with -fexceptions is unwound, else with the thread.  break and continue leave the block,
- * not a loop around it.  A function that returns a value from within wants another return
- * behind the block, for the compiler.
+ * block, return, break, continue, goto, a C++ exception; after a longjmp when this thread
+ * next records something further out, or begins the same block again.  Thread cancellation
+ * and pthread_exit() end it where C++, or C with -fexceptions, is unwound, else with the
+ * thread.  break and continue leave the block, not a loop around it.  A function that
+ * returns a value from within wants another return behind the block, for the compiler.
  *
  *     TAGALONG_SPAN("render") { ... } */
 #define TAGALONG_SPAN(name) TAGALONG_SPAN_WITH(name, TAGALONG_NULL_)

@@ -4,6 +4,7 @@
 import os
 import re
 import subprocess
+import sys
 
 import lib
 from lib import ROOT, Skip, check, need_program

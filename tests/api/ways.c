@@ -65,15 +65,22 @@ out:
 	return;
 }
 
-/* Deep on the stack, so that what comes after is further up. */
+/* Deep on the stack, so that what comes after is further out; called by pointers, so that
+ * no compiler makes one frame of it. */
+static void jump_from(int depth);
+static void jump_again(int turn);
+static void (*volatile call_jump_from)(int) = jump_from;
+static void (*volatile call_jump_again)(int) = jump_again;
+
+#define KEEP(room) __asm__ volatile("" : : "r"(room) : "memory")
+
 static void jump_from(int depth)
 {
-	volatile char room[4096];
+	char room[4096];
 
-	room[0] = 1;
-	room[sizeof(room) - 1] = 1;
+	KEEP(room);
 	if (depth > 0) {
-		jump_from(depth - 1);
+		call_jump_from(depth - 1);
 	} else {
 		TAGALONG_SPAN("longjmp")
 		{
@@ -83,13 +90,41 @@ static void jump_from(int depth)
 			}
 		}
 	}
-	HOLDS(room[0] == 0);
+	KEEP(room);
 }
 
 static void by_longjmp(void)
 {
 	if (setjmp(place) == 0)
-		jump_from(4);
+		call_jump_from(4);
+}
+
+static void jump_again(int turn)
+{
+	char room[4096];
+
+	KEEP(room);
+	if (turn < 10)
+		call_jump_again(turn + 10);
+	else
+		TAGALONG_SPAN("longjmp again") { longjmp(place, turn - 10); }
+	KEEP(room);
+}
+
+/* A block that is begun where one that was jumped out of had been: three roots. */
+static void by_longjmp_in_a_loop(void)
+{
+	switch (setjmp(place)) {
+	case 0:
+		call_jump_again(1);
+		break;
+	case 1:
+		call_jump_again(2);
+		break;
+	case 2:
+		call_jump_again(3);
+		break;
+	}
 }
 
 static void *wait_in_block(void *unused)
@@ -180,6 +215,8 @@ int main(void)
 	after("after goto");
 	by_longjmp();
 	after("after longjmp");
+	by_longjmp_in_a_loop();
+	after("after longjmp in a loop");
 	by_threads();
 	by_outer_end();
 	after("after outer end");
