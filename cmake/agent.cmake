@@ -11,7 +11,7 @@ target_link_libraries(ta_protocol PUBLIC ta_flags ta_sanitize)
 file(GLOB TA_AGENT_SOURCES CONFIGURE_DEPENDS
   ${CMAKE_SOURCE_DIR}/runtime/agent/*.c ${CMAKE_SOURCE_DIR}/runtime/export/*.c)
 add_library(ta_agent STATIC ${TA_AGENT_SOURCES})
-target_link_libraries(ta_agent PUBLIC ta_protocol)
+target_link_libraries(ta_agent PUBLIC ta_protocol m)
 
 file(GLOB TA_CLI_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/cli/*.c)
 add_executable(tagalong_cli ${TA_CLI_SOURCES})
