@@ -1,68 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scope.c - scope versions, each with all its tags.
+ * scope.c - scope versions: how they are made, held and let go.
  *
- * A version holds pointers to counted tags instead of a pointer to its parent:
- * a program that sets a tag per request on one long-lived scope makes a chain
- * without end, and a chain could never be cut.  With all tags at hand, a version
- * goes when nobody holds it, whatever was made from it.
+ * A version whose parent is not known waits in its parent's list of children, so
+ * that a chain that arrives in reverse order is made in one go when its first link
+ * is there, each version once.
  *
  * Runs: agent, one thread.  No I/O, no clock.
  */
-#include "runtime/agent/scope.h"
+#include "runtime/agent/scope_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/agent/list.h"
-#include "runtime/agent/map.h"
-
-struct tag {
-	uint32_t refs;
-	uint32_t key_bytes, value_bytes;
-	char text[]; /* key, value */
-};
-
-enum version_state {
-	NAMED,	 /* somebody refers to it; not received yet */
-	WAITING, /* received, its parent was not */
-	KNOWN,
-};
-
-struct version {
-	struct ta_map_node node; /* by number; families share the table */
-	struct ta_list link;	 /* KNOWN and not held: the owner's; WAITING: scopes->waiting */
-	uint64_t family;
-	uint64_t parent; /* WAITING only */
-	struct owner *owner;
-	uint32_t refs;
-	uint8_t state;
-	bool remove;	   /* WAITING only */
-	uint32_t waited;   /* passes */
-	struct tag *change; /* WAITING only */
-	struct tag **tags;
-	uint32_t count;
-};
-
-/* The process whose versions these are: the bound is per process. */
-struct owner {
-	struct ta_map_node node; /* by proc_id */
-	struct ta_list link;
-	struct ta_list unused; /* oldest first */
-	uint64_t family;
-	uint32_t unused_count;
-	uint32_t versions;
-	bool forgotten;
-};
-
-struct ta_scopes {
-	struct ta_map by_number;
-	struct ta_map owners;
-	struct ta_list all_owners;
-	struct ta_list waiting;
-	size_t bytes;
-	struct ta_scope_counters counters;
-};
+#define PASSES_WAITED 2u
 
 struct ta_scopes *ta_scopes_new(void)
 {
@@ -70,381 +21,471 @@ struct ta_scopes *ta_scopes_new(void)
 
 	if (!scopes)
 		return NULL;
-	ta_list_init(&scopes->waiting);
 	ta_list_init(&scopes->all_owners);
-	if (ta_map_init(&scopes->by_number) == 0 && ta_map_init(&scopes->owners) == 0)
+	ta_list_init(&scopes->waiting);
+	ta_list_init(&scopes->ready);
+	ta_list_init(&scopes->idle);
+	ta_list_init(&scopes->orphans.versions);
+	scopes->max_crumbs = 100;
+	if (ta_map_init(&scopes->by_number) == 0 && ta_map_init(&scopes->owners) == 0) {
+		scopes->seed = scopes->by_number.seed;
 		return scopes;
+	}
 	ta_map_fini(&scopes->by_number);
 	free(scopes);
 	return NULL;
 }
 
-static void unref_tag(struct ta_scopes *scopes, struct tag *tag)
+void ta_scopes_set_max_crumbs(struct ta_scopes *scopes, uint32_t max_crumbs)
 {
-	if (!tag || --tag->refs > 0)
-		return;
-	scopes->bytes -= sizeof(*tag) + tag->key_bytes + tag->value_bytes;
-	free(tag);
+	scopes->max_crumbs = max_crumbs < TA_SCOPE_CRUMBS_MAX ? max_crumbs : TA_SCOPE_CRUMBS_MAX;
 }
 
-static struct tag *new_tag(struct ta_scopes *scopes, const char *key, uint32_t key_bytes,
-			   const char *value, uint32_t value_bytes)
-{
-	size_t bytes = sizeof(struct tag) + key_bytes + value_bytes;
-	struct tag *tag = scopes->bytes + bytes <= TA_SCOPE_BYTES_MAX ? malloc(bytes) : NULL;
+/* ---- versions ---- */
 
-	if (!tag)
-		return NULL;
-	*tag = (struct tag){ .refs = 1, .key_bytes = key_bytes, .value_bytes = value_bytes };
-	memcpy(tag->text, key, key_bytes);
-	memcpy(tag->text + key_bytes, value, value_bytes);
-	scopes->bytes += bytes;
-	return tag;
-}
-
-static struct version *find(const struct ta_scopes *scopes, uint64_t family, uint64_t number)
+struct ta_version *ta_version_find(const struct ta_scopes *scopes, uint64_t family, uint64_t number)
 {
 	struct ta_map_node *node = ta_map_find(&scopes->by_number, number);
 
-	while (node && TA_CONTAINER(node, struct version, node)->family != family)
+	while (node && TA_CONTAINER(node, struct ta_version, node)->family != family)
 		node = ta_map_next(node);
-	return node ? TA_CONTAINER(node, struct version, node) : NULL;
+	return node ? TA_CONTAINER(node, struct ta_version, node) : NULL;
 }
 
-static void drop_owner(struct ta_scopes *scopes, struct owner *owner)
+struct ta_version *ta_version_make(struct ta_scopes *scopes, uint64_t family, uint64_t number)
+{
+	struct ta_version *version = ta_version_find(scopes, family, number);
+
+	if (version)
+		return version;
+	version = ta_scope_alloc(scopes, sizeof(*version));
+	if (!version)
+		return NULL;
+	*version = (struct ta_version){ .family = family };
+	ta_list_init(&version->link);
+	ta_list_init(&version->children);
+	ta_list_init(&version->sibling);
+	ta_map_add(&scopes->by_number, &version->node, number);
+	return version;
+}
+
+static struct ta_pool *pool_of(struct ta_scopes *scopes, struct ta_version *version)
+{
+	return version->owner->dead ? &scopes->orphans : &version->owner->pool;
+}
+
+static void leave_pool(struct ta_scopes *scopes, struct ta_version *version)
+{
+	if (version->state != TA_VERSION_KNOWN || ta_list_empty(&version->idle))
+		return;
+	ta_list_remove(&version->idle);
+	ta_list_remove(&version->link);
+	pool_of(scopes, version)->count--;
+}
+
+static void drop_owner(struct ta_scopes *scopes, struct ta_scope_owner *owner)
 {
 	ta_map_remove(&scopes->owners, &owner->node);
 	ta_list_remove(&owner->link);
-	free(owner);
+	ta_scope_release(scopes, owner, sizeof(*owner));
 }
 
-static void free_version(struct ta_scopes *scopes, struct version *version)
+static bool is_over(const struct ta_scope_owner *owner)
 {
-	struct owner *owner = version->owner;
+	return owner->versions == 0 && (owner->forgotten || owner->dead);
+}
 
-	for (uint32_t i = 0; i < version->count; i++)
-		unref_tag(scopes, version->tags[i]);
-	unref_tag(scopes, version->change);
-	scopes->bytes -= sizeof(*version) + version->count * sizeof(version->tags[0]);
-	free(version->tags);
-	ta_list_remove(&version->link);
-	ta_map_remove(&scopes->by_number, &version->node);
-	free(version);
-	if (owner && --owner->versions == 0 && owner->forgotten)
+/* One version less, or one that was counted so that the owner stays. */
+static void unpin_owner(struct ta_scopes *scopes, struct ta_scope_owner *owner)
+{
+	owner->versions--;
+	if (is_over(owner))
 		drop_owner(scopes, owner);
+}
+
+/* What the version holds, and the version; whoever is connected to it knows. */
+static void free_version(struct ta_scopes *scopes, struct ta_version *version)
+{
+	struct ta_scope_owner *owner = version->owner;
+
+	if (version->state == TA_VERSION_KNOWN)
+		ta_content_clear(scopes, &version->content);
+	else if (version->state == TA_VERSION_WAITING)
+		ta_change_fini(scopes, &version->change);
+	ta_map_remove(&scopes->by_number, &version->node);
+	ta_scope_release(scopes, version, sizeof(*version));
+	if (owner)
+		unpin_owner(scopes, owner);
+}
+
+static void drop_version(struct ta_scopes *scopes, struct ta_version *version)
+{
+	leave_pool(scopes, version);
+	free_version(scopes, version);
 }
 
 void ta_scopes_free(struct ta_scopes *scopes)
 {
 	if (!scopes)
 		return;
+	ta_restore_end(scopes);
+	TA_LIST_EACH(owner_at, &scopes->all_owners)
+		TA_CONTAINER(owner_at, struct ta_scope_owner, link)->forgotten = false;
 	for (size_t i = 0; i < scopes->by_number.slot_count; i++)
 		while (scopes->by_number.slots[i])
 			free_version(scopes, TA_CONTAINER(scopes->by_number.slots[i],
-							  struct version, node));
-	TA_LIST_EACH(at, &scopes->all_owners)
-		drop_owner(scopes, TA_CONTAINER(at, struct owner, link));
+							  struct ta_version, node));
+	TA_LIST_EACH(at, &scopes->all_owners) {
+		struct ta_scope_owner *owner = TA_CONTAINER(at, struct ta_scope_owner, link);
+
+		ta_cells_free(scopes, owner);
+		drop_owner(scopes, owner);
+	}
 	ta_map_fini(&scopes->by_number);
 	ta_map_fini(&scopes->owners);
 	free(scopes);
 }
 
-static struct version *make(struct ta_scopes *scopes, uint64_t family, uint64_t number)
-{
-	struct version *version = find(scopes, family, number);
+/* ---- holding ---- */
 
-	if (version || scopes->bytes + sizeof(*version) > TA_SCOPE_BYTES_MAX)
-		return version;
-	version = calloc(1, sizeof(*version));
-	if (!version)
-		return NULL;
-	version->family = family;
-	ta_list_init(&version->link);
-	ta_map_add(&scopes->by_number, &version->node, number);
-	scopes->bytes += sizeof(*version);
-	return version;
+void ta_version_hold(struct ta_scopes *scopes, struct ta_version *version)
+{
+	if (version->refs++ == 0)
+		leave_pool(scopes, version);
 }
 
-static struct owner *owner_of(struct ta_scopes *scopes, uint64_t family, uint64_t proc_id)
+void ta_version_release(struct ta_scopes *scopes, struct ta_version *version)
+{
+	if (version && --version->refs == 0)
+		ta_version_retire(scopes, version);
+}
+
+static void trim_pool(struct ta_scopes *scopes, struct ta_pool *pool, uint32_t most)
+{
+	while (pool->count > most)
+		drop_version(scopes, TA_CONTAINER(pool->versions.next, struct ta_version, link));
+}
+
+void ta_version_retire(struct ta_scopes *scopes, struct ta_version *version)
+{
+	if (version->refs > 0 || version->state == TA_VERSION_WAITING)
+		return;
+	if (version->state == TA_VERSION_NAMED ||
+	    (version->owner->forgotten && !scopes->keep_all)) {
+		free_version(scopes, version);
+		return;
+	}
+	struct ta_pool *pool = pool_of(scopes, version);
+
+	ta_list_append(&pool->versions, &version->link);
+	ta_list_append(&scopes->idle, &version->idle);
+	pool->count++;
+	if (!scopes->keep_all)
+		trim_pool(scopes, pool, TA_SCOPE_KEPT);
+}
+
+void ta_scopes_ref(struct ta_scopes *scopes, uint64_t family, uint64_t number)
+{
+	struct ta_version *version = number ? ta_version_make(scopes, family, number) : NULL;
+
+	if (version)
+		ta_version_hold(scopes, version);
+}
+
+void ta_scopes_unref(struct ta_scopes *scopes, uint64_t family, uint64_t number)
+{
+	struct ta_version *version = number ? ta_version_find(scopes, family, number) : NULL;
+
+	if (version && version->refs > 0)
+		ta_version_release(scopes, version);
+}
+
+/* ---- owners ---- */
+
+struct ta_scope_owner *ta_owner_find(const struct ta_scopes *scopes, uint64_t family,
+				     uint64_t proc_id)
 {
 	struct ta_map_node *node = ta_map_find(&scopes->owners, proc_id);
 
-	if (node) {
-		TA_CONTAINER(node, struct owner, node)->forgotten = false;
-		return TA_CONTAINER(node, struct owner, node);
-	}
-	struct owner *owner = calloc(1, sizeof(*owner));
+	while (node && TA_CONTAINER(node, struct ta_scope_owner, node)->family != family)
+		node = ta_map_next(node);
+	return node ? TA_CONTAINER(node, struct ta_scope_owner, node) : NULL;
+}
 
+struct ta_scope_owner *ta_owner_make(struct ta_scopes *scopes, uint64_t family, uint64_t proc_id)
+{
+	struct ta_scope_owner *owner = ta_owner_find(scopes, family, proc_id);
+
+	if (owner)
+		return owner;
+	owner = ta_scope_alloc(scopes, sizeof(*owner));
 	if (!owner)
 		return NULL;
-	owner->family = family;
-	ta_list_init(&owner->unused);
+	*owner = (struct ta_scope_owner){ .family = family };
+	ta_list_init(&owner->pool.versions);
 	ta_list_append(&scopes->all_owners, &owner->link);
 	ta_map_add(&scopes->owners, &owner->node, proc_id);
 	return owner;
 }
 
-static void drop_oldest(struct ta_scopes *scopes, struct owner *owner)
+void ta_scopes_tidy(struct ta_scopes *scopes)
 {
-	struct version *oldest = TA_CONTAINER(owner->unused.next, struct version, link);
+	scopes->keep_all = false;
+	TA_LIST_EACH(version_at, &scopes->orphans.versions) {
+		struct ta_version *version = TA_CONTAINER(version_at, struct ta_version, link);
 
-	owner->unused_count--;
-	free_version(scopes, oldest);
-}
-
-/* Nobody holds the version: it waits for a span to come, up to the bound. */
-static void retire(struct ta_scopes *scopes, struct version *version)
-{
-	struct owner *owner = version->owner;
-
-	if (version->refs > 0 || version->state == WAITING)
-		return;
-	if (version->state == NAMED || !owner || owner->forgotten) {
-		free_version(scopes, version);
-		return;
+		if (version->owner->forgotten)
+			drop_version(scopes, version);
 	}
-	ta_list_append(&owner->unused, &version->link);
-	owner->unused_count++;
-	if (owner->unused_count > TA_SCOPE_KEPT)
-		drop_oldest(scopes, owner);
-}
+	trim_pool(scopes, &scopes->orphans, TA_SCOPE_KEPT);
+	TA_LIST_EACH(at, &scopes->all_owners) {
+		struct ta_scope_owner *owner = TA_CONTAINER(at, struct ta_scope_owner, link);
 
-void ta_scopes_ref(struct ta_scopes *scopes, uint64_t family, uint64_t number)
-{
-	struct version *version = number ? make(scopes, family, number) : NULL;
-
-	if (!version)
-		return;
-	if (version->refs++ == 0 && version->state == KNOWN) {
-		ta_list_remove(&version->link);
-		if (version->owner)
-			version->owner->unused_count--;
+		owner->versions++; /* it stays meanwhile */
+		trim_pool(scopes, &owner->pool, owner->forgotten ? 0 : TA_SCOPE_KEPT);
+		unpin_owner(scopes, owner);
 	}
 }
 
-void ta_scopes_unref(struct ta_scopes *scopes, uint64_t family, uint64_t number)
+void ta_scopes_bury(struct ta_scopes *scopes, uint64_t family, uint64_t proc_id)
 {
-	struct version *version = number ? find(scopes, family, number) : NULL;
+	struct ta_scope_owner *owner = ta_owner_find(scopes, family, proc_id);
 
-	if (version && version->refs > 0 && --version->refs == 0)
-		retire(scopes, version);
+	if (!owner || owner->dead)
+		return;
+	owner->versions++; /* it stays meanwhile */
+	ta_cells_drop(scopes, owner);
+	TA_LIST_EACH(at, &owner->pool.versions) {
+		ta_list_remove(at);
+		ta_list_append(&scopes->orphans.versions, at);
+	}
+	scopes->orphans.count += owner->pool.count;
+	owner->pool.count = 0;
+	owner->dead = true;
+	if (!scopes->keep_all)
+		trim_pool(scopes, &scopes->orphans, TA_SCOPE_KEPT);
+	unpin_owner(scopes, owner);
 }
 
-static bool same_key(const struct tag *a, const struct tag *b)
+/* Letting go of a cell may end any version and any owner: they end when all is let go. */
+void ta_scopes_forget(struct ta_scopes *scopes, uint64_t family)
 {
-	return a->key_bytes == b->key_bytes && memcmp(a->text, b->text, a->key_bytes) == 0;
-}
+	ta_restore_end(scopes);
+	scopes->keep_all = true;
+	TA_LIST_EACH(at, &scopes->all_owners) {
+		struct ta_scope_owner *owner = TA_CONTAINER(at, struct ta_scope_owner, link);
 
-/* The parent's tags, the changed one replaced, added or left out.  Takes over
- * the reference that version->change is. */
-static void flatten(struct ta_scopes *scopes, struct version *version, const struct version *parent)
-{
-	struct tag *change = version->change;
-	uint32_t count = parent ? parent->count : 0, kept = 0;
-	struct tag **tags = calloc(count + 1, sizeof(tags[0]));
-
-	version->state = KNOWN;
-	version->change = NULL;
-	for (uint32_t i = 0; tags && i < count; i++) {
-		if (same_key(parent->tags[i], change))
+		if (owner->family != family)
 			continue;
-		tags[kept++] = parent->tags[i];
-		parent->tags[i]->refs++;
+		ta_cells_drop(scopes, owner);
+		owner->forgotten = true;
 	}
-	if (tags && !version->remove && kept < TA_SCOPE_TAGS_MAX) {
-		tags[kept++] = change;
-	} else {
-		scopes->counters.dropped += !version->remove;
-		unref_tag(scopes, change);
-	}
-	version->tags = tags;
-	version->count = kept;
-	scopes->bytes += kept * sizeof(tags[0]);
+	ta_scopes_tidy(scopes);
 }
 
-/* True when the version's parent is at hand (or can no longer be waited for). */
-static bool try_flatten(struct ta_scopes *scopes, struct version *version, bool wait)
-{
-	struct version *parent = find(scopes, version->family, version->parent);
-	bool known = parent && parent->state == KNOWN;
+/* ---- receiving ---- */
 
-	if (version->parent != 0 && !known && wait)
-		return false;
-	if (version->parent != 0 && !known)
-		scopes->counters.missing++;
-	flatten(scopes, version, known ? parent : NULL);
+/* Memory is short: what nobody holds goes first, the process's own before others'. */
+static bool make_room(struct ta_scopes *scopes, struct ta_scope_owner *owner, size_t bytes)
+{
+	while (scopes->bytes + bytes > TA_SCOPE_BYTES_MAX) {
+		struct ta_pool *pool = owner->pool.count > 0 ? &owner->pool : &scopes->orphans;
+
+		if (pool->count > 0)
+			trim_pool(scopes, pool, pool->count - 1);
+		else if (!ta_list_empty(&scopes->idle))
+			drop_version(scopes, TA_CONTAINER(scopes->idle.next, struct ta_version,
+							  idle));
+		else
+			return false;
+	}
 	return true;
 }
 
-static void became_known(struct ta_scopes *scopes, struct version *version)
+/* All that waits for a version has its turn. */
+static void wake_children(struct ta_scopes *scopes, struct ta_version *version)
 {
-	uint64_t parent = version->parent;
+	TA_LIST_EACH(at, &version->children) {
+		struct ta_version *child = TA_CONTAINER(at, struct ta_version, sibling);
 
-	ta_list_remove(&version->link);
-	ta_scopes_unref(scopes, version->family, parent);
-	retire(scopes, version);
+		ta_list_remove(at);
+		ta_list_remove(&child->link);
+		ta_list_append(&scopes->ready, &child->link);
+	}
 }
 
-/* Memory is short: what nobody holds goes first. */
-static bool make_room(struct ta_scopes *scopes, struct owner *owner, size_t bytes)
+/* Makes a WAITING version of its parent (which is known, or is done without), its
+ * children ready, and the cell's value of it. */
+static void become_known(struct ta_scopes *scopes, struct ta_version *version)
 {
-	while (scopes->bytes + bytes > TA_SCOPE_BYTES_MAX && owner->unused_count > 0)
-		drop_oldest(scopes, owner);
-	return scopes->bytes + bytes <= TA_SCOPE_BYTES_MAX;
+	struct ta_version *parent = version->parent;
+	struct ta_version *known = parent && parent->state == TA_VERSION_KNOWN ? parent : NULL;
+	struct ta_change change = version->change;
+	uint32_t cell = version->cell;
+
+	scopes->counters.missing += !known && (parent || version->orphan);
+	ta_list_remove(&version->sibling);
+	ta_list_remove(&version->link);
+	wake_children(scopes, version);
+	version->state = TA_VERSION_KNOWN;
+	version->depth = known && known->depth < UINT32_MAX ? known->depth + 1 : 1;
+	version->content = (struct ta_content){ 0 };
+	ta_list_init(&version->idle);
+	if (known)
+		ta_content_copy(&version->content, &known->content);
+	ta_content_apply(scopes, &version->content, &change);
+	ta_change_fini(scopes, &change);
+	ta_cell_set(scopes, version->owner, cell, version, known);
+	ta_version_release(scopes, parent);
+	ta_version_retire(scopes, version);
+}
+
+static void run_ready(struct ta_scopes *scopes)
+{
+	while (!ta_list_empty(&scopes->ready))
+		become_known(scopes,
+			     TA_CONTAINER(scopes->ready.next, struct ta_version, link));
+}
+
+void ta_version_receive(struct ta_scopes *scopes, struct ta_version *version,
+			struct ta_scope_owner *owner, uint64_t parent, uint32_t cell,
+			const struct ta_change *change)
+{
+	struct ta_version *from =
+		parent ? ta_version_make(scopes, version->family, parent) : NULL;
+
+	version->state = TA_VERSION_WAITING;
+	version->owner = owner;
+	owner->versions++;
+	version->parent = from;
+	version->orphan = parent && !from;
+	version->change = *change;
+	version->cell = cell;
+	version->since = scopes->pass;
+	if (from)
+		ta_version_hold(scopes, from);
+	if (from && from->state != TA_VERSION_KNOWN) {
+		ta_list_append(&from->children, &version->sibling);
+		ta_list_append(&scopes->waiting, &version->link);
+		return;
+	}
+	ta_list_append(&scopes->ready, &version->link);
+	run_ready(scopes);
+}
+
+void ta_version_fill(struct ta_scopes *scopes, struct ta_version *version,
+		     struct ta_scope_owner *owner, const struct ta_content *content, uint32_t depth)
+{
+	version->owner = owner;
+	owner->versions++;
+	wake_children(scopes, version);
+	version->state = TA_VERSION_KNOWN;
+	version->depth = depth ? depth : 1;
+	version->content = *content;
+	ta_list_init(&version->idle);
+	ta_version_retire(scopes, version);
+	run_ready(scopes);
+}
+
+/* A version, its parent's name, a row of each of the longest kinds. */
+#define ROOM_FOR_A_CHANGE                                                                          \
+	(2 * sizeof(struct ta_version) + 2 * sizeof(struct ta_row) + sizeof(struct ta_item) +      \
+	 TA_SCOPE_CRUMBS_MAX * sizeof(void *) + sizeof(struct ta_cell_page) +                      \
+	 TA_CELL_PAGES * sizeof(void *) + TA_SCOPE_TAGS_MAX * sizeof(struct ta_item))
+
+static bool receive(struct ta_scopes *scopes, uint64_t family, struct ta_scope_owner *owner,
+		    const struct ta_record_scope_set *set)
+{
+	size_t bytes = ROOM_FOR_A_CHANGE + set->key_bytes + set->value_bytes;
+	struct ta_version *version = make_room(scopes, owner, bytes)
+					     ? ta_version_make(scopes, family, set->version)
+					     : NULL;
+	struct ta_change change;
+
+	if (!version || version->state != TA_VERSION_NAMED)
+		return false;
+	ta_change_read(scopes, &change, set);
+	ta_version_receive(scopes, version, owner,
+			   set->parent == set->version ? 0 : set->parent, set->cell, &change);
+	return true;
 }
 
 void ta_scopes_set(struct ta_scopes *scopes, uint64_t family, uint64_t owner_id,
 		   const struct ta_record_scope_set *set)
 {
-	const char *key = (const char *)(set + 1);
-	struct owner *owner = set->version ? owner_of(scopes, family, owner_id) : NULL;
-	bool room = owner && make_room(scopes, owner, 65536 + TA_SCOPE_TAGS_MAX * 8);
-	struct version *version = room ? make(scopes, family, set->version) : NULL;
+	struct ta_scope_owner *owner;
+	struct ta_version *parent;
 
-	if (!version || version->state != NAMED) {
+	ta_restore_end(scopes);
+	owner = set->version ? ta_owner_make(scopes, family, owner_id) : NULL;
+	if (!owner) {
 		scopes->counters.dropped++;
 		return;
 	}
-	version->change = new_tag(scopes, key, set->key_bytes, key + set->key_bytes,
-				  set->value_bytes);
-	if (!version->change) {
-		scopes->counters.dropped++;
-		retire(scopes, version);
-		return;
+	owner->forgotten = false;
+	owner->versions++; /* it stays, and so does the parent, when room is made */
+	parent = set->parent ? ta_version_find(scopes, family, set->parent) : NULL;
+	if (parent)
+		ta_version_hold(scopes, parent);
+	scopes->counters.dropped += !receive(scopes, family, owner, set);
+	ta_version_release(scopes, parent);
+	unpin_owner(scopes, owner);
+}
+
+/* Old ones whose parent is not even received, or not for long: the others follow. */
+static void give_up(struct ta_scopes *scopes, bool all)
+{
+	TA_LIST_EACH(at, &scopes->waiting) {
+		struct ta_version *version = TA_CONTAINER(at, struct ta_version, link);
+		struct ta_version *parent = version->parent;
+
+		if (scopes->pass - version->since < PASSES_WAITED)
+			break;
+		if (!all && parent && parent->state == TA_VERSION_WAITING &&
+		    scopes->pass - parent->since >= PASSES_WAITED)
+			continue;
+		ta_list_remove(&version->link);
+		ta_list_append(&scopes->ready, &version->link);
+		if (all)
+			break;
 	}
-	version->owner = owner;
-	owner->versions++;
-	version->parent = set->parent == set->version ? 0 : set->parent;
-	version->remove = (set->flags & TA_SCOPE_REMOVE) != 0;
-	version->state = WAITING;
-	ta_scopes_ref(scopes, family, version->parent);
-	if (try_flatten(scopes, version, true))
-		became_known(scopes, version);
-	else
-		ta_list_append(&scopes->waiting, &version->link);
+	run_ready(scopes);
+}
+
+static bool any_old(const struct ta_scopes *scopes)
+{
+	const struct ta_list *first = scopes->waiting.next;
+
+	return first != &scopes->waiting &&
+	       scopes->pass - TA_CONTAINER(first, struct ta_version, link)->since >= PASSES_WAITED;
 }
 
 bool ta_scopes_settle(struct ta_scopes *scopes)
 {
-	bool progress = true;
-
-	while (progress) {
-		progress = false;
-		TA_LIST_EACH(at, &scopes->waiting) {
-			struct version *version = TA_CONTAINER(at, struct version, link);
-
-			if (!try_flatten(scopes, version, version->waited < 2))
-				continue;
-			/* Only this one may leave the list while we walk it: its parent,
-			 * which it lets go, is known or only named. */
-			became_known(scopes, version);
-			progress = true;
-		}
-	}
-	TA_LIST_EACH(at, &scopes->waiting)
-		TA_CONTAINER(at, struct version, link)->waited++;
+	ta_restore_end(scopes);
+	if (any_old(scopes))
+		give_up(scopes, false);
+	while (any_old(scopes)) /* versions that are their own ancestors: a host may say so */
+		give_up(scopes, true);
+	scopes->pass++;
 	return !ta_list_empty(&scopes->waiting);
 }
 
-static uint32_t put_tag(const struct tag *tag, struct ta_tag *out, uint32_t count,
-			uint32_t capacity)
+/* ---- questions ---- */
+
+uint32_t ta_scopes_depth(const struct ta_scopes *scopes, uint64_t family, uint64_t number)
 {
-	struct ta_tag flat = { .key = tag->text,
-			       .key_bytes = tag->key_bytes,
-			       .value = tag->text + tag->key_bytes,
-			       .value_bytes = tag->value_bytes };
+	const struct ta_version *version = number ? ta_version_find(scopes, family, number) : NULL;
 
-	for (uint32_t i = 0; i < count; i++) {
-		if (out[i].key_bytes == flat.key_bytes &&
-		    memcmp(out[i].key, flat.key, flat.key_bytes) == 0) {
-			out[i] = flat;
-			return count;
-		}
-	}
-	if (count < capacity)
-		out[count++] = flat;
-	return count;
-}
-
-uint32_t ta_scopes_merge(struct ta_scopes *scopes, uint64_t family, const uint64_t *versions,
-			 uint32_t count, struct ta_tag *out, uint32_t capacity)
-{
-	uint32_t tags = 0;
-
-	for (uint32_t i = 0; i < count; i++) {
-		struct version *version = versions[i] ? find(scopes, family, versions[i]) : NULL;
-
-		if (versions[i] && (!version || version->state != KNOWN))
-			scopes->counters.missing++;
-		for (uint32_t t = 0; version && t < version->count; t++)
-			tags = put_tag(version->tags[t], out, tags, capacity);
-	}
-	return tags;
-}
-
-void ta_scopes_forget(struct ta_scopes *scopes, uint64_t family)
-{
-	TA_LIST_EACH(at, &scopes->all_owners) {
-		struct owner *owner = TA_CONTAINER(at, struct owner, link);
-
-		if (owner->family != family || owner->forgotten)
-			continue;
-		while (owner->unused_count > 0)
-			drop_oldest(scopes, owner);
-		owner->forgotten = true;
-		if (owner->versions == 0)
-			drop_owner(scopes, owner);
-	}
-}
-
-static void visit_one(const struct version *version, ta_scope_visit_fn *visit, void *user)
-{
-	struct ta_tag tags[TA_SCOPE_TAGS_MAX];
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < version->count; i++)
-		count = put_tag(version->tags[i], tags, count, TA_SCOPE_TAGS_MAX);
-	visit(user, version->family, version->owner->node.key, version->node.key, tags, count);
-}
-
-void ta_scopes_visit(struct ta_scopes *scopes, ta_scope_visit_fn *visit, void *user)
-{
-	for (size_t i = 0; i < scopes->by_number.slot_count; i++) {
-		struct ta_map_node *node = scopes->by_number.slots[i];
-
-		for (; node; node = node->next) {
-			struct version *version = TA_CONTAINER(node, struct version, node);
-
-			if (version->state == KNOWN && version->owner)
-				visit_one(version, visit, user);
-		}
-	}
-}
-
-void ta_scopes_restore(struct ta_scopes *scopes, uint64_t family, uint64_t owner_id,
-		       uint64_t number, const struct ta_tag *tags, uint32_t count)
-{
-	struct owner *owner = owner_of(scopes, family, owner_id);
-	struct version *version = owner && number ? make(scopes, family, number) : NULL;
-
-	if (!version || version->state != NAMED || count > TA_SCOPE_TAGS_MAX)
-		return;
-	version->tags = calloc(count + 1, sizeof(version->tags[0]));
-	for (uint32_t i = 0; version->tags && i < count; i++) {
-		struct tag *tag = new_tag(scopes, tags[i].key, tags[i].key_bytes, tags[i].value,
-					  tags[i].value_bytes);
-
-		if (tag)
-			version->tags[version->count++] = tag;
-	}
-	scopes->bytes += version->count * sizeof(version->tags[0]);
-	version->state = KNOWN;
-	version->owner = owner;
-	owner->versions++;
-	retire(scopes, version);
+	return version ? version->depth : 0;
 }
 
 struct ta_scope_counters ta_scopes_counters(const struct ta_scopes *scopes)
 {
 	return scopes->counters;
+}
+
+size_t ta_scopes_bytes(const struct ta_scopes *scopes)
+{
+	return scopes->bytes;
 }
