@@ -193,7 +193,7 @@ static void op_http_turn(void)
 
 static void op_span(void)
 {
-	tagalong_span_begin("bench.operation");
+	tagalong_span_begin("bench.operation", NULL);
 	tagalong_span_end();
 }
 
