@@ -73,17 +73,23 @@ static const struct ta_context *open_ancestor(struct ta_stack *stack)
 	for (uint32_t i = 0; i < stack->ancestor_count; i++)
 		if (ta_object_context(stack->ancestors[i], &stack->found))
 			return &stack->found;
-	return &no_context;
+	return NULL;
 }
 
+/* A captured context stands on the span that it was captured under; otherwise roots of
+ * the program come before what Tagalong has opened by itself. */
 static const struct ta_context *active_at_base(struct ta_stack *stack)
 {
-	const struct ta_context *root = open_root(stack);
-	const struct ta_context *base = &stack->frames[0].context;
+	const struct ta_context *base = &stack->frames[0].context, *found;
 
-	if (root)
-		return root;
-	return base->span_ref == 0 || is_active(base) ? base : open_ancestor(stack);
+	if (base->span_ref && is_active(base))
+		return base;
+	found = open_ancestor(stack);
+	if (found == NULL)
+		found = open_root(stack);
+	if (found)
+		return found;
+	return base->span_ref ? &no_context : base;
 }
 
 static const struct ta_context *find_active(struct ta_stack *stack)
