@@ -67,12 +67,12 @@ static void unref_scopes(struct ta_buckets *buckets, const struct ta_held *held)
 void ta_held_set_scopes(struct ta_buckets *buckets, struct ta_held *held, uint64_t isolation,
 			uint64_t current)
 {
-	struct ta_held old = *held;
-
+	ta_scopes_ref(buckets->scopes, held->family, isolation);
+	ta_scopes_ref(buckets->scopes, held->family, current);
+	ta_scopes_unref(buckets->scopes, held->family, held->span.isolation);
+	ta_scopes_unref(buckets->scopes, held->family, held->span.current);
 	held->span.isolation = isolation;
 	held->span.current = current;
-	ref_scopes(buckets, held);
-	unref_scopes(buckets, &old);
 }
 
 void ta_held_set_global(struct ta_buckets *buckets, struct ta_held *held, uint64_t global)

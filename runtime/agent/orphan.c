@@ -148,7 +148,7 @@ void ta_orphans_keep(struct ta_buckets *buckets, const struct ta_record *record,
 void ta_orphans_of_span(struct ta_buckets *buckets, uint64_t span_id)
 {
 	struct wanted like = span_wanted(buckets, span_id);
-	struct wanted *wanted = find(&like);
+	struct wanted *wanted = like.map->count ? find(&like) : NULL;
 	bool last = !wanted;
 
 	while (!last) {
@@ -165,7 +165,7 @@ void ta_orphans_of_span(struct ta_buckets *buckets, uint64_t span_id)
 void ta_orphans_of_trace(struct ta_buckets *buckets, struct ta_bucket *bucket, enum ta_tags_of of)
 {
 	struct wanted like = trace_wanted(buckets, bucket->trace_hi, bucket->trace_lo, (uint8_t)of);
-	struct wanted *wanted = find(&like);
+	struct wanted *wanted = like.map->count ? find(&like) : NULL;
 	bool last = !wanted;
 
 	while (!last) {

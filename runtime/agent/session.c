@@ -14,11 +14,15 @@
 /* With the map's secret: no host can choose ids that fall together. */
 static uint64_t hash_of(const struct ta_map *sessions, const char *id, uint32_t bytes)
 {
-	uint64_t hash = sessions->seed;
+	uint64_t hash = sessions->seed ^ bytes;
 
-	for (uint32_t i = 0; i < bytes; i++) {
-		hash = (hash ^ (uint8_t)id[i]) * (sessions->seed | 1);
-		hash ^= hash >> 29;
+	for (uint32_t at = 0; at < bytes; at += 8) {
+		uint64_t word = 0;
+
+		memcpy(&word, id + at, bytes - at < 8 ? bytes - at : 8);
+		unsigned __int128 product = (unsigned __int128)(hash ^ word) * (sessions->seed | 1);
+
+		hash = (uint64_t)(product >> 64) ^ (uint64_t)product;
 	}
 	return hash;
 }

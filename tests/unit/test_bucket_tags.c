@@ -164,6 +164,7 @@ static void a_session_is_the_roots(void)
 	start_in(&f, 1, 11, 1, "child", "its own"); /* read first; the root has the say */
 	start_in(&f, 1, 1, 0, "s-1", "checkout");
 	start_in(&f, 1, 12, 1, "other", NULL);
+	start_in(&f, 1, 13, 0, "of a second root", NULL);
 	start(&f, 2, 2, 0);
 	start_at(&f, 3, 3, 0, 3, TA_SPAN_HTTP_SERVER, 1);
 	start(&f, 3, 31, 3);
@@ -173,7 +174,7 @@ static void a_session_is_the_roots(void)
 		if (held_span(&f, id))
 			end(&f, id);
 	leave(&f);
-	for (uint64_t id = 11; id <= 12; id++)
+	for (uint64_t id = 11; id <= 13; id++)
 		check_text(session_of(held_span(&f, id)), "s-1/checkout");
 	check_text(session_of(held_span(&f, 2)), made_of_2);
 	check_text(session_of(held_span(&f, 31)), "");
@@ -243,9 +244,10 @@ static void tags_of_a_session(void)
 	tag(&f, 11, "paid=no");
 	tag_many(&f, OF_TRACE, 1, 0, "x=1");
 	tag_many(&f, OF_SESSION, 2, 0, "paid=maybe");
+	tag_many(&f, OF_TRACE, 2, 0, "paid=never");
 	leave(&f);
 	check_text(tags_of(held_span(&f, 11)), "paid=yes paid=no x=1 paid=maybe");
-	check_text(tags_of(held_span(&f, 2)), "paid=maybe");
+	check_text(tags_of(held_span(&f, 2)), "paid=maybe paid=never");
 	check_text(tags_of(held_span(&f, 1)), "x=1 paid=maybe");
 	check_text(tags_of(held_span(&f, 3)), "");
 	fini(&f);
