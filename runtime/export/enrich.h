@@ -99,8 +99,7 @@ bool ta_out_walk_next(struct ta_out_walk *walk, struct ta_out_attr *ret_attr);
 void ta_out_entry(struct ta_out_attr *attr, const char *prefix, uint32_t prefix_bytes,
 		  const struct ta_entry *entry);
 /* One of a user's entries under OpenTelemetry's names; false when it is to be left out. */
-bool ta_out_user(struct ta_out_attr *attr, const struct ta_entry *user, uint32_t count,
-		 uint32_t index);
+bool ta_out_user(struct ta_out_attr *attr, const struct ta_entry *entry);
 
 /* Resource attributes of a process as the inside of a JSON array of KeyValue.
  * process may be NULL (not known). */

@@ -67,19 +67,18 @@ static bool is_null(const struct ta_entry *entry)
 	       ta_json_kind(entry->value, entry->value_bytes) == TA_JSON_NULL;
 }
 
-bool ta_out_user(struct ta_out_attr *attr, const struct ta_entry *user, uint32_t count,
-		 uint32_t index)
+/* OpenTelemetry's words for two of Sentry's. */
+bool ta_out_user(struct ta_out_attr *attr, const struct ta_entry *entry)
 {
-	if (is_null(&user[index]))
+	if (is_null(entry))
 		return false;
-	ta_out_entry(attr, PREFIX("user."), &user[index]);
-	if (key_is(&user[index], "username")) {
+	ta_out_entry(attr, PREFIX("user."), entry);
+	if (key_is(entry, "username")) {
 		attr->name = "name";
 		attr->name_bytes = 4;
-	} else if (key_is(&user[index], "name")) {
-		for (uint32_t i = 0; i < count; i++)
-			if (key_is(&user[i], "username") && !is_null(&user[i]))
-				return false; /* one name is enough */
+	} else if (key_is(entry, "name")) {
+		attr->name = "full_name";
+		attr->name_bytes = 9;
 	}
 	return true;
 }
@@ -188,7 +187,7 @@ static void add_user(const struct ta_scope_data *scope, struct ta_out_span *out)
 	struct ta_out_attr attr;
 
 	for (uint32_t i = 0; i < scope->user_count; i++)
-		if (ta_out_user(&attr, scope->user, scope->user_count, i))
+		if (ta_out_user(&attr, &scope->user[i]))
 			add_attr(out, &attr);
 }
 

@@ -51,7 +51,7 @@ static void put_user(struct ta_otlp_row *row, const struct ta_event_data *data)
 	struct ta_out_attr attr;
 
 	for (uint32_t i = 0; i < data->user_count; i++)
-		if (ta_out_user(&attr, data->user, data->user_count, i))
+		if (ta_out_user(&attr, &data->user[i]))
 			ta_otlp_row_put(row, &attr);
 }
 

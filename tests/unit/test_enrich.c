@@ -547,6 +547,7 @@ static void expect_root(const char *name)
 {
 	expect_text(name, text_of(&out, "user.id"), "\"7\"");
 	expect_text(name, text_of(&out, "user.name"), "\"ann\"");
+	expect_text(name, text_of(&out, "user.full_name"), "\"Ann A.\"");
 	expect_text(name, text_of(&out, "user.plan"), "3");
 	expect(name, !attr_of(&out, "user.email"), "a user's null is an attribute");
 	expect_text(name, text_of(&out, "tagalong.extra.order"), "{\"id\":5}");
@@ -574,7 +575,7 @@ static void test_local_roots(void)
 	made.span.scope = &root_scope;
 	run(&made);
 	expect_root("no parent");
-	expect_number("count", out.attr_count, 7);
+	expect_number("count", out.attr_count, 8);
 
 	api_span(&made);
 	made.span.flags = TA_SPAN_REMOTE_PARENT;
