@@ -260,8 +260,9 @@ static void the_time_of_session_tags(void)
 
 	init(&f);
 	tag_many(&f, OF_SESSION, 1, 150, "a=1"); /* before the start is read */
+	tag_many(&f, OF_TRACE, 1, 150, "t=1");
+	start(&f, 1, 2, 1); /* the trace is known now, its session is not */
 	start_in(&f, 1, 1, 0, "s", NULL);
-	start(&f, 1, 2, 1);
 	start(&f, 1, 3, 1);
 	tag(&f, 2, "own=1"); /* takes up what there is, while it is open */
 	end_at(&f, 2, 100);
@@ -269,9 +270,9 @@ static void the_time_of_session_tags(void)
 	tag_many(&f, OF_SESSION, 1, 120, "a=older");
 	end_at(&f, 1, 300);
 	leave(&f);
-	check_text(tags_of(held_span(&f, 2)), "own=1 a=1");
-	check_text(tags_of(held_span(&f, 3)), "");
-	check_text(tags_of(held_span(&f, 1)), "");
+	check_text(tags_of(held_span(&f, 2)), "t=1 own=1 a=1");
+	check_text(tags_of(held_span(&f, 3)), "t=1");
+	check_text(tags_of(held_span(&f, 1)), "t=1");
 	fini(&f);
 }
 
