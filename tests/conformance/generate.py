@@ -7,7 +7,8 @@
 
 Scenario number N of a seed is always the same.  What the rules leave open is not
 generated: in scopes a root ends after all that hangs below it, no span ends while a
-task that was started in it lives; in recall roots are made outside of blocks.
+task that was started in it lives; in recall roots are made outside of blocks, and
+spans are entered only where their root is known.
 """
 
 import json
@@ -175,7 +176,8 @@ class Generator:
         self.model.task = self.model.tasks[task]
         words = ["top", "current"] if self.profile == "hubs" else \
             ["top", "global", "isolation", "current", "current"]
-        words += [f"@{name}" for name, scope in self.saved.items() if self.alive(scope)]
+        if self.has_scope(task):
+            words += [f"@{name}" for name, scope in self.saved.items() if self.alive(scope)]
         word = self.pick(words + [None])
         return {"scope": word} if word else {}
 
@@ -219,14 +221,20 @@ class Generator:
             crumb.update(type="http", data=self.object())
         return crumb
 
+    def has_scope(self, task):
+        """A hub without a client keeps nothing, and need not have scopes."""
+        return self.profile != "hubs" or self.model.tasks[task].frames[-1].hub.client
+
     def save(self, task):
+        if not self.has_scope(task):
+            return
         name = self.name()
         where = self.target(task)
         self.add(task, op="scope.save", **where, **{"as": name})
         self.saved[name] = self.model.saved[name]
 
     def same(self, task):
-        if self.saved:
+        if self.saved and self.has_scope(task):
             self.add(task, op="scope.same", **self.target(task),
                      **{"with": self.pick(self.saved), "as": self.name()})
 
@@ -373,8 +381,7 @@ class Generator:
             self.add(task, op="span.finish", span=self.pick(spans).label)
 
     def enter(self, task):
-        spans = [s.label for s in self.model.all_spans
-                 if s.open or self.profile == "recall" and self.chance(0.2)]
+        spans = [s.label for s in self.model.all_spans if self.may_enter(task, s)]
         if self.profile == "scopes" and self.chance(0.2):
             label = None
         elif spans:
@@ -384,6 +391,11 @@ class Generator:
         name = {"as": self.name()} if self.profile == "recall" else {}
         self.blocks[task].append("enter")
         self.add(task, op="span.enter", span=label, **name)
+
+    def may_enter(self, task, span):
+        if self.profile != "recall":
+            return span.open
+        return span.root in self.model.tasks[task].pushed and (span.open or self.chance(0.2))
 
     def span_data(self, task):
         self.model.task = self.model.tasks[task]

@@ -59,24 +59,32 @@ static void join(struct replay *replay, const char *name)
 
 /* ---- operations ---- */
 
+/* What two threads write about one span, or complete, is told apart by the order in
+ * which the agent takes it in: so it takes what there is before another thread goes on,
+ * and for traces, whose order of completion counts, after every operation. */
+static void settle(struct replay *replay, const struct task *next)
+{
+	struct tagalong_buffered held;
+
+	if (replay->profile == PROFILE_TRACES || (replay->last && replay->last != next))
+		agent_settle(&held);
+	replay->last = next;
+}
+
 static void run_once(struct replay *replay, const cJSON *op)
 {
 	const struct op *known = op_find(json_text(op, "op", ""));
-	const char *task = json_text(op, "task", "main");
-	struct tagalong_buffered held;
+	struct task *task = task_of(replay, json_text(op, "task", "main"));
 
 	if (!known)
 		fail(STATUS_SCENARIO, "operation \"%s\" is not known", json_text(op, "op", ""));
+	settle(replay, task);
 	if (known->run)
-		task_run(task_of(replay, task), known->run, replay, op);
+		task_run(task, known->run, replay, op);
 	else if (strcmp(known->name, "join") == 0)
 		join(replay, json_text(op, "child", ""));
 	else
-		task_hop(task_of(replay, task));
-	/* Traces are flushed in the order in which they were completed: the agent takes
-	 * what there is from each thread before the next operation adds to it. */
-	if (replay->profile == PROFILE_TRACES)
-		agent_settle(&held);
+		task_hop(task);
 }
 
 /* A copy of text in which every {i} is the number. */

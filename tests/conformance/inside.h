@@ -31,7 +31,8 @@ struct label {
 
 struct replay {
 	enum profile profile;
-	struct label *labels; /* newest first */
+	struct label *labels;	 /* newest first */
+	const struct task *last; /* whose operation was the last */
 	cJSON *facts, *probes, *spans;
 	volatile uint64_t *clock_offset; /* nanoseconds that the agent's clock is ahead */
 };

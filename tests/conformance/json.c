@@ -76,6 +76,42 @@ void json_add(cJSON *object, const char *name, cJSON *item)
 		cJSON_AddItemToObject(object, name, item);
 }
 
+/* cJSON prints fifteen digits; a double has up to seventeen. */
+cJSON *json_double(double number)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.17g", number);
+	return need(cJSON_CreateRaw(text));
+}
+
+static void make_exact(cJSON *item)
+{
+	cJSON *exact;
+
+	for (; item; item = item->next) {
+		make_exact(item->child);
+		if (!cJSON_IsNumber(item))
+			continue;
+		exact = json_double(item->valuedouble);
+		item->type = exact->type;
+		item->valuestring = exact->valuestring;
+		exact->valuestring = NULL;
+		cJSON_Delete(exact);
+	}
+}
+
+char *json_print(const cJSON *item)
+{
+	cJSON *copy = need(cJSON_Duplicate(item, true));
+	char *text;
+
+	make_exact(copy);
+	text = need(cJSON_PrintUnformatted(copy));
+	cJSON_Delete(copy);
+	return text;
+}
+
 bool json_profile(const cJSON *scenario, enum profile *ret_profile)
 {
 	static const char *const names[] = { "scopes", "hubs", "traces", "recall" };

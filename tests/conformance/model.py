@@ -109,6 +109,7 @@ class Task:
         self.frames = [frame]
         self.pushed = []  # spans that are active without a block, or roots (recall)
         self.above = []  # what was active where it was started, innermost last
+        self.inherited = []  # roots (recall)
 
 
 class Model:
@@ -158,7 +159,8 @@ class Model:
             # Both kinds are one stack, in the order in which they were started.
             return max([s for s in (best, *pushed[-1:]) if s], key=lambda s: s.number,
                        default=above[-1] if above else None)
-        return best or (above or pushed or [None])[-1]
+        own = [s for s in pushed if s not in self.task.inherited]
+        return best or (own or above or pushed or [None])[-1]
 
     def active_spans(self):
         """What a new task falls back to, innermost last."""
@@ -168,7 +170,7 @@ class Model:
                 spans = []
             elif frame.span:
                 spans.append(frame.span)
-        if self.profile != "recall":
+        if self.profile == "traces":
             spans = sorted(spans + self.task.pushed, key=lambda s: s.number)
         return [s for s in spans if s.open]
 
@@ -238,7 +240,8 @@ class Model:
         child = Task(frame)
         child.above = self.active_spans()
         if self.profile == "recall":
-            child.pushed = [s for s in self.task.pushed if s.open]
+            child.inherited = [s for s in self.task.pushed if s.open]
+            child.pushed = list(child.inherited)
         self.tasks[op["child"]] = child
 
     def op_join(self, op):

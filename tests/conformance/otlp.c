@@ -96,6 +96,8 @@ cJSON *otlp_value(const cJSON *any)
 		return cJSON_CreateNull();
 	if (strcmp(kind->string, "intValue") == 0)
 		return cJSON_CreateRaw(json_text(any, "intValue", "null"));
+	if (strcmp(kind->string, "doubleValue") == 0 && cJSON_IsNumber(kind))
+		return json_double(kind->valuedouble);
 	if (strcmp(kind->string, "arrayValue") == 0)
 		return list_of(json_item(kind, "values"));
 	if (strcmp(kind->string, "kvlistValue") == 0)

@@ -36,6 +36,10 @@ double json_number(const cJSON *object, const char *name, double otherwise);
 const cJSON *json_item(const cJSON *object, const char *name); /* NULL: not there */
 /* Adds nothing, and frees the item, when it is an empty object or array. */
 void json_add(cJSON *object, const char *name, cJSON *item);
+/* A number with all its digits. */
+cJSON *json_double(double number);
+/* The text of a value, numbers with all their digits; to be freed. */
+char *json_print(const cJSON *item);
 bool json_profile(const cJSON *scenario, enum profile *ret_profile);
 void *need(void *memory); /* ends the program without it */
 _Noreturn void fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));

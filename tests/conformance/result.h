@@ -12,7 +12,8 @@
 
 #include "tests/conformance/replay.h"
 
-struct export {
+struct export
+{
 	const cJSON *scenario;
 	cJSON *facts;
 	cJSON *span_lines, *log_lines; /* arrays of the lines, which own what follows */

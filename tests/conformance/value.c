@@ -34,7 +34,7 @@ enum tagalong_level level_named(const char *name)
 
 char *value_text(const cJSON *item)
 {
-	return item && !cJSON_IsNull(item) ? need(cJSON_PrintUnformatted(item)) : NULL;
+	return item && !cJSON_IsNull(item) ? json_print(item) : NULL;
 }
 
 char *value_tag(const cJSON *item)
@@ -65,7 +65,7 @@ void value_of(const cJSON *item, struct tagalong_value *ret_value, char **ret_te
 		ret_value->type = TAGALONG_VALUE_STRING;
 		ret_value->as.text = item->valuestring;
 	} else {
-		*ret_text = item ? need(cJSON_PrintUnformatted(item)) : NULL;
+		*ret_text = item ? json_print(item) : NULL;
 		ret_value->type = TAGALONG_VALUE_JSON;
 		ret_value->as.text = *ret_text;
 	}
