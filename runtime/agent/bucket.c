@@ -343,7 +343,7 @@ void ta_buckets_close_process(struct ta_buckets *buckets, struct ta_proc *proc, 
 static bool is_bound_to_thread(const struct ta_span *span)
 {
 	return span->type == TA_SPAN_THREAD || span->type == TA_SPAN_SIGNAL ||
-	       span->type == TA_SPAN_API;
+	       (span->type == TA_SPAN_API && (span->flags & TA_SPAN_OF_THREAD));
 }
 
 void ta_buckets_close_thread(struct ta_buckets *buckets, struct ta_proc *proc, uint32_t tid,

@@ -188,7 +188,8 @@ int ta_api_span_session(const tagalong_span_t *span, char *id, size_t id_size, c
 
 		copy_text(id, id_size, session->id, session->id_bytes);
 		copy_text(name, name_size, session->name, session->name_bytes);
-		return 0;
+		if (session->id_bytes)
+			return 0;
 	}
 	ta_session_of_trace(span->trace_hi, span->trace_lo, made);
 	copy_text(id, id_size, made, sizeof(made) - 1);

@@ -363,25 +363,44 @@ void ta_context_unwind(struct ta_thread *thread, uint32_t depth)
 		pop(thread, TA_END_JUMPED, NULL);
 }
 
+/* A span without a block stays active when a block around it ends. */
+static bool outlives(const struct ta_frame *frame)
+{
+	return frame->kind == TA_FRAME_PUSHED && is_active(&frame->context);
+}
+
+/* Ends the frames from last down to first, and moves those that stay, and what is above
+ * last, together. */
+static void close_range(struct ta_thread *thread, uint32_t first, uint32_t last,
+			const struct ta_error *error)
+{
+	struct ta_stack *stack = thread->stack;
+	uint32_t to = first;
+
+	for (uint32_t at = last; at > first; at--)
+		if (!outlives(&stack->frames[at]))
+			close_frame(thread, &stack->frames[at], at - 1, TA_END_JUMPED, NULL);
+	close_frame(thread, &stack->frames[first], first - 1, TA_END_NORMAL, error);
+	for (uint32_t at = first + 1; at <= stack->depth; at++)
+		if (at > last || outlives(&stack->frames[at]))
+			stack->frames[to++] = stack->frames[at];
+	atomic_signal_fence(memory_order_seq_cst);
+	stack->depth = to - 1;
+	find_innermost_block(stack);
+}
+
 void ta_context_remove(struct ta_thread *thread, uint32_t at, const struct ta_error *error)
 {
 	struct ta_stack *stack = thread->stack;
 	uint32_t keep = at + 1;
 
-	while (keep <= stack->depth && stack->frames[keep].kind != TA_FRAME_CONN)
-		keep++;
-	if (keep > stack->depth) {
-		ta_context_unwind(thread, at);
+	if (at == stack->depth) {
 		pop(thread, TA_END_NORMAL, error);
 		return;
 	}
-	for (uint32_t i = keep - 1; i > at; i--)
-		close_frame(thread, &stack->frames[i], i - 1, TA_END_JUMPED, NULL);
-	close_frame(thread, &stack->frames[at], at - 1, TA_END_NORMAL, error);
-	memmove(&stack->frames[at], &stack->frames[keep],
-		(stack->depth - keep + 1) * sizeof(stack->frames[0]));
-	stack->depth -= keep - at;
-	find_innermost_block(stack);
+	while (keep <= stack->depth && stack->frames[keep].kind != TA_FRAME_CONN)
+		keep++;
+	close_range(thread, at, keep - 1, error);
 }
 
 void ta_context_settle_slow(struct ta_thread *thread)

@@ -118,7 +118,8 @@ uint32_t ta_session_new(const char *id, uint32_t id_bytes, const char *name, uin
 
 	session->id_bytes = (uint16_t)id_bytes;
 	session->name_bytes = (uint16_t)name_bytes;
-	memcpy(session->id, id, id_bytes);
+	if (id_bytes)
+		memcpy(session->id, id, id_bytes);
 	if (name_bytes)
 		memcpy(session->name, name, name_bytes);
 	atomic_store_explicit(&session->refs, 1, memory_order_release);

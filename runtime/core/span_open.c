@@ -30,9 +30,9 @@ struct ta_context ta_span_root(struct ta_thread *thread)
 			return root;
 	const struct ta_context *active = ta_context_active(thread);
 
-	root = *active;
-	if (active->span_ref)
-		ta_object_context(ta_object_at(active->span_ref)->root, &root);
+	if (active->span_ref == 0)
+		return *active;
+	ta_object_context(ta_object_at(active->span_ref)->root, &root);
 	return root;
 }
 
@@ -89,7 +89,7 @@ static uint32_t session_of(const struct ta_span_request *request, const struct t
 	const struct ta_span_extras *extras = request->extras;
 	uint32_t session = 0;
 
-	if (is_root && extras && extras->session_id.bytes)
+	if (is_root && extras && extras->session_id.bytes + extras->session_name.bytes)
 		return ta_session_new(extras->session_id.text, extras->session_id.bytes,
 				      extras->session_name.text, extras->session_name.bytes);
 	if (!is_root && parent->span_ref && ta_object_is_open(parent->span_ref))
@@ -194,12 +194,18 @@ static void put_extras(struct ta_emit *emit, const struct ta_span_extras *extras
 	ta_emit_string(emit, TA_ATTR_OP, extras->op.text, extras->op.bytes);
 	ta_emit_typed(emit, TA_ATTR_EVENT_JSON, TA_ATTR_JSON, extras->attributes.text,
 		      extras->attributes.bytes);
-	if (!is_root || extras->session_id.bytes == 0)
+	if (!is_root)
 		return;
 	ta_emit_string(emit, TA_ATTR_SESSION_ID, extras->session_id.text,
 		       extras->session_id.bytes);
 	ta_emit_string(emit, TA_ATTR_SESSION_NAME, extras->session_name.text,
 		       extras->session_name.bytes);
+}
+
+/* Not what may be ended by another thread, or go there with its context. */
+static bool is_of_thread(const struct ta_thread *thread, const struct ta_span_request *request)
+{
+	return request->use == TA_USE_BLOCK && thread->stack == &thread->own;
 }
 
 static void publish(struct ta_thread *thread, const struct ta_span_request *request,
@@ -212,7 +218,10 @@ static void publish(struct ta_thread *thread, const struct ta_span_request *requ
 				       .parent_id = span->parent_id,
 				       .start_ns = ta_now_ns(),
 				       .link = &extras->link,
-				       .type = TA_SPAN_API };
+				       .type = TA_SPAN_API,
+				       .flags = is_of_thread(thread, request) ?
+							TA_SPAN_OF_THREAD :
+							0 };
 	struct ta_emit emit;
 
 	if (!ta_span_start_begin(&emit, thread, &facts,

@@ -57,6 +57,7 @@ enum ta_span_type {
 enum ta_span_flags {
 	TA_SPAN_REMOTE_PARENT = 1, /* the parent came over the network */
 	TA_SPAN_NOT_SAMPLED = 2,   /* the parent said so */
+	TA_SPAN_OF_THREAD = 4,	   /* a block of the thread that started it: it ends with that */
 };
 
 /* Levels of events and scopes: Sentry's names, in rising order. */
