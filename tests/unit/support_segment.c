@@ -32,9 +32,11 @@ uint64_t host_now_ns(void)
 static uint64_t random_id(void)
 {
 	static uint64_t state;
+	static pid_t owner; /* a forked child draws numbers of its own */
 
-	if (!state)
+	if (owner != getpid())
 		state = host_now_ns() ^ ((uint64_t)getpid() << 40);
+	owner = getpid();
 	state = state * 6364136223846793005ull + 1442695040888963407ull;
 	return state ^ (state >> 31);
 }
@@ -149,7 +151,8 @@ bool host_start_at(struct host_thread *thread, uint64_t trace, uint64_t span, ui
 					       .trace_lo = trace,
 					       .span_id = span,
 					       .start_ns = start_ns,
-					       .type = TA_SPAN_API };
+					       .type = TA_SPAN_API,
+					       .flags = TA_SPAN_OF_THREAD };
 
 	return host_put(thread, &record, sizeof(record));
 }
