@@ -36,7 +36,8 @@ foreach(source ${TA_UNIT_TESTS})
 endforeach()
 
 # Run by tests/bench/run.
-add_executable(bench_agent_rate ${CMAKE_SOURCE_DIR}/tests/bench/agent_rate.c ${TA_UNIT_SUPPORT})
+add_executable(bench_agent_rate ${CMAKE_SOURCE_DIR}/tests/bench/agent_rate.c
+  ${CMAKE_SOURCE_DIR}/tests/unit/support_segment.c)
 target_link_libraries(bench_agent_rate PRIVATE ta_agent Threads::Threads)
 
 if(TA_FUZZ)
