@@ -255,7 +255,7 @@ tagalong_scope_t ta_api_scope_fork(tagalong_scope_t scope)
 		return 0;
 	ta_context_settle(thread);
 	cell = ta_api_cell(thread, scope);
-	return cell && ta_cell_version(cell, &version) ? ta_cell_new(version) : 0;
+	return cell && ta_cell_version(cell, &version) ? ta_cell_fork(version) : 0;
 }
 
 int ta_api_scope_free(tagalong_scope_t scope)
@@ -263,6 +263,6 @@ int ta_api_scope_free(tagalong_scope_t scope)
 	if (scope >> 32 == 0 || scope == TA_GLOBAL_CELL)
 		return scope ? -EINVAL : 0;
 	if (ta_runtime.enabled)
-		ta_cell_unref(scope);
+		ta_cell_free_fork(scope);
 	return 0;
 }

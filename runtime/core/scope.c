@@ -59,7 +59,7 @@ uint64_t ta_cell_new(uint64_t version)
 
 	atomic_store_explicit(&cell->version, version, memory_order_relaxed);
 	atomic_store_explicit(&cell->trace_hi, 0, memory_order_relaxed);
-	cell->below = 0;
+	atomic_store_explicit(&cell->below, 0, memory_order_relaxed);
 	atomic_store_explicit(&cell->state, (uint64_t)generation << 32 | 1, memory_order_release);
 	return handle_of((uint32_t)index, generation);
 }
@@ -89,6 +89,23 @@ void ta_cell_unref(uint64_t cell)
 	} while (!atomic_compare_exchange_weak(&at->state, &state, next));
 	if ((uint32_t)next == 0)
 		ta_pool_give(&ta_arena.cell_pool, (uint32_t)cell);
+}
+
+uint64_t ta_cell_fork(uint64_t version)
+{
+	uint64_t cell = ta_cell_new(version);
+
+	if (cell)
+		atomic_store(&ta_cell_at(cell)->below, cell);
+	return cell;
+}
+
+void ta_cell_free_fork(uint64_t cell)
+{
+	uint64_t forked = cell;
+
+	if (cell && atomic_compare_exchange_strong(&ta_cell_at(cell)->below, &forked, 0))
+		ta_cell_unref(cell);
 }
 
 bool ta_cell_version(uint64_t cell, uint64_t *ret_version)

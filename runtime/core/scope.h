@@ -36,7 +36,8 @@ struct ta_cell {
 	_Atomic uint64_t version;
 	_Atomic uint64_t state;	   /* generation << 32 | references */
 	_Atomic uint64_t trace_hi; /* of what is captured under it outside any span; 0: not yet */
-	uint64_t below;		   /* the scope under it on a hub's stack, or 0 */
+	_Atomic uint64_t below;	   /* the scope under it on a hub's stack, or 0; of what the
+				    * program forked and has not freed, its own handle */
 };
 
 /* The version numbers in force somewhere; what records carry. */
@@ -86,6 +87,10 @@ static inline void ta_slot_drop(struct ta_slot *slot)
 /* ---- cells, by handle ---- */
 
 uint64_t ta_cell_new(uint64_t version); /* one reference; 0: no room (counted) */
+/* The same for the program, which gives that reference back once; anything else that
+ * it frees is left alone. */
+uint64_t ta_cell_fork(uint64_t version);
+void ta_cell_free_fork(uint64_t cell);
 bool ta_cell_ref(uint64_t cell);	/* false: it is over */
 void ta_cell_unref(uint64_t cell);
 bool ta_cell_version(uint64_t cell, uint64_t *ret_version); /* false: it is over */
