@@ -130,12 +130,13 @@ void ta_scopes_free(struct ta_scopes *scopes)
 		return;
 	ta_restore_end(scopes);
 	TA_LIST_EACH(owner_at, &scopes->all_owners)
-		TA_CONTAINER(owner_at, struct ta_scope_owner, link)->forgotten = false;
+	TA_CONTAINER(owner_at, struct ta_scope_owner, link)->forgotten = false;
 	for (size_t i = 0; i < scopes->by_number.slot_count; i++)
 		while (scopes->by_number.slots[i])
 			free_version(scopes, TA_CONTAINER(scopes->by_number.slots[i],
 							  struct ta_version, node));
-	TA_LIST_EACH(at, &scopes->all_owners) {
+	TA_LIST_EACH(at, &scopes->all_owners)
+	{
 		struct ta_scope_owner *owner = TA_CONTAINER(at, struct ta_scope_owner, link);
 
 		ta_cells_free(scopes, owner);
@@ -231,14 +232,16 @@ struct ta_scope_owner *ta_owner_make(struct ta_scopes *scopes, uint64_t family, 
 void ta_scopes_tidy(struct ta_scopes *scopes)
 {
 	scopes->keep_all = false;
-	TA_LIST_EACH(version_at, &scopes->orphans.versions) {
+	TA_LIST_EACH(version_at, &scopes->orphans.versions)
+	{
 		struct ta_version *version = TA_CONTAINER(version_at, struct ta_version, link);
 
 		if (version->owner->forgotten)
 			drop_version(scopes, version);
 	}
 	trim_pool(scopes, &scopes->orphans, TA_SCOPE_KEPT);
-	TA_LIST_EACH(at, &scopes->all_owners) {
+	TA_LIST_EACH(at, &scopes->all_owners)
+	{
 		struct ta_scope_owner *owner = TA_CONTAINER(at, struct ta_scope_owner, link);
 
 		owner->versions++; /* it stays meanwhile */
@@ -255,7 +258,8 @@ void ta_scopes_bury(struct ta_scopes *scopes, uint64_t family, uint64_t proc_id)
 		return;
 	owner->versions++; /* it stays meanwhile */
 	ta_cells_drop(scopes, owner);
-	TA_LIST_EACH(at, &owner->pool.versions) {
+	TA_LIST_EACH(at, &owner->pool.versions)
+	{
 		ta_list_remove(at);
 		ta_list_append(&scopes->orphans.versions, at);
 	}
@@ -272,7 +276,8 @@ void ta_scopes_forget(struct ta_scopes *scopes, uint64_t family)
 {
 	ta_restore_end(scopes);
 	scopes->keep_all = true;
-	TA_LIST_EACH(at, &scopes->all_owners) {
+	TA_LIST_EACH(at, &scopes->all_owners)
+	{
 		struct ta_scope_owner *owner = TA_CONTAINER(at, struct ta_scope_owner, link);
 
 		if (owner->family != family)
@@ -294,8 +299,8 @@ static bool make_room(struct ta_scopes *scopes, struct ta_scope_owner *owner, si
 		if (pool->count > 0)
 			trim_pool(scopes, pool, pool->count - 1);
 		else if (!ta_list_empty(&scopes->idle))
-			drop_version(scopes, TA_CONTAINER(scopes->idle.next, struct ta_version,
-							  idle));
+			drop_version(scopes,
+				     TA_CONTAINER(scopes->idle.next, struct ta_version, idle));
 		else
 			return false;
 	}
@@ -305,7 +310,8 @@ static bool make_room(struct ta_scopes *scopes, struct ta_scope_owner *owner, si
 /* All that waits for a version has its turn. */
 static void wake_children(struct ta_scopes *scopes, struct ta_version *version)
 {
-	TA_LIST_EACH(at, &version->children) {
+	TA_LIST_EACH(at, &version->children)
+	{
 		struct ta_version *child = TA_CONTAINER(at, struct ta_version, sibling);
 
 		ta_list_remove(at);
@@ -343,16 +349,14 @@ static void become_known(struct ta_scopes *scopes, struct ta_version *version)
 static void run_ready(struct ta_scopes *scopes)
 {
 	while (!ta_list_empty(&scopes->ready))
-		become_known(scopes,
-			     TA_CONTAINER(scopes->ready.next, struct ta_version, link));
+		become_known(scopes, TA_CONTAINER(scopes->ready.next, struct ta_version, link));
 }
 
 void ta_version_receive(struct ta_scopes *scopes, struct ta_version *version,
 			struct ta_scope_owner *owner, uint64_t parent, uint32_t cell,
 			const struct ta_change *change)
 {
-	struct ta_version *from =
-		parent ? ta_version_make(scopes, version->family, parent) : NULL;
+	struct ta_version *from = parent ? ta_version_make(scopes, version->family, parent) : NULL;
 
 	version->state = TA_VERSION_WAITING;
 	version->owner = owner;
@@ -405,8 +409,8 @@ static bool receive(struct ta_scopes *scopes, uint64_t family, struct ta_scope_o
 	if (!version || version->state != TA_VERSION_NAMED)
 		return false;
 	ta_change_read(scopes, &change, set);
-	ta_version_receive(scopes, version, owner,
-			   set->parent == set->version ? 0 : set->parent, set->cell, &change);
+	ta_version_receive(scopes, version, owner, set->parent == set->version ? 0 : set->parent,
+			   set->cell, &change);
 	return true;
 }
 
@@ -435,7 +439,8 @@ void ta_scopes_set(struct ta_scopes *scopes, uint64_t family, uint64_t owner_id,
 /* Old ones whose parent is not even received, or not for long: the others follow. */
 static void give_up(struct ta_scopes *scopes, bool all)
 {
-	TA_LIST_EACH(at, &scopes->waiting) {
+	TA_LIST_EACH(at, &scopes->waiting)
+	{
 		struct ta_version *version = TA_CONTAINER(at, struct ta_version, link);
 		struct ta_version *parent = version->parent;
 

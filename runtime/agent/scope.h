@@ -24,11 +24,13 @@ struct ta_scopes;
 
 struct ta_scope_counters {
 	uint64_t missing; /* versions that were needed and are not known */
-	uint64_t dropped; /* changes and entries not kept: too many, too much, not what they should be */
+	uint64_t dropped; /* changes and entries not kept: too many, too much, not what they should
+			     be */
 };
 
 /* Limits: of one version, of one process, of everything. */
-#define TA_SCOPE_TAGS_MAX 256u /* also extras, attributes, keys of a user, parts of a fingerprint */
+#define TA_SCOPE_TAGS_MAX 256u /* also extras, attributes, keys of a user, parts of a fingerprint  \
+				*/
 #define TA_SCOPE_CONTEXTS_MAX 64u
 #define TA_SCOPE_CRUMBS_MAX 1000u
 #define TA_SCOPE_VERSION_BYTES (1u << 20) /* keys and values of one version */
@@ -69,13 +71,13 @@ uint32_t ta_scopes_depth(const struct ta_scopes *scopes, uint64_t family, uint64
  * with free(); NULL when there is nothing (or no memory).  The strings live while the
  * versions do. */
 struct ta_scope_data *ta_scopes_merge(struct ta_scopes *scopes, uint64_t family,
-				      const uint64_t *versions, uint32_t count, uint32_t max_crumbs);
+				      const uint64_t *versions, uint32_t count,
+				      uint32_t max_crumbs);
 #define TA_SCOPE_MERGE_MAX 8u /* versions that can be merged; of more the first ones are */
 
 /* Process child starts with the cells of its parent, as they are now; those that it has
  * got already stay.  Harmless when it is said twice. */
-void ta_scopes_inherit(struct ta_scopes *scopes, uint64_t family, uint64_t child,
-		       uint64_t parent);
+void ta_scopes_inherit(struct ta_scopes *scopes, uint64_t family, uint64_t child, uint64_t parent);
 
 /* The process is dead and its lanes are read: its cells have no values any more. */
 void ta_scopes_bury(struct ta_scopes *scopes, uint64_t family, uint64_t owner);

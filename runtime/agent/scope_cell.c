@@ -95,8 +95,9 @@ static void copy_page(struct ta_scopes *scopes, struct ta_scope_owner *to,
 void ta_scopes_inherit(struct ta_scopes *scopes, uint64_t family, uint64_t child, uint64_t parent)
 {
 	struct ta_scope_owner *from = ta_owner_find(scopes, family, parent);
-	struct ta_scope_owner *to =
-		from && from->pages && child != parent ? ta_owner_make(scopes, family, child) : NULL;
+	struct ta_scope_owner *to = from && from->pages && child != parent
+					    ? ta_owner_make(scopes, family, child)
+					    : NULL;
 
 	if (!to || to->dead || to->forgotten)
 		return;

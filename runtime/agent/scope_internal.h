@@ -39,8 +39,8 @@ struct ta_item {
 	uint32_t refs;
 	uint32_t hash; /* of the key */
 	uint32_t key_bytes, value_bytes;
-	uint8_t kind; /* enum ta_item_kind */
-	uint8_t type; /* enum ta_attr_type; 0: of a change that takes something away */
+	uint8_t kind;		 /* enum ta_item_kind */
+	uint8_t type;		 /* enum ta_attr_type; 0: of a change that takes something away */
 	uint64_t time_ns, order; /* crumbs */
 	uint64_t mark;		 /* snapshot: above its base, so much is the number */
 	char text[];		 /* key, value */
@@ -99,7 +99,7 @@ struct ta_version {
 			uint64_t since; /* pass */
 			uint32_t cell;
 			bool orphan; /* it should have a parent */
-		}; /* NAMED (children only), WAITING */
+		};		     /* NAMED (children only), WAITING */
 	};
 };
 
@@ -130,8 +130,8 @@ struct ta_scope_owner {
 	struct ta_pool pool;
 	uint64_t family;
 	uint32_t versions;
-	bool dead;	/* its unheld versions are in scopes->orphans */
-	bool forgotten; /* its segment is gone */
+	bool dead;		     /* its unheld versions are in scopes->orphans */
+	bool forgotten;		     /* its segment is gone */
 	struct ta_cell_page **pages; /* TA_CELL_PAGES; NULL until there is a cell */
 };
 

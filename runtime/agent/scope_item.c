@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define AHEAD 12u /* items of an old row are far away in memory: several are fetched at a time */
+
 void *ta_scope_alloc(struct ta_scopes *scopes, size_t bytes)
 {
 	void *memory = scopes->bytes + bytes <= TA_SCOPE_BYTES_MAX ? malloc(bytes) : NULL;
@@ -76,8 +78,7 @@ struct ta_item *ta_item_ref(struct ta_item *item)
 void ta_item_unref(struct ta_scopes *scopes, struct ta_item *item)
 {
 	if (item && --item->refs == 0)
-		ta_scope_release(scopes, item,
-				 sizeof(*item) + item->key_bytes + item->value_bytes);
+		ta_scope_release(scopes, item, sizeof(*item) + item->key_bytes + item->value_bytes);
 }
 
 static bool same_key(const struct ta_item *a, const struct ta_item *b)
@@ -102,8 +103,7 @@ uint32_t ta_row_max(const struct ta_scopes *scopes, enum ta_item_kind kind)
 
 struct ta_row *ta_row_new(struct ta_scopes *scopes, enum ta_item_kind kind, uint32_t capacity)
 {
-	struct ta_row *row =
-		ta_scope_alloc(scopes, sizeof(*row) + capacity * sizeof(row->list[0]));
+	struct ta_row *row = ta_scope_alloc(scopes, sizeof(*row) + capacity * sizeof(row->list[0]));
 
 	if (row)
 		*row = (struct ta_row){ .refs = 1, .capacity = capacity, .kind = (uint8_t)kind };
@@ -127,8 +127,11 @@ void ta_row_unref(struct ta_scopes *scopes, struct ta_row *row)
 {
 	if (!row || --row->refs > 0)
 		return;
-	for (uint32_t i = 0; i < row->count; i++)
+	for (uint32_t i = 0; i < row->count; i++) {
+		if (i + AHEAD < row->count)
+			__builtin_prefetch(row->list[i + AHEAD], 1);
 		ta_item_unref(scopes, row->list[i]);
+	}
 	ta_scope_release(scopes, row, sizeof(*row) + row->capacity * sizeof(row->list[0]));
 }
 

@@ -19,7 +19,7 @@ struct visit {
 	ta_scope_visit_fn *visit;
 	void *user;
 	struct ta_buf buf;
-	uint64_t base;	/* marks above it are of this visit */
+	uint64_t base;	      /* marks above it are of this visit */
 	uint32_t items, rows; /* written */
 	uint64_t family, owner, version;
 };
@@ -45,14 +45,14 @@ static uint32_t put_item(struct visit *to, struct ta_item *item)
 {
 	if (!item || item->mark > to->base)
 		return item ? number_of(to, item->mark) : 0;
-	struct ta_piece_item piece = { .head = { .kind = TA_PIECE_ITEM,
-						 .what = item->kind,
-						 .number = ++to->items },
-				       .time_ns = item->time_ns,
-				       .order = item->order,
-				       .key_bytes = item->key_bytes,
-				       .value_bytes = item->value_bytes,
-				       .type = item->type };
+	struct ta_piece_item piece = {
+		.head = { .kind = TA_PIECE_ITEM, .what = item->kind, .number = ++to->items },
+		.time_ns = item->time_ns,
+		.order = item->order,
+		.key_bytes = item->key_bytes,
+		.value_bytes = item->value_bytes,
+		.type = item->type
+	};
 
 	item->mark = to->base + to->items;
 	put(to, &piece, sizeof(piece), item->text, (size_t)item->key_bytes + item->value_bytes);
@@ -67,10 +67,10 @@ static uint32_t put_row(struct visit *to, struct ta_row *row)
 		return row ? number_of(to, row->mark) : 0;
 	for (uint32_t i = 0; i < row->count; i++)
 		numbers[i] = put_item(to, row->list[i]);
-	struct ta_piece_row piece = { .head = { .kind = TA_PIECE_ROW,
-						.what = row->kind,
-						.number = ++to->rows },
-				      .count = row->count };
+	struct ta_piece_row piece = {
+		.head = { .kind = TA_PIECE_ROW, .what = row->kind, .number = ++to->rows },
+		.count = row->count
+	};
 
 	row->mark = to->base + to->rows;
 	put(to, &piece, sizeof(piece), numbers, row->count * sizeof(numbers[0]));
@@ -178,11 +178,11 @@ void ta_scopes_visit(struct ta_scopes *scopes, ta_scope_visit_fn *visit, void *u
 
 	put_held(&to);
 	TA_LIST_EACH(idle_at, &scopes->idle)
-		put_known(&to, TA_CONTAINER(idle_at, struct ta_version, idle));
+	put_known(&to, TA_CONTAINER(idle_at, struct ta_version, idle));
 	TA_LIST_EACH(waiting_at, &scopes->waiting)
-		put_waiting(&to, TA_CONTAINER(waiting_at, struct ta_version, link));
+	put_waiting(&to, TA_CONTAINER(waiting_at, struct ta_version, link));
 	TA_LIST_EACH(owner_at, &scopes->all_owners)
-		put_cells(&to, TA_CONTAINER(owner_at, struct ta_scope_owner, link));
+	put_cells(&to, TA_CONTAINER(owner_at, struct ta_scope_owner, link));
 	scopes->mark += to.items > to.rows ? to.items : to.rows;
 	ta_buf_fini(&to.buf);
 }

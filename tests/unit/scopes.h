@@ -138,12 +138,11 @@ __attribute__((unused)) static void show_crumbs(const struct ta_scope_data *data
 }
 
 /* The merged versions, without what is empty: "tags{a=1 b=2} user{id="7"} level=4". */
-__attribute__((unused)) static const char *
-merged_in(struct ta_scopes *scopes, uint64_t family, const uint64_t *versions, uint32_t count,
-	  uint32_t max_crumbs)
+__attribute__((unused)) static const char *merged_in(struct ta_scopes *scopes, uint64_t family,
+						     const uint64_t *versions, uint32_t count,
+						     uint32_t max_crumbs)
 {
-	struct ta_scope_data *data =
-		ta_scopes_merge(scopes, family, versions, count, max_crumbs);
+	struct ta_scope_data *data = ta_scopes_merge(scopes, family, versions, count, max_crumbs);
 
 	show_used = 0;
 	show_text[0] = '\0';

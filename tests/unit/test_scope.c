@@ -206,8 +206,8 @@ static void limits_are_kept(void)
 	uint64_t version = 0;
 
 	for (size_t c = 0; c < sizeof(changes); c++) {
-		uint32_t most = changes[c] == TA_SCOPE_CONTEXT ? TA_SCOPE_CONTEXTS_MAX
-							       : TA_SCOPE_TAGS_MAX;
+		uint32_t most =
+			changes[c] == TA_SCOPE_CONTEXT ? TA_SCOPE_CONTEXTS_MAX : TA_SCOPE_TAGS_MAX;
 		uint64_t before = ta_scopes_counters(scopes).dropped;
 
 		for (uint32_t i = 0; i < most + 10; i++, version++) {

@@ -120,8 +120,7 @@ static void fingerprints_are_joined(void)
 	set_json(scopes, 1, 0, TA_SCOPE_FINGERPRINT, NULL, "[\"g1\", \"g2\"]");
 	set_json(scopes, 2, 0, TA_SCOPE_FINGERPRINT, NULL, "[\"i1\"]");
 	set_json(scopes, 3, 2, TA_SCOPE_FINGERPRINT, NULL, "[\"g1\",\"g1\"]");
-	check_text(merged(scopes, 1, 2, 3),
-		   "fingerprint{=\"g1\" =\"g2\" =\"i1\" =\"g1\" =\"g1\"}");
+	check_text(merged(scopes, 1, 2, 3), "fingerprint{=\"g1\" =\"g2\" =\"i1\" =\"g1\" =\"g1\"}");
 	set_json(scopes, 4, 3, TA_SCOPE_FINGERPRINT, NULL, "[]");
 	set_json(scopes, 5, 3, TA_SCOPE_FINGERPRINT, NULL, NULL);
 	check_text(merged(scopes, 4, 5, 0), "");
@@ -240,7 +239,10 @@ static void bad_values_are_dropped(void)
 		{ .change = TA_SCOPE_EXTRA, .key = "k", .value = "nul" },
 		{ .change = TA_SCOPE_EXTRA, .key = "k", .value = "" },
 		{ .change = TA_SCOPE_LEVEL, .level = TA_LEVEL_FATAL + 1 },
-		{ .change = TA_SCOPE_ATTRIBUTE, .key = "k", .type = TA_ATTR_INT, .value = "1234567" },
+		{ .change = TA_SCOPE_ATTRIBUTE,
+		  .key = "k",
+		  .type = TA_ATTR_INT,
+		  .value = "1234567" },
 		{ .change = TA_SCOPE_ATTRIBUTE, .key = "k", .type = TA_ATTR_DOUBLE, .value = "1" },
 		{ .change = TA_SCOPE_ATTRIBUTE, .key = "k", .type = TA_ATTR_BOOL, .value = "12" },
 		{ .change = TA_SCOPE_ATTRIBUTE, .key = "k", .type = TA_ATTR_JSON, .value = "[" },

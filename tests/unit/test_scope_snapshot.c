@@ -84,6 +84,8 @@ static void fill(struct ta_scopes *scopes)
 	send(scopes, .version = 21, .parent = 20, .cell = 4, .change = TA_SCOPE_TAG, .key = "w",
 	     .flags = TA_SCOPE_REMOVE);
 	set_json(scopes, 22, 20, TA_SCOPE_USER, NULL, "{\"id\":3}");
+	/* No good, but a version: its children are made of it. */
+	send(scopes, .version = 24, .parent = 20, .change = TA_SCOPE_LEVEL, .level = 7);
 }
 
 static void check_same_merge(struct ta_scopes *a, struct ta_scopes *b, uint64_t version)
@@ -118,6 +120,8 @@ static void a_snapshot_is_the_same(void)
 	check(strstr(merged(copy, 23, 0, 0), "crumbs[one two three]") != NULL, "%s", show_text);
 	check_same(ta_scopes_bytes(copy), ta_scopes_bytes(scopes));
 	check_same(ta_scopes_counters(copy).dropped, 0);
+	check_same(ta_scopes_counters(scopes).dropped, 1);
+	check_same_merge(scopes, copy, 24);
 	free_pieces();
 	check_no_leak(scopes);
 	check_no_leak(copy);
@@ -229,7 +233,8 @@ static void shared_items_are_written_once(void)
 		set_tag(scopes, version, version - 1, key, big);
 	}
 	for (uint64_t version = 101; version <= 4000; version++)
-		set_json(scopes, version, version - 1, TA_SCOPE_EXTRA, "n", version % 2 ? "1" : "2");
+		set_json(scopes, version, version - 1, TA_SCOPE_EXTRA, "n",
+			 version % 2 ? "1" : "2");
 	take_pieces(scopes);
 	check(piece_bytes < ta_scopes_bytes(scopes) * 2, "%zu bytes for %zu", piece_bytes,
 	      ta_scopes_bytes(scopes));
