@@ -53,7 +53,7 @@ void core_start(void)
 	ta_runtime.pid = (uint32_t)getpid();
 	ta_runtime.proc_id = 0x1234567800000000ull | ta_runtime.pid;
 	ta_runtime.seed = ta_now_ns() ^ ta_runtime.proc_id;
-	ta_runtime.creator = true;
+	ta_runtime.creator = ta_runtime.threads = true;
 	ta_clock_init();
 	ta_runtime.enabled = true;
 	tagalong_table_ = &tagalong_api_v1;
