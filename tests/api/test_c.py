@@ -190,9 +190,25 @@ def storm(signals):
         tags = tags_of(result)
         for who in ("main", "other", "handler"):
             same(f"last value of {who}", (tags.get(who), result.attrs.get(who)),
-                 (str(result.attrs[f"want.{who}"]), result.attrs[f"want.{who}"]))
+                 (str(result.attrs[f"want.{who}"]), result.attrs[f"want.attribute.{who}"]))
         home.note(f"{result.attrs['want.handler']} deliveries in 3 s")
     return test
+
+
+def updates(home):
+    """Of many values of one attribute the last one stays, and leaves others their room."""
+    source = home.write("updates.c", """#include <tagalong.h>
+int main(void) {
+	TAGALONG_SPAN("updates") {
+		tagalong_span_t span = tagalong_current_span();
+		for (int i = 0; i < 1000; i++) tagalong_span_set_int(span, "progress", i);
+		tagalong_span_set_str(span, "other", "there");
+	}
+	return 0;
+}""")
+    subprocess.run([need_program("cc"), "-I", INCLUDE, "-o", home.path("updates"), source], check=True)
+    silent(home, [home.path("updates")], "preload")
+    holds("updates", span(home.spans(), "updates").attrs, progress=999, other="there")
 
 
 def forks(home):
@@ -231,4 +247,5 @@ TESTS = [("api/every_function_is_called", every_function_is_called),
          ("api/ways_out (c++)", ways("g++", "-std=c++11", "-O2")),
          ("api/ways_out (c++, clang)", ways("clang++", "-std=c++17")),
          ("api/limits", limits), ("api/signal_storm", storm("0")),
-         ("api/signal_storm (delivery spans)", storm("1")), ("api/forks", forks)]
+         ("api/signal_storm (delivery spans)", storm("1")), ("api/updates", updates),
+         ("api/forks", forks)]

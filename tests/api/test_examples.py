@@ -17,7 +17,8 @@ def run_example(home, name):
                               "-Wno-missing-field-initializers")
     same("plain", home.run([program], "plain")[0], 0)
     nothing_started(home)
-    status, out, err = home.run([program], "preload")
+    # What is complete waits: `flush` shows that.
+    status, out, err = home.run([program], "preload", env={"TAGALONG_FLUSH_INTERVAL_MS": "60000"})
     same("preloaded", (status, err), (0, ""))
     return out
 

@@ -79,7 +79,7 @@ def keeps_other_preloads(home):
     child = home.run([home.tagalong, "run", "-q", "sh", "-c",
                       f"{home.tagalong} span below -- true"], "plain")
     same("below run", child[0], 0)
-    same("spans", sorted(found.name for found in home.spans()), ["below", "other", "ours"])
+    same("spans", sorted(found.name for found in of_program(home.spans())), ["below", "other", "ours"])
 
 
 def tag(home):

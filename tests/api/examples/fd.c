@@ -31,9 +31,13 @@ int main(void)
 	TAGALONG_ISOLATION()
 	{
 		tagalong_set_tag("call", "42");
-		TAGALONG_SPAN("call") tagalong_fd_bind(ends[0]);
+		TAGALONG_SPAN("call")
+		{
+			tagalong_fd_bind(ends[0]);
+			if (write(ends[1], "x", 1) != 1)
+				return 1;
+			pthread_join(thread, NULL);
+		}
 	}
-	if (write(ends[1], "x", 1) != 1)
-		return 1;
-	return pthread_join(thread, NULL);
+	return 0;
 }
