@@ -165,6 +165,8 @@ class Model:
     def active_spans(self):
         """What a new task falls back to, innermost last."""
         spans = list(self.task.above)
+        if self.profile == "recall":
+            spans += [s for s in self.task.pushed if s not in self.task.inherited]
         for frame in self.task.frames:
             if frame.span == "none":
                 spans = []
