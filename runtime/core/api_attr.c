@@ -210,6 +210,7 @@ static bool publish_tag(struct ta_thread *thread, const tagalong_span_t *span, i
 			return false;
 		struct ta_record_tags *tags = (void *)emit.record;
 
+		tags->time_ns = ta_now_ns();
 		tags->trace_hi = span->trace_hi;
 		tags->trace_lo = span->trace_lo;
 		tags->of = of == 1 ? TA_TAGS_OF_TRACE : TA_TAGS_OF_SESSION;

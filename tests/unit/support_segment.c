@@ -136,6 +136,7 @@ void host_thread(struct host *host, struct host_thread *thread, uint32_t index, 
 	atomic_store(&lane->proc_id, proc_id);
 	atomic_store(&lane->claimed_ns, host_now_ns());
 	thread->lane = lane;
+	thread->global = 0;
 	thread->seq = atomic_load(&lane->seq);
 	ta_ring_writer_init(&thread->ring, ta_lane_ring(lane), ta_lane_ring_bytes(host->segment),
 			    &lane->head, &lane->tail);
@@ -166,7 +167,8 @@ bool host_start(struct host_thread *thread, uint64_t trace, uint64_t span, uint6
 					       .span_id = span,
 					       .parent_id = parent,
 					       .start_ns = host_now_ns(),
-					       .type = (uint8_t)type };
+					       .type = (uint8_t)type,
+					       .flags = TA_SPAN_OF_THREAD };
 
 	return host_put(thread, &record, sizeof(record));
 }

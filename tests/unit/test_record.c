@@ -15,12 +15,16 @@ static const struct {
 	{ TA_RECORD_THREAD, 40, false },
 	{ TA_RECORD_FORK, 32, false },
 	{ TA_RECORD_PROCESS_END, 32, false },
-	{ TA_RECORD_SPAN_START, 96, true },
+	{ TA_RECORD_SPAN_START, 104, true },
 	{ TA_RECORD_SPAN_ATTRS, 16, true },
-	{ TA_RECORD_SPAN_END, 48, true },
-	{ TA_RECORD_SCOPE_SET, 32, false },
+	{ TA_RECORD_SPAN_END, 56, true },
+	{ TA_RECORD_SCOPE_SET, 40, false },
 	{ TA_RECORD_EXEC, 24, false },
 	{ TA_RECORD_SPAN_CANCEL, 16, false },
+	{ TA_RECORD_EVENT, 96, true },
+	{ TA_RECORD_SPAN_EVENT, 24, true },
+	{ TA_RECORD_SPAN_LINK, 40, true },
+	{ TA_RECORD_TAGS, 40, true },
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -78,19 +82,21 @@ static void too_short_for_a_head(void)
 static void scope_texts(void)
 {
 	static const struct {
-		uint16_t key, value;
+		uint16_t key;
+		uint32_t value;
 		bool valid;
 	} rows[] = { { 0, 0, true },	   { 8, 8, true },	   { 16, 0, true },
 		     { 0, 16, true },	   { 9, 8, false },	   { 17, 0, false },
-		     { 65535, 65535, false }, { 65535, 1, false } };
+		     { 65535, 65535, false }, { 65535, 1, false },
+		     { 8, UINT32_MAX, false }, { 16, UINT32_MAX - 15, false } };
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		struct ta_record *record = make(TA_RECORD_SCOPE_SET, 48);
+		struct ta_record *record = make(TA_RECORD_SCOPE_SET, 56);
 		struct ta_record_scope_set *set = (void *)record;
 
 		set->key_bytes = rows[i].key;
 		set->value_bytes = rows[i].value;
-		check(ta_record_valid(record, 48) == rows[i].valid, "%u + %u", rows[i].key,
+		check(ta_record_valid(record, 56) == rows[i].valid, "%u + %u", rows[i].key,
 		      rows[i].value);
 		free(record);
 	}
