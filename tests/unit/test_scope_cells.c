@@ -73,8 +73,10 @@ static void a_cell_that_is_used_again(void)
 	set_cell(scopes, OWNER, 7, 50, 0, "new");
 	set_cell(scopes, OWNER, 7, 1, 0, "old");
 	set_cell(scopes, OWNER, 7, 2, 1, "old");
-	set_cell(scopes, OWNER, 7, 51, 50, "newer");
 	flood(scopes, OWNER, 1000);
+	check_text(merged(scopes, 50, 0, 0), "tags{a=new}");
+	set_cell(scopes, OWNER, 7, 51, 50, "newer");
+	flood(scopes, OWNER, 200000);
 	check_text(merged(scopes, 51, 0, 0), "tags{a=newer}");
 	check_text(merged(scopes, 1, 0, 0), "");
 	check_text(merged(scopes, 50, 0, 0), "");

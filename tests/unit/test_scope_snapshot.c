@@ -2,6 +2,9 @@
 /*
  * test_scope_snapshot.c - scopes written down and read again, whole and damaged.
  */
+#include <errno.h>
+
+#include "runtime/agent/scope_internal.h"
 #include "tests/unit/scopes.h"
 
 #define PIECES_MAX 40000
@@ -292,6 +295,39 @@ static void damage_is_no_harm(void)
 	check_no_leak(scopes);
 }
 
+/* Numbers of items or rows that were not given out, or that do not belong there. */
+static void numbers_are_checked(void)
+{
+	struct ta_scopes *scopes = ta_scopes_new(), *copy = ta_scopes_new();
+	uint32_t wrong[] = { 0, 1, 3, 1u << 20, UINT32_MAX }, changed = 0;
+
+	set_tag(scopes, 1, 0, "a", "1");
+	set_tag(scopes, 2, 1, "b", "2");
+	set_json(scopes, 3, 2, TA_SCOPE_EXTRA, "e", "1");
+	take_pieces(scopes);
+	for (uint32_t i = 0; i < piece_count; i++) {
+		char blob[256];
+
+		memcpy(blob, pieces[i].blob, pieces[i].bytes);
+		for (size_t w = 0; w < sizeof(wrong) / sizeof(wrong[0]); w++) {
+			if (blob[0] != TA_PIECE_ROW || pieces[i].bytes != 16 + 8)
+				continue;
+			memcpy(blob + 20, &wrong[w], 4); /* of the row {a, b}: b */
+			changed++;
+			check_same(ta_scopes_restore(copy, 0, 0, 0, blob, pieces[i].bytes),
+				   -EINVAL);
+		}
+		check_same(ta_scopes_restore(copy, pieces[i].family, pieces[i].owner,
+					     pieces[i].version, pieces[i].blob, pieces[i].bytes),
+			   0);
+	}
+	check_same(changed, sizeof(wrong) / sizeof(wrong[0]));
+	check_text(merged(copy, 3, 0, 0), "tags{a=1 b=2} extras{e=1}");
+	free_pieces();
+	check_no_leak(scopes);
+	check_no_leak(copy);
+}
+
 /* Half of a snapshot, then records. */
 static void a_cut_snapshot(void)
 {
@@ -337,6 +373,7 @@ int main(void)
 	check_group("forgotten segments are in the snapshot", the_forgotten_are_in_the_snapshot);
 	check_group("what is shared is written once", shared_items_are_written_once);
 	check_group("damage is no harm", damage_is_no_harm);
+	check_group("numbers are checked", numbers_are_checked);
 	check_group("a snapshot that ends early", a_cut_snapshot);
 	check_group("fewer breadcrumbs after a restart", fewer_crumbs_after_restart);
 	return check_status();
