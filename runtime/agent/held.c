@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TA_LATE_STEPS_MAX 64u
+
 static uint32_t bytes_of(const struct ta_record *record)
 {
 	return (uint32_t)record->units * 8;
@@ -103,6 +105,35 @@ static bool make_place(struct ta_record_list *list)
 	return true;
 }
 
+/* When attributes were set; 0: at no time in particular (tags of a trace), they stay
+ * where they are. */
+static uint64_t time_of(const struct ta_record *record)
+{
+	return record->kind == TA_RECORD_SPAN_ATTRS ?
+		       ((const struct ta_record_span_attrs *)record)->time_ns :
+		       0;
+}
+
+/* Attributes of one span may come by several lanes, which are read in turn. */
+static bool is_later(const struct ta_record *record, const struct ta_record *other)
+{
+	return time_of(other) != 0 && time_of(record) > time_of(other);
+}
+
+/* The end last, attributes by time; at most a few steps, because lanes are read often. */
+static void move_up(struct ta_record **items, uint32_t last)
+{
+	struct ta_record *record = items[last];
+
+	for (uint32_t steps = 0; last > 0 && steps < TA_LATE_STEPS_MAX; last--, steps++) {
+		if (items[last - 1]->kind != TA_RECORD_SPAN_END &&
+		    !is_later(items[last - 1], record))
+			break;
+		items[last] = items[last - 1];
+	}
+	items[last] = record;
+}
+
 bool ta_held_keep_own(struct ta_buckets *buckets, struct ta_held *held, struct ta_record *record)
 {
 	struct ta_record_list *list = &held->span.records;
@@ -113,10 +144,7 @@ bool ta_held_keep_own(struct ta_buckets *buckets, struct ta_held *held, struct t
 		return false;
 	}
 	list->items[list->count++] = record;
-	if (last > 0 && list->items[last - 1]->kind == TA_RECORD_SPAN_END) {
-		list->items[last] = list->items[last - 1];
-		list->items[last - 1] = record;
-	}
+	move_up(list->items, last);
 	held->record_bytes += bytes;
 	buckets->held_bytes += bytes;
 	if (held->group) {

@@ -17,7 +17,10 @@ static bool begin_attrs(struct ta_emit *emit, struct ta_thread *thread, uint64_t
 	if (!ta_emit_begin(emit, thread, TA_RECORD_SPAN_ATTRS, sizeof(struct ta_record_span_attrs),
 			   room))
 		return false;
-	((struct ta_record_span_attrs *)(void *)emit->record)->span_id = span_id;
+	struct ta_record_span_attrs *attrs = (void *)emit->record;
+
+	attrs->span_id = span_id;
+	attrs->time_ns = ta_now_ns();
 	return true;
 }
 

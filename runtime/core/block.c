@@ -12,10 +12,23 @@
 /* Stacks of coroutines lie elsewhere; nothing is concluded across this distance. */
 #define ONE_STACK_BYTES ((uintptr_t)8 << 20)
 
+void ta_block_begins(struct ta_thread *thread, uintptr_t block)
+{
+	struct ta_stack *stack = thread->stack;
+	uint32_t at = stack->depth;
+
+	while (at > ta_context_floor(thread) && stack->frames[at].block != block)
+		at--;
+	if (at > ta_context_floor(thread))
+		ta_context_unwind(thread, at - 1);
+}
+
 static struct ta_frame *open_frame(struct ta_thread *thread, enum ta_frame_kind kind,
 				   uintptr_t block)
 {
 	ta_context_settle(thread);
+	if (block && thread->stack->innermost_block)
+		ta_block_begins(thread, block);
 	struct ta_frame *frame = ta_context_push(thread, kind);
 
 	if (frame == NULL) {

@@ -22,6 +22,9 @@ bool ta_block_push_hub(struct ta_thread *thread, uint64_t hub, uintptr_t block);
 /* Pops the innermost of that kind.  False: there is none. */
 bool ta_block_pop(struct ta_thread *thread, enum ta_frame_kind kind);
 
+/* A block begins at this address: one that is open there was left by a long jump. */
+void ta_block_begins(struct ta_thread *thread, uintptr_t block);
+
 /* Closes blocks that were left by a long jump; stack: an address in the caller's frame. */
 void ta_block_heal_slow(struct ta_thread *thread, uintptr_t stack);
 

@@ -63,8 +63,10 @@ static const struct ta_context *open_root(struct ta_stack *stack)
 {
 	for (; stack->root_count; stack->root_count--)
 		if (ta_object_context(stack->roots[stack->root_count - 1], &stack->found))
-			return &stack->found;
-	return NULL;
+			break;
+	if (stack->inherited_roots > stack->root_count)
+		stack->inherited_roots = stack->root_count;
+	return stack->root_count ? &stack->found : NULL;
 }
 
 /* The spans that the base's context was captured under. */
@@ -76,12 +78,15 @@ static const struct ta_context *open_ancestor(struct ta_stack *stack)
 	return NULL;
 }
 
-/* A captured context stands on the span that it was captured under; otherwise roots of
- * the program come before what Tagalong has opened by itself. */
+/* A captured context stands on the span that it was captured under, until it makes a root
+ * of its own; otherwise roots of the program come before what Tagalong has opened by
+ * itself. */
 static const struct ta_context *active_at_base(struct ta_stack *stack)
 {
-	const struct ta_context *base = &stack->frames[0].context, *found;
+	const struct ta_context *base = &stack->frames[0].context, *found = open_root(stack);
 
+	if (found && stack->root_count > stack->inherited_roots)
+		return found;
 	if (base->span_ref && is_active(base))
 		return base;
 	found = open_ancestor(stack);

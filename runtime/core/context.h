@@ -67,11 +67,13 @@ struct ta_stack {
 	uint32_t depth;	   /* top frame */
 	uint32_t overflow; /* blocks opened beyond the last frame */
 	uint32_t root_count;
+	uint32_t inherited_roots; /* the first of them: older than the base's span */
 	uint32_t ancestor_count;
 	uint64_t roots[TA_ROOTS_MAX]; /* roots that are current without being entered */
 	uint64_t ancestors[TA_ANCESTORS_MAX]; /* spans that were open below the base, innermost first */
 	uint64_t hub;	   /* 0: not needed yet */
 	uint64_t hub_seed; /* version that its first scope starts with */
+	bool hub_silent;   /* it starts without a client */
 	uintptr_t innermost_block;
 	struct ta_context found; /* ids of a root or an ancestor that is active */
 	struct ta_frame frames[TA_FRAMES_MAX];

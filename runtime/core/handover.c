@@ -54,6 +54,7 @@ static void copy_spans(struct ta_stack *to, const struct ta_stack *from)
 	for (uint32_t i = 0; i < from->root_count; i++)
 		if (ta_object_is_open(from->roots[i]))
 			to->roots[to->root_count++] = from->roots[i];
+	to->inherited_roots = to->root_count;
 }
 
 static void fill(struct ta_stack *to, struct ta_thread *thread)
@@ -67,7 +68,7 @@ static void fill(struct ta_stack *to, struct ta_thread *thread)
 	base->context.current = ta_slot_share(ta_current_slot(thread, depth));
 	base->proc = (uint32_t)ta_runtime.proc_id;
 	copy_spans(to, thread->stack);
-	to->hub_seed = ta_hub_seed(thread->stack);
+	to->hub_seed = ta_hub_seed(thread->stack, &to->hub_silent);
 }
 
 uint64_t ta_handover_capture(struct ta_thread *thread)

@@ -56,7 +56,7 @@ uint64_t ta_hub_current(struct ta_thread *thread)
 	struct ta_stack *stack = thread->stack;
 
 	if (hub_at(stack->hub) == NULL)
-		stack->hub = make(stack->hub_seed, true);
+		stack->hub = make(stack->hub_seed, !stack->hub_silent);
 	return stack->hub;
 }
 
@@ -102,9 +102,12 @@ uint64_t ta_hub_top(struct ta_thread *thread)
 	return hub && hub->client ? hub->top : 0;
 }
 
-uint64_t ta_hub_seed(const struct ta_stack *stack)
+uint64_t ta_hub_seed(const struct ta_stack *stack, bool *ret_silent)
 {
-	return stack->hub ? top_version(stack->hub) : stack->hub_seed;
+	const struct ta_hub *hub = hub_at(stack->hub);
+
+	*ret_silent = hub ? !hub->client : stack->hub_silent;
+	return hub ? top_version(stack->hub) : stack->hub_seed;
 }
 
 uint64_t ta_hub_enter(struct ta_stack *stack, uint64_t hub)

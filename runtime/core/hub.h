@@ -35,8 +35,8 @@ void ta_hub_drop(uint64_t hub);
 
 /* The cell of the current hub's topmost scope; 0 without a client. */
 uint64_t ta_hub_top(struct ta_thread *thread);
-/* What a new stack's hub starts with: a version. */
-uint64_t ta_hub_seed(const struct ta_stack *stack);
+/* What the hub of a new stack starts with: a version, and whether without a client. */
+uint64_t ta_hub_seed(const struct ta_stack *stack, bool *ret_silent);
 
 /* Makes a hub current; the stack keeps a reference.  Returns the former one, whose
  * reference the caller has from then on. */

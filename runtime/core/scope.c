@@ -2,9 +2,10 @@
 /*
  * scope.c - cells, slots, and publishing one change to a scope.
  *
- * Between the compare and swap and the commit another thread may already build on
- * the new version, or refer to it; the agent waits for versions that it has heard of
- * and not seen.
+ * A version is published before it is put in its cell, so whoever builds on it, or
+ * refers to it, refers to something that is in a lane already.  When somebody else was
+ * first the change is published once more on top of theirs; the first try is a version
+ * that nobody refers to.
  *
  * Runs: any host thread, signal handlers.  No locks, no heap.
  */
@@ -175,6 +176,12 @@ void ta_slot_drop_cell(struct ta_slot *slot)
 
 /* ---- changes ---- */
 
+/* Number 0 is the global scope's, so cells are told by number + 1: 0 is none. */
+static uint32_t told(uint64_t cell)
+{
+	return cell ? (uint32_t)cell + 1 : 0;
+}
+
 static bool begin_change(struct ta_emit *emit, struct ta_thread *thread,
 			 const struct ta_change *change, uint64_t cell)
 {
@@ -186,7 +193,7 @@ static bool begin_change(struct ta_emit *emit, struct ta_thread *thread,
 	struct ta_record_scope_set *set = (void *)emit->record;
 
 	set->version = ta_id_next(&thread->ids);
-	set->cell = (uint32_t)cell;
+	set->cell = told(cell);
 	set->key_bytes = (uint16_t)change->key_bytes;
 	set->value_bytes = change->value_bytes;
 	set->change = (uint8_t)change->what;
@@ -204,46 +211,42 @@ static bool begin_change(struct ta_emit *emit, struct ta_thread *thread,
 	return true;
 }
 
-/* Number 0 is the global scope's, so cells are told by number + 1: 0 is none. */
-static uint64_t told(uint64_t cell)
+/* Publishes parent with the change.  Returns the new version, or 0: no room (counted). */
+static uint64_t publish_change(struct ta_thread *thread, const struct ta_change *change,
+			       uint64_t cell, uint64_t parent)
 {
-	return cell + 1;
+	struct ta_emit emit;
+
+	if (!begin_change(&emit, thread, change, cell))
+		return 0;
+	struct ta_record_scope_set *set = (void *)emit.record;
+	uint64_t version = set->version;
+
+	set->parent = parent;
+	ta_emit_commit(&emit);
+	return version;
 }
 
 int ta_scope_change(struct ta_thread *thread, uint64_t cell, const struct ta_change *change)
 {
-	struct ta_emit emit;
+	struct ta_cell *at = ta_cell_at(cell);
+	uint64_t parent, made;
 
 	if (!ta_cell_ref(cell))
 		return -ESTALE;
-	if (!begin_change(&emit, thread, change, cell)) {
-		ta_cell_unref(cell);
-		return -ENOBUFS;
-	}
-	struct ta_record_scope_set *set = (void *)emit.record;
-	struct ta_cell *at = ta_cell_at(cell);
-	uint64_t parent = atomic_load_explicit(&at->version, memory_order_relaxed);
-
-	set->cell = (uint32_t)told(cell);
+	parent = atomic_load_explicit(&at->version, memory_order_acquire);
 	do {
-		set->parent = parent;
-	} while (!atomic_compare_exchange_weak(&at->version, &parent, set->version));
-	ta_emit_commit(&emit);
+		made = publish_change(thread, change, cell, parent);
+	} while (made && !atomic_compare_exchange_strong(&at->version, &parent, made));
 	ta_cell_unref(cell);
-	return 0;
+	return made ? 0 : -ENOBUFS;
 }
 
 int ta_version_change(struct ta_thread *thread, uint64_t *version, const struct ta_change *change)
 {
-	struct ta_emit emit;
+	uint64_t made = publish_change(thread, change, 0, *version);
 
-	if (!begin_change(&emit, thread, change, 0))
-		return -ENOBUFS;
-	struct ta_record_scope_set *set = (void *)emit.record;
-	uint64_t made = set->version;
-
-	set->parent = *version;
-	ta_emit_commit(&emit);
-	*version = made;
-	return 0;
+	if (made)
+		*version = made;
+	return made ? 0 : -ENOBUFS;
 }

@@ -9,8 +9,8 @@
  * the scope.  Cells are counted; a handle is a cell's number and generation, so a
  * handle of a scope that is over is noticed.
  *
- * A change reserves its record, makes a new version, puts it in the cell by compare
- * and swap, and publishes: nothing is lost when threads, or a thread and its signal
+ * A change publishes a new version and puts it in the cell by compare and swap; if
+ * somebody else was first it is published again on top of theirs: nothing is lost when threads, or a thread and its signal
  * handler, write to one scope at a time.
  *
  * Runs: any host thread, signal handlers (also ones that interrupt these functions).

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "runtime/core/block.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/object.h"
 #include "runtime/core/publish.h"
@@ -128,6 +129,7 @@ static void note_root(struct ta_stack *stack, uint64_t span_ref)
 	if (stack->root_count == TA_ROOTS_MAX) {
 		memmove(stack->roots, stack->roots + 1, sizeof(stack->roots) - sizeof(stack->roots[0]));
 		stack->root_count--;
+		stack->inherited_roots -= stack->inherited_roots > 0;
 	}
 	stack->roots[stack->root_count++] = span_ref;
 }
@@ -260,6 +262,8 @@ void ta_span_open(struct ta_thread *thread, const struct ta_span_request *reques
 		  struct ta_context *ret_span)
 {
 	ta_context_settle(thread);
+	if (request->block && thread->stack->innermost_block)
+		ta_block_begins(thread, request->block);
 	ta_context_matters(thread);
 	make_span(thread, request, ret_span);
 	take_place(thread, request, ret_span);
@@ -272,6 +276,8 @@ void ta_span_enter(struct ta_thread *thread, const struct ta_context *span, uint
 	struct ta_context ids = *span;
 
 	ta_context_settle(thread);
+	if (block && thread->stack->innermost_block)
+		ta_block_begins(thread, block);
 	struct ta_frame *frame = ta_context_push(thread, TA_FRAME_ENTER);
 
 	if (frame == NULL) {

@@ -51,6 +51,7 @@ struct ta_thread_birth *ta_thread_birth_new(void *(*start)(void *), void *argume
 		birth->conn = 0;
 		birth->created_ns = ta_now_ns();
 		birth->hub_seed = 0;
+		birth->hub_silent = false;
 		memset(&birth->context, 0, sizeof(birth->context));
 		return birth;
 	}
@@ -74,7 +75,7 @@ void ta_thread_birth_inherit(struct ta_thread_birth *birth)
 	if (top->kind != TA_FRAME_CONN)
 		ta_context_matters(creator);
 	ta_context_fork(&birth->context, creator);
-	birth->hub_seed = ta_hub_seed(creator->stack);
+	birth->hub_seed = ta_hub_seed(creator->stack, &birth->hub_silent);
 	if (top->kind == TA_FRAME_CONN) {
 		birth->conn = top->conn + 1;
 		birth->conn_generation = top->conn_generation;
@@ -179,6 +180,7 @@ static void set_base(struct ta_thread *thread, struct ta_thread_birth *birth)
 	base->context = birth->context;
 	base->context.span_ref = 0;
 	thread->own.hub_seed = birth->hub_seed;
+	thread->own.hub_silent = birth->hub_silent;
 	thread->span_parent = birth->context.span_id;
 	thread->start_ns = birth->created_ns;
 	thread->start_routine = (uint64_t)(uintptr_t)birth->start;

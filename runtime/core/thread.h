@@ -126,6 +126,7 @@ struct ta_thread_birth {
 	void *argument;
 	struct ta_context context;
 	uint64_t hub_seed;
+	bool hub_silent;
 	uint64_t created_ns;
 	uint32_t conn; /* + 1; 0: not born in a connection's context */
 	uint32_t conn_generation;

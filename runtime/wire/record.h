@@ -150,6 +150,7 @@ struct ta_record_span_start {
 struct ta_record_span_attrs {
 	struct ta_record head;
 	uint64_t span_id;
+	uint64_t time_ns; /* tells the order of those that came by several lanes */
 	/* attributes: later ones win */
 };
 
@@ -274,7 +275,7 @@ _Static_assert(sizeof(struct ta_record_fork) == 32, "wire format");
 _Static_assert(sizeof(struct ta_record_process_end) == 32, "wire format");
 _Static_assert(sizeof(struct ta_record_exec) == 24, "wire format");
 _Static_assert(sizeof(struct ta_record_span_start) == 104, "wire format");
-_Static_assert(sizeof(struct ta_record_span_attrs) == 16, "wire format");
+_Static_assert(sizeof(struct ta_record_span_attrs) == 24, "wire format");
 _Static_assert(sizeof(struct ta_record_span_end) == 56, "wire format");
 _Static_assert(sizeof(struct ta_record_scope_set) == 40, "wire format");
 _Static_assert(sizeof(struct ta_record_span_cancel) == 16, "wire format");

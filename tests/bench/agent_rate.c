@@ -78,6 +78,7 @@ static void make(struct writer *writer, char *record)
 
 		attrs->head.kind = TA_RECORD_SPAN_ATTRS;
 		attrs->span_id = writer->span;
+		attrs->time_ns = host_now_ns();
 		fill(record, sizeof(*attrs));
 	}
 }

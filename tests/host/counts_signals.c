@@ -49,7 +49,7 @@ static void on_nodefer(int number)
 
 static void *in_thread(void *argument)
 {
-	tagalong_span_begin("thread work");
+	tagalong_span_begin("thread work", NULL);
 	for (int i = 0; i < 100; i++)
 		pthread_kill(pthread_self(), SIGUSR1);
 	tagalong_span_end();
@@ -62,7 +62,7 @@ static void storm(void)
 
 	setitimer(ITIMER_REAL, &every, NULL);
 	while (counts[SIGALRM] < 5000) {
-		tagalong_span_begin("loop");
+		tagalong_span_begin("loop", NULL);
 		for (volatile int i = 0; i < 20000; i++)
 			;
 		tagalong_span_end();
@@ -75,7 +75,7 @@ int main(int argc, char **argv)
 	const char *how = argc > 1 ? argv[1] : "return";
 	pthread_t threads[4];
 
-	tagalong_span_begin("outer");
+	tagalong_span_begin("outer", NULL);
 	if (!strcmp(how, "return")) {
 		install(SIGUSR1, on_count, 0);
 		install(SIGPROF, on_count, 0); /* machinery: no span */
@@ -84,7 +84,7 @@ int main(int argc, char **argv)
 		counts[SIGPROF] = 0;
 		tagalong_span_end();
 		raise(SIGUSR1); /* nothing to link to */
-		tagalong_span_begin("outer");
+		tagalong_span_begin("outer", NULL);
 	}
 	if (!strcmp(how, "jump")) {
 		install(SIGUSR1, on_jump, 0);

@@ -35,7 +35,7 @@ int main(int argc, char **argv)
 
 	if (argc < 3)
 		return 2;
-	tagalong_span_begin("hands on");
+	tagalong_span_begin("hands on", NULL);
 	if (!strcmp(argv[1], "system"))
 		status = system(argv[2]);
 	else

@@ -31,12 +31,13 @@ static void *work(void *argument)
 
 	for (uint64_t number = 0;; number++) {
 		snprintf(name, sizeof(name), "%d %llu", row, (unsigned long long)number);
-		if (tagalong_span_begin(name) == 0) {
+		if (tagalong_span_begin(name, NULL).id) {
 			atomic_store(&rows[row].begun, number + 1);
 			usleep(250); /* so that some are open when death comes */
 			if (tagalong_span_end() == 0)
 				atomic_store(&rows[row].ended, number + 1);
 		} else {
+			tagalong_span_end(); /* every begin has its end */
 			number--; /* no room just now: not recorded, and counted as that */
 		}
 		usleep(250); /* what is looked at is death, not overload */

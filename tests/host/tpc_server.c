@@ -26,7 +26,7 @@ static void *serve(void *argument)
 			length++;
 		line[length] = 0;
 		tagalong_set_tag("conn", line);
-		tagalong_span_begin("work");
+		tagalong_span_begin("work", NULL);
 		line[length++] = '\n';
 		if (write(fd, line, length) != (ssize_t)length)
 			break;

@@ -16,7 +16,7 @@ static const struct {
 	{ TA_RECORD_FORK, 32, false },
 	{ TA_RECORD_PROCESS_END, 32, false },
 	{ TA_RECORD_SPAN_START, 104, true },
-	{ TA_RECORD_SPAN_ATTRS, 16, true },
+	{ TA_RECORD_SPAN_ATTRS, 24, true },
 	{ TA_RECORD_SPAN_END, 56, true },
 	{ TA_RECORD_SCOPE_SET, 40, false },
 	{ TA_RECORD_EXEC, 24, false },
