@@ -336,6 +336,8 @@ static void newest_global(void)
 	pass(&f);
 	check_same(proc->global, 13);
 	check_same(f.state.globals.count, 0);
+	set_global(&f, 1, 12, 11); /* it never goes back */
+	check_same(proc->global, 13);
 	check_both(&f);
 	fini(&f);
 }
