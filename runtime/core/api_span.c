@@ -170,6 +170,8 @@ int ta_api_span_session(const tagalong_span_t *span, char *id, size_t id_size, c
 			size_t name_size)
 {
 	char made[TA_SESSION_ID_TEXT];
+	uint32_t number;
+	uint64_t root;
 
 	TA_API_ENTER(thread);
 
@@ -179,16 +181,16 @@ int ta_api_span_session(const tagalong_span_t *span, char *id, size_t id_size, c
 		return 0;
 	if (thread == NULL)
 		return ta_api_nowhere();
-	const struct ta_object *object = ta_object_at(span->ref);
-
-	if (!ta_object_is_open(span->ref))
+	if (!ta_object_family(span->ref, &root, &number))
 		return -ESTALE;
-	if (object->session) {
-		const struct ta_session *session = ta_session_at(object->session);
+	if (number) {
+		const struct ta_session *session = ta_session_at(number);
+		bool given = session->id_bytes != 0;
 
 		copy_text(id, id_size, session->id, session->id_bytes);
 		copy_text(name, name_size, session->name, session->name_bytes);
-		if (session->id_bytes)
+		ta_session_unref(number);
+		if (given)
 			return 0;
 	}
 	ta_session_of_trace(span->trace_hi, span->trace_lo, made);

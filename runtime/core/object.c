@@ -2,6 +2,11 @@
 /*
  * object.c - the pool of open spans, and the sessions that they share.
  *
+ * A handle may be looked up while another thread ends the span and the object becomes
+ * another span's: what was read counts only if the generation is still the same
+ * afterwards (a seqlock: fields are written behind a release fence, and read relaxed
+ * before an acquire fence).
+ *
  * Runs: any host thread, signal handlers.  No locks, no heap.
  */
 #include "runtime/core/object.h"
@@ -11,6 +16,10 @@
 #include "runtime/core/arena.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/thread.h"
+
+/* Fields that others may be looking at. */
+#define get(field) __atomic_load_n(field, __ATOMIC_RELAXED)
+#define put(field, value) __atomic_store_n(field, value, __ATOMIC_RELAXED)
 
 /* A thread keeps a few free ones: no atomic instruction for most spans. */
 static int take(struct ta_thread *thread)
@@ -46,15 +55,16 @@ uint64_t ta_object_new(struct ta_thread *thread, const struct ta_context *span)
 	uint64_t generation = atomic_load_explicit(&object->state, memory_order_relaxed) >> 32;
 
 	generation = generation ? generation : 1;
-	object->trace_hi = span->trace_hi;
-	object->trace_lo = span->trace_lo;
-	object->span_id = span->span_id;
-	object->parent_id = span->parent_id;
+	atomic_thread_fence(memory_order_release);
+	put(&object->trace_hi, span->trace_hi);
+	put(&object->trace_lo, span->trace_lo);
+	put(&object->span_id, span->span_id);
+	put(&object->parent_id, span->parent_id);
 	atomic_store_explicit(&object->tags, span->tags, memory_order_relaxed);
-	object->root = 0;
-	object->session = 0;
+	put(&object->root, 0);
+	put(&object->session, 0);
 	object->proc = (uint32_t)ta_runtime.proc_id;
-	object->flags = span->flags;
+	put(&object->flags, span->flags);
 	object->scoped = false;
 	atomic_store_explicit(&object->state, generation << 32 | TA_OBJECT_OPEN,
 			      memory_order_release);
@@ -67,15 +77,55 @@ bool ta_object_context(uint64_t ref, struct ta_context *ret_context)
 
 	if (ref == 0 || !ta_object_matches(object, ref))
 		return false;
-	ret_context->trace_hi = object->trace_hi;
-	ret_context->trace_lo = object->trace_lo;
-	ret_context->span_id = object->span_id;
-	ret_context->parent_id = object->parent_id;
+	ret_context->trace_hi = get(&object->trace_hi);
+	ret_context->trace_lo = get(&object->trace_lo);
+	ret_context->span_id = get(&object->span_id);
+	ret_context->parent_id = get(&object->parent_id);
 	ret_context->tags = atomic_load_explicit(&object->tags, memory_order_relaxed);
-	ret_context->flags = object->flags;
+	ret_context->flags = get(&object->flags);
 	ret_context->span_ref = ref;
 	atomic_thread_fence(memory_order_acquire);
 	return ta_object_matches(object, ref);
+}
+
+uint64_t ta_object_root(uint64_t ref)
+{
+	const struct ta_object *object = ta_object_at(ref);
+	uint64_t root = get(&object->root);
+
+	atomic_thread_fence(memory_order_acquire);
+	return ref != 0 && ta_object_matches(object, ref) ? root : 0;
+}
+
+/* One reference more; false: it has none left, so it is over. */
+static bool try_ref(struct ta_session *session)
+{
+	uint32_t refs = atomic_load_explicit(&session->refs, memory_order_relaxed);
+
+	while (refs && !atomic_compare_exchange_weak(&session->refs, &refs, refs + 1))
+		;
+	return refs != 0;
+}
+
+/* As long as the object is open its session cannot be another one. */
+bool ta_object_family(uint64_t ref, uint64_t *ret_root, uint32_t *ret_session)
+{
+	const struct ta_object *object = ta_object_at(ref);
+	bool open = ref != 0 && ta_object_matches(object, ref);
+	uint32_t session = open ? get(&object->session) : 0;
+	uint64_t root = get(&object->root);
+
+	if (session && !try_ref(&ta_arena.sessions[session - 1]))
+		return false;
+	atomic_thread_fence(memory_order_acquire);
+	if (!open || !ta_object_matches(object, ref)) {
+		if (session)
+			ta_session_unref(session);
+		return false;
+	}
+	*ret_root = root;
+	*ret_session = session;
+	return true;
 }
 
 bool ta_object_claim(uint64_t ref)
@@ -124,11 +174,6 @@ uint32_t ta_session_new(const char *id, uint32_t id_bytes, const char *name, uin
 		memcpy(session->name, name, name_bytes);
 	atomic_store_explicit(&session->refs, 1, memory_order_release);
 	return (uint32_t)index + 1;
-}
-
-void ta_session_ref(uint32_t session)
-{
-	atomic_fetch_add(&ta_arena.sessions[session - 1].refs, 1);
 }
 
 void ta_session_unref(uint32_t session)

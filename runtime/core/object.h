@@ -58,6 +58,13 @@ uint64_t ta_object_new(struct ta_thread *thread, const struct ta_context *span);
 /* Copies ids, tags and flags of an open span (not the slots).  False: it is over. */
 bool ta_object_context(uint64_t ref, struct ta_context *ret_context);
 
+/* The object of the root of an open span's trace; 0: the span is over, or has none. */
+uint64_t ta_object_root(uint64_t ref);
+
+/* What a child takes over: that root, and the session (number + 1, or 0) with a reference
+ * of the child's own.  False: the span is over. */
+bool ta_object_family(uint64_t ref, uint64_t *ret_root, uint32_t *ret_session);
+
 /* True for the one caller who may end the span; ta_object_free() has to follow. */
 bool ta_object_claim(uint64_t ref);
 void ta_object_free(struct ta_thread *thread, uint64_t ref);
@@ -78,7 +85,6 @@ struct ta_session {
 
 /* Number + 1 with one reference; 0: no room (counted). */
 uint32_t ta_session_new(const char *id, uint32_t id_bytes, const char *name, uint32_t name_bytes);
-void ta_session_ref(uint32_t session);
 void ta_session_unref(uint32_t session);
 const struct ta_session *ta_session_at(uint32_t session);
 

@@ -33,7 +33,7 @@ struct ta_context ta_span_root(struct ta_thread *thread)
 
 	if (active->span_ref == 0)
 		return *active;
-	ta_object_context(ta_object_at(active->span_ref)->root, &root);
+	ta_object_context(ta_object_root(active->span_ref), &root);
 	return root;
 }
 
@@ -83,33 +83,22 @@ static void put_tags(struct ta_thread *thread, const char *const *tags, struct t
 	}
 }
 
-/* The session that was given with a root, or the parent's. */
-static uint32_t session_of(const struct ta_span_request *request, const struct ta_context *parent,
-			   bool is_root)
-{
-	const struct ta_span_extras *extras = request->extras;
-	uint32_t session = 0;
-
-	if (is_root && extras && extras->session_id.bytes + extras->session_name.bytes)
-		return ta_session_new(extras->session_id.text, extras->session_id.bytes,
-				      extras->session_name.text, extras->session_name.bytes);
-	if (!is_root && parent->span_ref && ta_object_is_open(parent->span_ref))
-		session = ta_object_at(parent->span_ref)->session;
-	if (session)
-		ta_session_ref(session);
-	return session;
-}
-
+/* Root and session are the parent's, or the span's own. */
 static void fill_object(const struct ta_span_request *request, const struct ta_context *parent,
 			struct ta_context *span)
 {
+	const struct ta_span_extras *extras = request->extras;
 	struct ta_object *object = ta_object_at(span->span_ref);
-	bool is_root = span->parent_id == 0;
+	uint64_t root = span->span_ref;
+	uint32_t session = 0;
 
-	object->root = span->span_ref;
-	if (!is_root && parent->span_ref && ta_object_is_open(parent->span_ref))
-		object->root = ta_object_at(parent->span_ref)->root;
-	object->session = session_of(request, parent, is_root);
+	if (span->parent_id != 0)
+		ta_object_family(parent->span_ref, &root, &session);
+	else if (extras && extras->session_id.bytes + extras->session_name.bytes)
+		session = ta_session_new(extras->session_id.text, extras->session_id.bytes,
+					 extras->session_name.text, extras->session_name.bytes);
+	__atomic_store_n(&object->root, root, __ATOMIC_RELAXED);
+	__atomic_store_n(&object->session, session, __ATOMIC_RELAXED);
 }
 
 /* ---- frames and scopes ---- */
