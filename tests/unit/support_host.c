@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/core/arena.h"
@@ -52,7 +53,7 @@ void core_start(void)
 		exit(77);
 	ta_runtime.pid = (uint32_t)getpid();
 	ta_runtime.proc_id = 0x1234567800000000ull | ta_runtime.pid;
-	ta_runtime.seed = ta_now_ns() ^ ta_runtime.proc_id;
+	ta_runtime.seed = (uint64_t)time(NULL) << 32 ^ ta_runtime.proc_id;
 	ta_runtime.creator = ta_runtime.threads = true;
 	ta_clock_init();
 	ta_runtime.enabled = true;

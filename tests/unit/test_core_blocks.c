@@ -387,13 +387,14 @@ static void random_rows(void)
 	for (unsigned int i = 0; i < RANDOM_ROWS && !check_state.failed; i++) {
 		start_row();
 		for (unsigned int step = 0; step < RANDOM_LONG && !check_state.failed; step++) {
-			bool down = random_below(RANDOM_LONG) > step;
+			bool dive = i % 2 && step < FRAMES_MAX + 30;
+			bool down = dive || random_below(RANDOM_LONG) > step;
 
 			if (model.span_count + 1 == SPANS_MAX)
 				break;
-			operate(random_below(10) == 0 ? random_below(OPERATIONS) :
-				down		      ? random_below(6) :
-							6 + random_below(OPERATIONS - 6));
+			operate(!dive && random_below(10) == 0 ? random_below(OPERATIONS) :
+				down			       ? random_below(6) :
+								 6 + random_below(OPERATIONS - 6));
 			if (model.overflow > deepest)
 				deepest = model.overflow;
 		}

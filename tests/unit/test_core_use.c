@@ -332,6 +332,104 @@ static void abandoned(void)
 	check_work(abandon, NULL);
 }
 
+/* ---- all at once ---- */
+
+#define WORKERS 8
+#define BOXES 8
+
+static struct {
+	_Atomic uint64_t spans[BOXES]; /* refs */
+	_Atomic uintptr_t contexts[BOXES];
+	_Atomic unsigned int working, wrong;
+	tagalong_scope_t shared;
+} market;
+
+/* A child of a span that another thread may be ending inherits its session, or not. */
+static void start_below(uint64_t ref)
+{
+	tagalong_span_t parent = { 1, 1, 1, ref };
+	struct tagalong_span_options below = { .parent = &parent };
+
+	tagalong_span_finish(tagalong_span_start("below", &below));
+}
+
+static void trade_span(unsigned int box)
+{
+	struct tagalong_span_options root = { .parent = TAGALONG_NO_PARENT, .session_id = "s" };
+	tagalong_span_t mine = tagalong_span_start("traded", &root), other = { 0, 0, 1, 0 };
+
+	start_below(atomic_load(&market.spans[(box + 1) % BOXES]));
+	other.ref = atomic_exchange(&market.spans[box], mine.ref);
+	if (other.ref && tagalong_span_finish(other) != 0)
+		atomic_fetch_add(&market.wrong, 1);
+}
+
+static void trade_context(unsigned int box)
+{
+	uintptr_t mine = (uintptr_t)tagalong_context_capture();
+	tagalong_context_t *other =
+		(tagalong_context_t *)atomic_exchange(&market.contexts[box], mine);
+
+	if (tagalong_context_attach(other) != 0)
+		atomic_fetch_add(&market.wrong, 1);
+	tagalong_span_begin("in another's context", NULL);
+	tagalong_set_tag("key", "value");
+	tagalong_context_detach(other);
+	if (tagalong_context_free(other) != 0)
+		atomic_fetch_add(&market.wrong, 1);
+}
+
+static void trade(void *number)
+{
+	unsigned int at = (unsigned int)(uintptr_t)number;
+
+	for (unsigned int i = 0; i < MILLION / 50; i++) {
+		tagalong_isolation_push();
+		tagalong_span_begin("around", NULL);
+		tagalong_set_tag("key", "value");
+		tagalong_scope_set_tag(market.shared, "key", "value");
+		trade_span((i * 7 + at) % BOXES);
+		trade_context((i * 5 + at) % BOXES);
+		tagalong_isolation_pop();
+	}
+	atomic_fetch_sub(&market.working, 1);
+}
+
+/* Contexts and spans change hands all the time; the scope of one thread is written to by
+ * all of them. */
+static void open_market(void *unused)
+{
+	struct core_thread workers[WORKERS];
+	tagalong_span_t left = { 0, 0, 1, 0 };
+
+	(void)unused;
+	market.shared = tagalong_scope_get(TAGALONG_SCOPE_CURRENT);
+	atomic_store(&market.working, WORKERS);
+	for (unsigned int i = 0; i < WORKERS; i++)
+		core_thread_start(&workers[i], trade, (void *)(uintptr_t)i);
+	while (atomic_load(&market.working))
+		core_skip();
+	for (unsigned int i = 0; i < WORKERS; i++)
+		core_thread_join(&workers[i]);
+	for (unsigned int i = 0; i < BOXES; i++) {
+		left.ref = market.spans[i];
+		check_same(tagalong_span_finish(left), left.ref ? 0 : -ESTALE);
+		check_same(tagalong_context_free((tagalong_context_t *)market.contexts[i]), 0);
+	}
+	check_same(market.wrong, 0);
+}
+
+/* With more threads than processors a lane may fill up; only what was recorded is lost. */
+static void traded(void)
+{
+	struct core_use before = core_use(), now;
+
+	core_in_thread(open_market, NULL);
+	now = core_use();
+	check_text(core_use_difference(&before, &now), "");
+	core_skip();
+}
+
 int main(void)
 {
 	core_start();
@@ -343,5 +441,6 @@ int main(void)
 	check_group("hubs", hubs);
 	check_group("contexts and spans that end on other threads", handed_over);
 	check_group("contexts whose thread ends", abandoned);
+	check_group("threads that trade what they open", traded);
 	return check_status();
 }
