@@ -235,7 +235,8 @@ static void read_from(int fd)
 	struct iovec piece = { .iov_base = &byte, .iov_len = 1 };
 
 	TA_GUARD(guard);
-	ta_conn_read(ta_fd_get(fd), &piece, 1, 1);
+	if (guard.entered)
+		ta_conn_read(ta_fd_get(fd), &piece, 1, 1);
 }
 
 struct reading {
@@ -255,7 +256,8 @@ static void read_there(void *argument)
 	reading->left = versions();
 	{
 		TA_GUARD(guard);
-		ta_context_leave_conn(ta_tls.thread);
+		if (guard.entered)
+			ta_context_leave_conn(ta_tls.thread);
 	}
 	reading->after = tagalong_current_span();
 }
