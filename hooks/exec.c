@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "runtime/core/sys.h"
+#include "runtime/core/now.h"
 #include "runtime/protocol/traceparent.h"
 
 #define ENV_MAX 192

@@ -227,13 +227,15 @@ static bool publish_tag(struct ta_thread *thread, const tagalong_span_t *span, i
 static void keep_tag(struct ta_thread *thread, uint64_t ref, const struct ta_change *tag)
 {
 	struct ta_object *object = ta_object_at(ref);
-	uint64_t version;
+	uint64_t former, version;
 
 	if (!ta_object_is_open(ref))
 		return;
-	version = atomic_load(&object->tags);
-	if (ta_version_change(thread, &version, tag) == 0)
-		atomic_store(&object->tags, version);
+	former = atomic_load(&object->tags);
+	do {
+		version = former;
+	} while (ta_version_change(thread, &version, tag) == 0 &&
+		 !atomic_compare_exchange_strong(&object->tags, &former, version));
 }
 
 int ta_api_span_set_tag(const tagalong_span_t *span, int of, const char *key, const char *value)

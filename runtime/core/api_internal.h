@@ -26,20 +26,20 @@ static inline int ta_api_nowhere(void)
 
 /* The thread's state inside the guard, or NULL.  stack: an address in the frame of
  * the function that the program has called. */
-static inline struct ta_thread *ta_api_thread(const struct ta_guard *guard, uintptr_t stack)
+static inline struct ta_thread *ta_api_thread(bool inside, uintptr_t stack)
 {
-	struct ta_thread *thread = guard->entered ? ta_thread_self() : NULL;
+	struct ta_thread *thread = inside ? ta_thread_self() : NULL;
 
-	if (thread && thread->stack->innermost_block && ta_tls.level == 0 &&
-	    stack > thread->stack->innermost_block)
+	if (thread && __builtin_expect(thread->stack->innermost_block != 0, 0) &&
+	    ta_tls.level == 0 && stack > thread->stack->innermost_block)
 		ta_block_heal_slow(thread, stack);
 	return thread;
 }
 
 #define TA_API_ENTER(thread)                                                                       \
-	TA_GUARD(ta_guard_of_call);                                                                \
-	struct ta_thread *thread =                                                                 \
-		ta_api_thread(&ta_guard_of_call, (uintptr_t)__builtin_frame_address(0))
+	const bool ta_inside __attribute__((cleanup(ta_guard_drop))) =                             \
+		ta_guard_take((uintptr_t)__builtin_frame_address(0));                              \
+	struct ta_thread *thread = ta_api_thread(ta_inside, (uintptr_t)__builtin_frame_address(0))
 
 static inline struct ta_text ta_api_text(const char *text, uint32_t max)
 {

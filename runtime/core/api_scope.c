@@ -8,6 +8,7 @@
 #include "runtime/core/api_internal.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/hub.h"
+#include "runtime/core/now.h"
 #include "runtime/core/publish.h"
 
 int ta_api_json(const char *text, enum ta_json_kind kind, struct ta_text *ret_text)

@@ -5,6 +5,7 @@
  * Runs: any host thread, inside the guard.
  */
 #include "runtime/core/api_internal.h"
+#include "runtime/core/now.h"
 #include "runtime/core/object.h"
 #include "runtime/wire/session.h"
 

@@ -7,6 +7,7 @@
 #include "runtime/core/block.h"
 
 #include "runtime/core/hub.h"
+#include "runtime/core/now.h"
 #include "runtime/core/thread.h"
 
 /* Stacks of coroutines lie elsewhere; nothing is concluded across this distance. */

@@ -10,6 +10,7 @@
 
 #include "runtime/core/clock.h"
 #include "runtime/core/hub.h"
+#include "runtime/core/now.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
 

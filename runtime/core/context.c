@@ -14,6 +14,7 @@
 
 #include "runtime/core/conn.h"
 #include "runtime/core/hub.h"
+#include "runtime/core/now.h"
 #include "runtime/core/object.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/span.h"
@@ -111,12 +112,8 @@ static const struct ta_context *find_active(struct ta_stack *stack)
 	return active_at_base(stack);
 }
 
-const struct ta_context *ta_context_active(struct ta_thread *thread)
+const struct ta_context *ta_context_find_active(struct ta_thread *thread)
 {
-	const struct ta_context *top = context_of(ta_frame_top(thread));
-
-	if (thread->stack->depth > 0 && top != NULL && is_active(top))
-		return top;
 	return find_active(thread->stack);
 }
 
@@ -132,7 +129,7 @@ void ta_context_matters_slow(struct ta_thread *thread)
 
 /* ---- scopes ---- */
 
-struct ta_slot *ta_isolation_slot(struct ta_thread *thread, uint32_t at)
+struct ta_slot *ta_isolation_slot_slow(struct ta_thread *thread, uint32_t at)
 {
 	struct ta_stack *stack = thread->stack;
 
@@ -146,19 +143,9 @@ struct ta_slot *ta_isolation_slot(struct ta_thread *thread, uint32_t at)
 	return &stack->frames[0].context.isolation;
 }
 
-struct ta_slot *ta_current_slot(struct ta_thread *thread, uint32_t at)
+struct ta_slot *ta_current_slot_slow(struct ta_thread *thread, uint32_t at)
 {
 	return &context_at(thread->stack, at)->current;
-}
-
-struct ta_versions ta_versions_at(struct ta_thread *thread, uint32_t at)
-{
-	struct ta_versions versions = { .global = ta_global_version(),
-					.isolation =
-						ta_slot_version(ta_isolation_slot(thread, at)),
-					.current = ta_slot_version(ta_current_slot(thread, at)) };
-
-	return versions;
 }
 
 struct ta_versions ta_versions_of(const struct ta_context *context)
@@ -221,29 +208,49 @@ static void push_conn(struct ta_stack *stack, uint32_t conn, uint32_t generation
 	stack->depth++;
 }
 
+/* A block of the program that is open on top of a connection's frame is work for that
+ * connection, whatever else the thread reads or waits for meanwhile. */
+static bool has_blocks_above(const struct ta_stack *stack, uint32_t at)
+{
+	for (uint32_t above = stack->depth; above > at; above--)
+		if (stack->frames[above].kind >= TA_FRAME_SPAN &&
+		    stack->frames[above].kind != TA_FRAME_PUSHED)
+			return true;
+	return false;
+}
+
+/* Whether the frame is this connection's. */
+static bool is_frame_of(const struct ta_frame *frame, uint32_t conn, uint32_t generation)
+{
+	return frame->kind == TA_FRAME_CONN && frame->conn == conn &&
+	       frame->conn_generation == generation;
+}
+
 void ta_context_enter_conn(struct ta_thread *thread, uint32_t conn, uint32_t generation)
 {
-	struct ta_frame *top = ta_frame_top(thread);
+	struct ta_stack *stack = thread->stack;
+	uint32_t at, floor;
 
-	if (top->kind == TA_FRAME_CONN && top->conn == conn && top->conn_generation == generation)
+	if (is_frame_of(ta_frame_top(thread), conn, generation))
 		return;
-	uint32_t at = find_conn_frame(thread->stack, ta_context_floor(thread));
+	floor = ta_context_floor(thread);
+	while ((at = find_conn_frame(stack, floor)) != 0) {
+		struct ta_frame *frame = &stack->frames[at];
 
-	if (at) {
-		struct ta_frame *frame = &thread->stack->frames[at];
-
-		if (frame->conn == conn && frame->conn_generation == generation)
+		if (is_frame_of(frame, conn, generation))
 			return;
+		if (has_blocks_above(stack, at) && context_of(frame))
+			break;
 		ta_context_unwind(thread, at - 1);
 	}
-	push_conn(thread->stack, conn, generation);
+	push_conn(stack, conn, generation);
 }
 
 void ta_context_leave_conn(struct ta_thread *thread)
 {
 	uint32_t at = find_conn_frame(thread->stack, ta_context_floor(thread));
 
-	if (at)
+	if (at && !has_blocks_above(thread->stack, at))
 		ta_context_unwind(thread, at - 1);
 }
 
@@ -423,7 +430,7 @@ void ta_stack_reset(struct ta_stack *stack)
 	for (uint32_t at = stack->depth; at > 0; at = below(stack, at)) {
 		struct ta_frame *frame = &stack->frames[at];
 
-		if (frame->kind == TA_FRAME_SPAN && !frame->empty)
+		if (frame->kind == TA_FRAME_SPAN && ta_object_claim(frame->context.span_ref))
 			ta_object_free(NULL, frame->context.span_ref);
 		if (frame->kind != TA_FRAME_CONN)
 			drop_slots(frame);

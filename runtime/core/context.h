@@ -85,14 +85,12 @@ struct ta_thread;
  * request's; when the connection is gone, the context of the frame below. */
 struct ta_context *ta_context_now(struct ta_thread *thread);
 
-/* The context whose span is active: the innermost that is open.  Its ids are all 0
- * when there is none. */
-const struct ta_context *ta_context_active(struct ta_thread *thread);
+/* runtime/core/now.h has what is looked up most, with the common case inline:
+ * ta_context_active(), ta_isolation_slot(), ta_current_slot(), ta_versions_at(). */
+const struct ta_context *ta_context_find_active(struct ta_thread *thread);
+struct ta_slot *ta_isolation_slot_slow(struct ta_thread *thread, uint32_t at);
+struct ta_slot *ta_current_slot_slow(struct ta_thread *thread, uint32_t at);
 
-/* The slots in force at a frame (depth), or now. */
-struct ta_slot *ta_isolation_slot(struct ta_thread *thread, uint32_t at);
-struct ta_slot *ta_current_slot(struct ta_thread *thread, uint32_t at);
-struct ta_versions ta_versions_at(struct ta_thread *thread, uint32_t at);
 /* Those of a context that has both slots itself. */
 struct ta_versions ta_versions_of(const struct ta_context *context);
 
@@ -112,12 +110,13 @@ static inline void ta_context_set_span(struct ta_context *to, const struct ta_co
 void ta_context_fork(struct ta_context *to, struct ta_thread *from);
 void ta_context_drop(struct ta_context *context);
 
-/* Puts the connection's frame on top, replacing another connection's (and the
- * program's frames above that).  Frames of the program above the same
- * connection's frame stay. */
+/* Puts the connection's frame on top, replacing another connection's; but blocks of the
+ * program that are open on that one stay, and the new frame goes on top of them.  Frames
+ * of the program above the same connection's frame stay. */
 void ta_context_enter_conn(struct ta_thread *thread, uint32_t conn, uint32_t generation);
 
-/* The thread is about to wait: it leaves the connection it was working for. */
+/* The thread is about to wait: it leaves the connection it was working for, unless the
+ * program has a block open on it. */
 void ta_context_leave_conn(struct ta_thread *thread);
 
 /* A new frame on top: the ids of what is active, a fork of the current scope.  NULL

@@ -12,6 +12,7 @@
 
 #include "runtime/core/clock.h"
 #include "runtime/core/conn.h"
+#include "runtime/core/now.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/span.h"

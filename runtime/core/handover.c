@@ -11,6 +11,7 @@
 
 #include "runtime/core/arena.h"
 #include "runtime/core/hub.h"
+#include "runtime/core/now.h"
 #include "runtime/core/object.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/thread.h"

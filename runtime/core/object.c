@@ -29,14 +29,6 @@ static int take(struct ta_thread *thread)
 	return ta_pool_take(&ta_arena.object_pool);
 }
 
-static void give(struct ta_thread *thread, uint32_t index)
-{
-	if (thread && thread->spare_count < TA_SPARE_OBJECTS)
-		thread->spare_objects[thread->spare_count++] = index;
-	else
-		ta_pool_give(&ta_arena.object_pool, index);
-}
-
 void ta_object_give_spare(struct ta_thread *thread)
 {
 	while (thread->spare_count)
@@ -128,30 +120,14 @@ bool ta_object_family(uint64_t ref, uint64_t *ret_root, uint32_t *ret_session)
 	return true;
 }
 
-bool ta_object_claim(uint64_t ref)
+void ta_object_let_go(struct ta_object *object)
 {
-	uint64_t open = (ref >> 32) << 32 | TA_OBJECT_OPEN;
-
-	return ref != 0 && atomic_compare_exchange_strong(&ta_object_at(ref)->state, &open,
-							  (ref >> 32) << 32 | TA_OBJECT_ENDING);
-}
-
-void ta_object_free(struct ta_thread *thread, uint64_t ref)
-{
-	struct ta_object *object = ta_object_at(ref);
-	uint64_t state = atomic_load_explicit(&object->state, memory_order_relaxed);
-
-	if (state >> 32 != ref >> 32 || (uint32_t)state == TA_OBJECT_FREE)
-		return;
 	if (object->scoped) {
 		ta_slot_drop(&object->isolation);
 		ta_slot_drop(&object->current);
 	}
 	if (object->session)
 		ta_session_unref(object->session);
-	atomic_store_explicit(&object->state, (((ref >> 32) + 1) & UINT32_MAX) << 32,
-			      memory_order_release);
-	give(thread, (uint32_t)ref);
 }
 
 /* ---- sessions ---- */

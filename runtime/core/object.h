@@ -18,6 +18,13 @@
 
 #include "runtime/core/arena.h"
 #include "runtime/core/context.h"
+#include "runtime/core/thread.h"
+
+/* The version of the global scope. */
+static inline uint64_t ta_global_version(void)
+{
+	return atomic_load_explicit(&ta_arena.cells[0].version, memory_order_acquire);
+}
 
 struct ta_object {
 	_Atomic uint64_t state; /* generation << 32 | enum ta_object_state */
@@ -66,8 +73,31 @@ uint64_t ta_object_root(uint64_t ref);
 bool ta_object_family(uint64_t ref, uint64_t *ret_root, uint32_t *ret_session);
 
 /* True for the one caller who may end the span; ta_object_free() has to follow. */
-bool ta_object_claim(uint64_t ref);
-void ta_object_free(struct ta_thread *thread, uint64_t ref);
+static inline bool ta_object_claim(uint64_t ref)
+{
+	uint64_t open = (ref >> 32) << 32 | TA_OBJECT_OPEN;
+
+	return ref != 0 && atomic_compare_exchange_strong(&ta_object_at(ref)->state, &open,
+							  (ref >> 32) << 32 | TA_OBJECT_ENDING);
+}
+
+/* Scopes and session of an object that goes. */
+void ta_object_let_go(struct ta_object *object);
+
+/* After ta_object_claim().  thread: the caller's, or NULL. */
+static inline void ta_object_free(struct ta_thread *thread, uint64_t ref)
+{
+	struct ta_object *object = ta_object_at(ref);
+
+	if (object->scoped || object->session)
+		ta_object_let_go(object);
+	atomic_store_explicit(&object->state, (((ref >> 32) + 1) & UINT32_MAX) << 32,
+			      memory_order_release);
+	if (thread && thread->spare_count < TA_SPARE_OBJECTS)
+		thread->spare_objects[thread->spare_count++] = (uint32_t)ref;
+	else
+		ta_pool_give(&ta_arena.object_pool, (uint32_t)ref);
+}
 
 /* The thread's spare ones go back to the pool. */
 void ta_object_give_spare(struct ta_thread *thread);

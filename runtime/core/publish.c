@@ -46,9 +46,10 @@ static void give_back(struct ta_thread *thread, struct ta_ring_writer *ring)
 		thread->signal_busy = 0;
 }
 
-bool ta_emit_reserve(struct ta_emit *emit, struct ta_thread *thread, uint32_t room)
+bool ta_emit_reserve_slow(struct ta_emit *emit, struct ta_thread *thread, uint32_t room,
+			  uintptr_t stack)
 {
-	struct ta_ring_writer *ring = choose_ring(thread, (uintptr_t)__builtin_frame_address(0));
+	struct ta_ring_writer *ring = choose_ring(thread, stack);
 
 	atomic_signal_fence(memory_order_seq_cst);
 	if (ring == NULL) {
@@ -85,14 +86,9 @@ void ta_agent_wake(void)
 		ta_sys(SYS_futex, &segment->agent_waiting, FUTEX_WAKE, 1);
 }
 
-void ta_emit_commit(struct ta_emit *emit)
+void ta_emit_commit_slow(struct ta_emit *emit, uint32_t bytes)
 {
-	uint32_t bytes = (uint32_t)(emit->cursor - emit->record);
-	uint32_t padded = (bytes + 7u) & ~7u;
-
-	memset(emit->cursor, 0, padded - bytes);
-	((struct ta_record *)(void *)emit->record)->units = (uint16_t)(padded / 8);
-	ta_ring_commit(emit->ring, padded);
+	ta_ring_commit(emit->ring, bytes);
 	give_back(emit->thread, emit->ring);
 	if (!ta_ring_past_half(emit->ring))
 		emit->thread->woken = false;
@@ -102,24 +98,9 @@ void ta_emit_commit(struct ta_emit *emit)
 	}
 }
 
-static char *put_attr(struct ta_emit *emit, uint8_t key, enum ta_attr_type type, uint32_t bytes)
-{
-	uint32_t room = TA_ATTR_ROOM(bytes);
-
-	if (bytes > UINT16_MAX || (uint32_t)(emit->end - emit->cursor) < room)
-		return NULL;
-	struct ta_attr attr = { .key = key, .type = (uint8_t)type, .bytes = (uint16_t)bytes };
-	char *value = emit->cursor + sizeof(attr);
-
-	memset(emit->cursor + room - 4, 0, 4);
-	memcpy(emit->cursor, &attr, sizeof(attr));
-	emit->cursor += room;
-	return value;
-}
-
 void ta_emit_int(struct ta_emit *emit, enum ta_attr_key key, int64_t value)
 {
-	char *at = put_attr(emit, (uint8_t)key, TA_ATTR_INT, sizeof(value));
+	char *at = ta_emit_attr(emit, (uint8_t)key, TA_ATTR_INT, sizeof(value));
 
 	if (at)
 		memcpy(at, &value, sizeof(value));
@@ -127,24 +108,10 @@ void ta_emit_int(struct ta_emit *emit, enum ta_attr_key key, int64_t value)
 
 void ta_emit_bool(struct ta_emit *emit, enum ta_attr_key key, bool value)
 {
-	char *at = put_attr(emit, (uint8_t)key, TA_ATTR_BOOL, 1);
+	char *at = ta_emit_attr(emit, (uint8_t)key, TA_ATTR_BOOL, 1);
 
 	if (at)
 		*at = value;
-}
-
-void ta_emit_typed(struct ta_emit *emit, enum ta_attr_key key, enum ta_attr_type type,
-		   const void *value, uint32_t bytes)
-{
-	char *at = bytes ? put_attr(emit, (uint8_t)key, type, bytes) : NULL;
-
-	if (at)
-		memcpy(at, value, bytes);
-}
-
-void ta_emit_string(struct ta_emit *emit, enum ta_attr_key key, const char *text, uint32_t bytes)
-{
-	ta_emit_typed(emit, key, TA_ATTR_STRING, text, bytes);
 }
 
 void ta_emit_bytes(struct ta_emit *emit, enum ta_attr_key key, const void *data, uint32_t bytes)
@@ -156,7 +123,7 @@ void ta_emit_named(struct ta_emit *emit, const char *name, uint32_t name_bytes,
 		   enum ta_attr_type type, const void *value, uint32_t bytes)
 {
 	char *at = name_bytes > 255 ? NULL
-				    : put_attr(emit, TA_ATTR_NAMED, type, 1 + name_bytes + bytes);
+				    : ta_emit_attr(emit, TA_ATTR_NAMED, type, 1 + name_bytes + bytes);
 
 	if (at == NULL)
 		return;
@@ -166,18 +133,3 @@ void ta_emit_named(struct ta_emit *emit, const char *name, uint32_t name_bytes,
 		memcpy(at + 1 + name_bytes, value, bytes);
 }
 
-bool ta_emit_span_end(struct ta_emit *emit, struct ta_thread *thread, uint64_t span_id,
-		      uint64_t end_ns, const struct ta_versions *scopes, uint32_t attr_bytes)
-{
-	if (!ta_emit_begin(emit, thread, TA_RECORD_SPAN_END, sizeof(struct ta_record_span_end),
-			   attr_bytes))
-		return false;
-	struct ta_record_span_end *end = (void *)emit->record;
-
-	end->span_id = span_id;
-	end->end_ns = end_ns;
-	end->isolation = scopes->isolation;
-	end->current = scopes->current;
-	end->global = scopes->global;
-	return true;
-}

@@ -138,11 +138,6 @@ uint64_t ta_slot_cell_version(const struct ta_slot *slot, uint64_t cell)
 	return version;
 }
 
-uint64_t ta_global_version(void)
-{
-	return atomic_load_explicit(&ta_arena.cells[0].version, memory_order_acquire);
-}
-
 uint64_t ta_slot_cell(struct ta_slot *slot)
 {
 	uint64_t cell = __atomic_load_n(&slot->cell, __ATOMIC_ACQUIRE);

@@ -96,8 +96,6 @@ void ta_cell_unref(uint64_t cell);
 bool ta_cell_version(uint64_t cell, uint64_t *ret_version); /* false: it is over */
 struct ta_cell *ta_cell_at(uint64_t cell);
 
-/* The global scope's. */
-uint64_t ta_global_version(void);
 
 /* The trace of what is captured under an isolation scope and outside any span. */
 uint64_t ta_cell_trace(uint64_t cell, struct ta_thread *thread);

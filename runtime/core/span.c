@@ -6,7 +6,10 @@
  */
 #include "runtime/core/span.h"
 
+#include <string.h>
+
 #include "runtime/core/clock.h"
+#include "runtime/core/now.h"
 #include "runtime/core/object.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
@@ -25,11 +28,13 @@ void ta_span_new_trace(struct ta_thread *thread, struct ta_context *context)
 bool ta_span_start_begin(struct ta_emit *emit, struct ta_thread *thread,
 			 const struct ta_span_facts *facts, uint32_t attr_bytes)
 {
-	if (!ta_emit_begin(emit, thread, TA_RECORD_SPAN_START, sizeof(struct ta_record_span_start),
-			   attr_bytes))
+	if (!ta_emit_reserve(emit, thread,
+			     (uint32_t)((sizeof(struct ta_record_span_start) + attr_bytes + 7u) & ~7u)))
 		return false;
 	struct ta_record_span_start *start = (void *)emit->record;
 
+	emit->cursor = (char *)(start + 1);
+	start->head = (struct ta_record){ .kind = TA_RECORD_SPAN_START, .seq = ++thread->seq };
 	start->trace_hi = facts->context->trace_hi;
 	start->trace_lo = facts->context->trace_lo;
 	start->span_id = facts->context->span_id;
@@ -40,11 +45,10 @@ bool ta_span_start_begin(struct ta_emit *emit, struct ta_thread *thread,
 	start->tags = facts->context->tags;
 	start->type = (uint8_t)facts->type;
 	start->flags = (uint8_t)(facts->flags | (facts->context->flags & TA_SPAN_NOT_SAMPLED));
-	if (facts->link && facts->link->span_id) {
-		start->link_trace_hi = facts->link->trace_hi;
-		start->link_trace_lo = facts->link->trace_lo;
-		start->link_span_id = facts->link->span_id;
-	}
+	memset(start->reserved, 0, sizeof(start->reserved));
+	start->link_span_id = facts->link ? facts->link->span_id : 0;
+	start->link_trace_hi = start->link_span_id ? facts->link->trace_hi : 0;
+	start->link_trace_lo = start->link_span_id ? facts->link->trace_lo : 0;
 	return true;
 }
 

@@ -11,6 +11,7 @@
 
 #include "runtime/core/block.h"
 #include "runtime/core/clock.h"
+#include "runtime/core/now.h"
 #include "runtime/core/object.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"

@@ -459,19 +459,7 @@ void ta_thread_heal(uintptr_t stack)
 struct ta_guard ta_guard_enter(void)
 {
 	struct ta_guard guard = { .saved_errno = errno };
-	uintptr_t stack = (uintptr_t)__builtin_frame_address(0);
 
-	if (!ta_runtime.enabled || ta_tls.passive)
-		return guard;
-	ta_process_check();
-	if (ta_tls.level)
-		ta_thread_heal(stack);
-	if (ta_tls.inside && (ta_tls.inside_level < ta_tls.level || stack <= ta_tls.inside)) {
-		ta_lost(TA_LOSS_GUARD_BUSY);
-		return guard;
-	}
-	ta_tls.inside = stack;
-	ta_tls.inside_level = ta_tls.level;
-	guard.entered = true;
+	guard.entered = ta_guard_take((uintptr_t)__builtin_frame_address(0));
 	return guard;
 }

@@ -177,6 +177,30 @@ static inline void ta_guard_leave(struct ta_guard *guard)
 	errno = guard->saved_errno;
 }
 
+/* The same for calls that cannot change errno; stack: an address in the caller's frame. */
+static inline bool ta_guard_take(uintptr_t stack)
+{
+	if (!ta_runtime.enabled || ta_tls.passive)
+		return false;
+	ta_process_check();
+	if (__builtin_expect(ta_tls.level, 0))
+		ta_thread_heal(stack);
+	if (__builtin_expect(ta_tls.inside != 0, 0) &&
+	    (ta_tls.inside_level < ta_tls.level || stack <= ta_tls.inside)) {
+		ta_lost(TA_LOSS_GUARD_BUSY);
+		return false;
+	}
+	ta_tls.inside = stack;
+	ta_tls.inside_level = ta_tls.level;
+	return true;
+}
+
+static inline void ta_guard_drop(const bool *taken)
+{
+	if (*taken)
+		ta_tls.inside = 0;
+}
+
 /* Leaves, and restores errno, at the end of the block.  The real call is never
  * inside: it may block, and a cancelled thread would keep the guard. */
 #define TA_GUARD(name)                                                                             \

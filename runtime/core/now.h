@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * now.h - what is current, looked up: the active span, the scopes in force.
+ *
+ * The common cases inline: a frame of the program on top, the base below it.
+ *
+ * Runs: the owning thread only, inside the guard or in its signal handlers.
+ */
+#ifndef TA_CORE_NOW_H
+#define TA_CORE_NOW_H
+
+#include "runtime/core/object.h"
+#include "runtime/core/thread.h"
+
+/* The context whose span is active: the innermost that is open.  Its ids are all 0
+ * when there is none. */
+static inline const struct ta_context *ta_context_active(struct ta_thread *thread)
+{
+	const struct ta_stack *stack = thread->stack;
+	const struct ta_frame *top = &stack->frames[stack->depth];
+
+	if (stack->depth > 0 && top->kind != TA_FRAME_CONN && top->context.span_ref &&
+	    ta_object_is_open(top->context.span_ref))
+		return &top->context;
+	if (stack->depth == 0 && stack->root_count == 0 && stack->ancestor_count == 0 &&
+	    top->context.span_ref == 0)
+		return &top->context;
+	return ta_context_find_active(thread);
+}
+
+/* The slots in force at a frame (depth). */
+static inline struct ta_slot *ta_isolation_slot(struct ta_thread *thread, uint32_t at)
+{
+	struct ta_frame *frame = &thread->stack->frames[at];
+
+	while (at > 0 && !frame->has_isolation && frame->kind != TA_FRAME_CONN) {
+		frame--;
+		at--;
+	}
+	if (__builtin_expect(at > 0 && frame->kind == TA_FRAME_CONN, 0))
+		return ta_isolation_slot_slow(thread, at);
+	return &frame->context.isolation;
+}
+
+static inline struct ta_slot *ta_current_slot(struct ta_thread *thread, uint32_t at)
+{
+	struct ta_frame *frame = &thread->stack->frames[at];
+
+	return frame->kind == TA_FRAME_CONN ? ta_current_slot_slow(thread, at) :
+					      &frame->context.current;
+}
+
+static inline struct ta_versions ta_versions_at(struct ta_thread *thread, uint32_t at)
+{
+	return (struct ta_versions){
+		.global = ta_global_version(),
+		.isolation = ta_slot_version(ta_isolation_slot(thread, at)),
+		.current = ta_slot_version(ta_current_slot(thread, at)),
+	};
+}
+
+#endif
