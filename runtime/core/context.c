@@ -294,7 +294,7 @@ struct ta_frame *ta_context_push_signal(struct ta_thread *thread)
 	return frame;
 }
 
-struct ta_frame *ta_context_push_span(struct ta_thread *thread, enum ta_frame_kind kind,
+struct ta_frame *ta_context_push_slow(struct ta_thread *thread, enum ta_frame_kind kind,
 				      const struct ta_context *span)
 {
 	struct ta_stack *stack = thread->stack;
@@ -346,7 +346,7 @@ static void close_frame(struct ta_thread *thread, struct ta_frame *frame, uint32
 		drop_slots(frame);
 }
 
-static void find_innermost_block(struct ta_stack *stack)
+void ta_context_find_block(struct ta_stack *stack)
 {
 	uint32_t at = stack->depth;
 
@@ -366,7 +366,7 @@ static void pop(struct ta_thread *thread, enum ta_end_reason reason, const struc
 	atomic_signal_fence(memory_order_seq_cst);
 	stack->depth = under;
 	if (block)
-		find_innermost_block(stack);
+		ta_context_find_block(stack);
 }
 
 void ta_context_unwind(struct ta_thread *thread, uint32_t depth)
@@ -398,7 +398,7 @@ static void close_range(struct ta_thread *thread, uint32_t first, uint32_t last,
 			stack->frames[to++] = stack->frames[at];
 	atomic_signal_fence(memory_order_seq_cst);
 	stack->depth = to - 1;
-	find_innermost_block(stack);
+	ta_context_find_block(stack);
 }
 
 void ta_context_remove(struct ta_thread *thread, uint32_t at, const struct ta_error *error)

@@ -123,8 +123,8 @@ void ta_context_leave_conn(struct ta_thread *thread);
  * when too deep (counted). */
 struct ta_frame *ta_context_push(struct ta_thread *thread, enum ta_frame_kind kind);
 /* The same with a given span instead of the active one, which has been asked whether it
- * matters. */
-struct ta_frame *ta_context_push_span(struct ta_thread *thread, enum ta_frame_kind kind,
+ * matters.  In now.h, with the common case inline: ta_context_push_span(). */
+struct ta_frame *ta_context_push_slow(struct ta_thread *thread, enum ta_frame_kind kind,
 				      const struct ta_context *span);
 
 /* A signal handler's frame.  Leaves the slot below it alone, because the handler
@@ -137,6 +137,9 @@ void ta_context_unwind(struct ta_thread *thread, uint32_t depth);
 /* The innermost frame that a connection's frame, or the end of a block, may not
  * reach below: a signal handler's, or the base. */
 uint32_t ta_context_floor(struct ta_thread *thread);
+
+/* The top frame had a block and is gone: which block is innermost now? */
+void ta_context_find_block(struct ta_stack *stack);
 
 /* Takes one frame out, ends those that the program opened above it, and keeps a
  * connection's frame (and what is above that).  error: why a span's block failed, or

@@ -59,4 +59,27 @@ static inline struct ta_versions ta_versions_at(struct ta_thread *thread, uint32
 	};
 }
 
+/* A new frame on top for a span; see context.h. */
+static inline struct ta_frame *ta_context_push_span(struct ta_thread *thread,
+						    enum ta_frame_kind kind,
+						    const struct ta_context *span)
+{
+	struct ta_stack *stack = thread->stack;
+	const struct ta_frame *below = &stack->frames[stack->depth];
+	struct ta_frame *frame = &stack->frames[stack->depth + 1];
+
+	if (__builtin_expect(below->kind == TA_FRAME_CONN || stack->depth + 1 >= TA_FRAMES_MAX, 0))
+		return ta_context_push_slow(thread, kind, span);
+	ta_context_set_span(&frame->context, span);
+	frame->context.current = ta_slot_fork(&below->context.current);
+	frame->context.isolation.cell = 0;
+	frame->kind = (uint8_t)kind;
+	frame->has_isolation = frame->hides = frame->empty = false;
+	frame->block = 0;
+	frame->proc = (uint32_t)ta_runtime.proc_id;
+	atomic_signal_fence(memory_order_seq_cst);
+	stack->depth++;
+	return frame;
+}
+
 #endif

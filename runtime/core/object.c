@@ -19,15 +19,6 @@
 
 /* Fields that others may be looking at. */
 #define get(field) __atomic_load_n(field, __ATOMIC_RELAXED)
-#define put(field, value) __atomic_store_n(field, value, __ATOMIC_RELAXED)
-
-/* A thread keeps a few free ones: no atomic instruction for most spans. */
-static int take(struct ta_thread *thread)
-{
-	if (thread->spare_count)
-		return (int)thread->spare_objects[--thread->spare_count];
-	return ta_pool_take(&ta_arena.object_pool);
-}
 
 void ta_object_give_spare(struct ta_thread *thread)
 {
@@ -35,32 +26,13 @@ void ta_object_give_spare(struct ta_thread *thread)
 		ta_pool_give(&ta_arena.object_pool, thread->spare_objects[--thread->spare_count]);
 }
 
-uint64_t ta_object_new(struct ta_thread *thread, const struct ta_context *span)
+int ta_object_take(void)
 {
-	int index = take(thread);
+	int index = ta_pool_take(&ta_arena.object_pool);
 
-	if (index < 0) {
+	if (index < 0)
 		ta_lost(TA_LOSS_SPAN_POOL);
-		return 0;
-	}
-	struct ta_object *object = &ta_arena.objects[index];
-	uint64_t generation = atomic_load_explicit(&object->state, memory_order_relaxed) >> 32;
-
-	generation = generation ? generation : 1;
-	atomic_thread_fence(memory_order_release);
-	put(&object->trace_hi, span->trace_hi);
-	put(&object->trace_lo, span->trace_lo);
-	put(&object->span_id, span->span_id);
-	put(&object->parent_id, span->parent_id);
-	atomic_store_explicit(&object->tags, span->tags, memory_order_relaxed);
-	put(&object->root, 0);
-	put(&object->session, 0);
-	object->proc = (uint32_t)ta_runtime.proc_id;
-	put(&object->flags, span->flags);
-	object->scoped = false;
-	atomic_store_explicit(&object->state, generation << 32 | TA_OBJECT_OPEN,
-			      memory_order_release);
-	return generation << 32 | (uint32_t)index;
+	return index;
 }
 
 bool ta_object_context(uint64_t ref, struct ta_context *ret_context)

@@ -59,8 +59,38 @@ static inline bool ta_object_is_open(uint64_t ref)
 	return ta_object_matches(ta_object_at(ref), ref);
 }
 
-/* A new open object with these ids; 0: no room (counted). */
-uint64_t ta_object_new(struct ta_thread *thread, const struct ta_context *span);
+/* A free number from the pool, or -1 (counted). */
+int ta_object_take(void);
+
+/* A new open object with these ids; 0: no room (counted).  A thread keeps a few free ones:
+ * no atomic instruction for most spans.  Fields are written as those that others may be
+ * looking at. */
+static inline uint64_t ta_object_new(struct ta_thread *thread, const struct ta_context *span)
+{
+	int index = thread->spare_count ? (int)thread->spare_objects[--thread->spare_count] :
+					  ta_object_take();
+
+	if (index < 0)
+		return 0;
+	struct ta_object *object = &ta_arena.objects[index];
+	uint64_t generation = atomic_load_explicit(&object->state, memory_order_relaxed) >> 32;
+
+	generation = generation ? generation : 1;
+	atomic_thread_fence(memory_order_release);
+	__atomic_store_n(&object->trace_hi, span->trace_hi, __ATOMIC_RELAXED);
+	__atomic_store_n(&object->trace_lo, span->trace_lo, __ATOMIC_RELAXED);
+	__atomic_store_n(&object->span_id, span->span_id, __ATOMIC_RELAXED);
+	__atomic_store_n(&object->parent_id, span->parent_id, __ATOMIC_RELAXED);
+	atomic_store_explicit(&object->tags, span->tags, memory_order_relaxed);
+	__atomic_store_n(&object->root, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&object->session, 0, __ATOMIC_RELAXED);
+	object->proc = (uint32_t)ta_runtime.proc_id;
+	__atomic_store_n(&object->flags, span->flags, __ATOMIC_RELAXED);
+	object->scoped = false;
+	atomic_store_explicit(&object->state, generation << 32 | TA_OBJECT_OPEN,
+			      memory_order_release);
+	return generation << 32 | (uint32_t)index;
+}
 
 /* Copies ids, tags and flags of an open span (not the slots).  False: it is over. */
 bool ta_object_context(uint64_t ref, struct ta_context *ret_context);

@@ -6,51 +6,11 @@
  */
 #include "runtime/core/span.h"
 
-#include <string.h>
-
 #include "runtime/core/clock.h"
 #include "runtime/core/now.h"
 #include "runtime/core/object.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
-
-void ta_span_new_trace(struct ta_thread *thread, struct ta_context *context)
-{
-	context->trace_hi = ta_id_next(&thread->ids);
-	context->trace_lo = ta_id_next(&thread->ids);
-	context->span_id = ta_id_next(&thread->ids);
-	context->parent_id = 0;
-	context->span_ref = 0;
-	context->tags = 0;
-	context->flags = 0;
-}
-
-bool ta_span_start_begin(struct ta_emit *emit, struct ta_thread *thread,
-			 const struct ta_span_facts *facts, uint32_t attr_bytes)
-{
-	if (!ta_emit_reserve(emit, thread,
-			     (uint32_t)((sizeof(struct ta_record_span_start) + attr_bytes + 7u) & ~7u)))
-		return false;
-	struct ta_record_span_start *start = (void *)emit->record;
-
-	emit->cursor = (char *)(start + 1);
-	start->head = (struct ta_record){ .kind = TA_RECORD_SPAN_START, .seq = ++thread->seq };
-	start->trace_hi = facts->context->trace_hi;
-	start->trace_lo = facts->context->trace_lo;
-	start->span_id = facts->context->span_id;
-	start->parent_id = facts->parent_id;
-	start->start_ns = facts->start_ns;
-	start->isolation = facts->scopes.isolation;
-	start->current = facts->scopes.current;
-	start->tags = facts->context->tags;
-	start->type = (uint8_t)facts->type;
-	start->flags = (uint8_t)(facts->flags | (facts->context->flags & TA_SPAN_NOT_SAMPLED));
-	memset(start->reserved, 0, sizeof(start->reserved));
-	start->link_span_id = facts->link ? facts->link->span_id : 0;
-	start->link_trace_hi = start->link_span_id ? facts->link->trace_hi : 0;
-	start->link_trace_lo = start->link_span_id ? facts->link->trace_lo : 0;
-	return true;
-}
 
 /* ---- ends ---- */
 
@@ -116,8 +76,38 @@ static bool end_overflow(struct ta_thread *thread)
 	return true;
 }
 
+/* The common case: the block's frame is on top, and nothing went wrong. */
+static bool end_top(struct ta_thread *thread)
+{
+	struct ta_stack *stack = thread->stack;
+	struct ta_frame *top = &stack->frames[stack->depth];
+	struct ta_versions scopes;
+	struct ta_emit emit;
+
+	if (top->kind != TA_FRAME_SPAN || stack->overflow || top->empty || top->has_isolation ||
+	    top->proc != (uint32_t)ta_runtime.proc_id)
+		return false;
+	if (ta_object_claim(top->context.span_ref)) {
+		scopes = ta_versions_at(thread, stack->depth);
+		if (ta_emit_span_end(&emit, thread, top->context.span_id, ta_now_ns(), &scopes, 0))
+			ta_emit_commit(&emit);
+		ta_object_free(thread, top->context.span_ref);
+	}
+	ta_slot_drop(&top->context.current);
+	bool block = top->block != 0;
+
+	atomic_signal_fence(memory_order_seq_cst);
+	stack->depth--;
+	if (block)
+		ta_context_find_block(stack);
+	ta_context_settle(thread);
+	return true;
+}
+
 bool ta_span_end_block(struct ta_thread *thread, const struct ta_error *error)
 {
+	if (error == NULL && end_top(thread))
+		return true;
 	if (end_overflow(thread))
 		return true;
 	uint32_t at = find_frame(thread, TA_FRAME_SPAN);

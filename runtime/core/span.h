@@ -11,7 +11,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
+#include "runtime/core/publish.h"
 #include "runtime/core/thread.h"
 #include "runtime/wire/record.h"
 
@@ -26,14 +28,46 @@ struct ta_span_facts {
 	uint8_t flags; /* enum ta_span_flags */
 };
 
-struct ta_emit;
+/* Begins the record; the caller adds attributes and commits.  All fields by name: no call
+ * to memset. */
+static inline bool ta_span_start_begin(struct ta_emit *emit, struct ta_thread *thread,
+				       const struct ta_span_facts *facts, uint32_t attr_bytes)
+{
+	if (!ta_emit_reserve(emit, thread,
+			     (uint32_t)((sizeof(struct ta_record_span_start) + attr_bytes + 7u) & ~7u)))
+		return false;
+	struct ta_record_span_start *start = (void *)emit->record;
 
-/* Begins the record; the caller adds attributes and commits. */
-bool ta_span_start_begin(struct ta_emit *emit, struct ta_thread *thread,
-			 const struct ta_span_facts *facts, uint32_t attr_bytes);
+	emit->cursor = (char *)(start + 1);
+	start->head = (struct ta_record){ .kind = TA_RECORD_SPAN_START, .seq = ++thread->seq };
+	start->trace_hi = facts->context->trace_hi;
+	start->trace_lo = facts->context->trace_lo;
+	start->span_id = facts->context->span_id;
+	start->parent_id = facts->parent_id;
+	start->start_ns = facts->start_ns;
+	start->isolation = facts->scopes.isolation;
+	start->current = facts->scopes.current;
+	start->tags = facts->context->tags;
+	start->type = (uint8_t)facts->type;
+	start->flags = (uint8_t)(facts->flags | (facts->context->flags & TA_SPAN_NOT_SAMPLED));
+	memset(start->reserved, 0, sizeof(start->reserved));
+	start->link_span_id = facts->link ? facts->link->span_id : 0;
+	start->link_trace_hi = start->link_span_id ? facts->link->trace_hi : 0;
+	start->link_trace_lo = start->link_span_id ? facts->link->trace_lo : 0;
+	return true;
+}
 
 /* New random ids for a root: trace and span. */
-void ta_span_new_trace(struct ta_thread *thread, struct ta_context *context);
+static inline void ta_span_new_trace(struct ta_thread *thread, struct ta_context *context)
+{
+	context->trace_hi = ta_id_next(&thread->ids);
+	context->trace_lo = ta_id_next(&thread->ids);
+	context->span_id = ta_id_next(&thread->ids);
+	context->parent_id = 0;
+	context->span_ref = 0;
+	context->tags = 0;
+	context->flags = 0;
+}
 
 /* Why a span failed; either part may be missing (0 bytes). */
 struct ta_error {

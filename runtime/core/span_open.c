@@ -84,22 +84,32 @@ static void put_tags(struct ta_thread *thread, const char *const *tags, struct t
 	}
 }
 
-/* Root and session are the parent's, or the span's own. */
-static void fill_object(const struct ta_span_request *request, const struct ta_context *parent,
-			struct ta_context *span)
+/* Root and session are the parent's, if it is one of the program's and open. */
+static void adopt(uint64_t parent_ref, const struct ta_context *span)
 {
-	const struct ta_span_extras *extras = request->extras;
 	struct ta_object *object = ta_object_at(span->span_ref);
 	uint64_t root = span->span_ref;
 	uint32_t session = 0;
 
-	if (span->parent_id != 0)
-		ta_object_family(parent->span_ref, &root, &session);
-	else if (extras && extras->session_id.bytes + extras->session_name.bytes)
-		session = ta_session_new(extras->session_id.text, extras->session_id.bytes,
-					 extras->session_name.text, extras->session_name.bytes);
+	if (parent_ref)
+		ta_object_family(parent_ref, &root, &session);
 	__atomic_store_n(&object->root, root, __ATOMIC_RELAXED);
 	__atomic_store_n(&object->session, session, __ATOMIC_RELAXED);
+}
+
+static void fill_object(const struct ta_span_request *request, const struct ta_context *parent,
+			const struct ta_context *span)
+{
+	const struct ta_span_extras *extras = request->extras;
+
+	adopt(span->parent_id ? parent->span_ref : 0, span);
+	if (span->parent_id == 0 && extras &&
+	    extras->session_id.bytes + extras->session_name.bytes)
+		__atomic_store_n(&ta_object_at(span->span_ref)->session,
+				 ta_session_new(extras->session_id.text, extras->session_id.bytes,
+						extras->session_name.text,
+						extras->session_name.bytes),
+				 __ATOMIC_RELAXED);
 }
 
 /* ---- frames and scopes ---- */
@@ -248,6 +258,59 @@ static void make_span(struct ta_thread *thread, const struct ta_span_request *re
 	}
 }
 
+static void publish_plain(struct ta_thread *thread, const struct ta_text *name,
+			  const struct ta_frame *frame)
+{
+	struct ta_span_facts facts = { .context = &frame->context,
+				       .scopes = ta_versions_at(thread, thread->stack->depth),
+				       .parent_id = frame->context.parent_id,
+				       .start_ns = ta_now_ns(),
+				       .type = TA_SPAN_API,
+				       .flags = thread->stack == &thread->own ? TA_SPAN_OF_THREAD :
+										0 };
+	struct ta_emit emit;
+
+	if (!ta_span_start_begin(&emit, thread, &facts, TA_ATTR_ROOM(name->bytes)))
+		return;
+	ta_emit_string(&emit, TA_ATTR_NAME, name->text, name->bytes);
+	ta_emit_commit(&emit);
+}
+
+/* The common case, a block with a name and nothing else, made in place in its frame.
+ * False: it is another case. */
+static bool open_plain(struct ta_thread *thread, const struct ta_span_request *request,
+		       struct ta_context *ret_span)
+{
+	struct ta_stack *stack = thread->stack;
+	const struct ta_frame *below = &stack->frames[stack->depth];
+	const struct ta_context *parent;
+
+	if (request->use != TA_USE_BLOCK || request->extras || request->block ||
+	    below->kind == TA_FRAME_CONN || thread->spare_count == 0 ||
+	    stack->depth + 1 >= TA_FRAMES_MAX)
+		return false;
+	parent = ta_context_active(thread);
+	struct ta_frame *frame = ta_context_push_span(thread, TA_FRAME_SPAN, parent);
+	struct ta_context *span = &frame->context;
+
+	if ((parent->trace_hi | parent->trace_lo) == 0) {
+		ta_span_new_trace(thread, span);
+	} else {
+		span->parent_id = parent->span_id;
+		span->span_id = ta_id_next(&thread->ids);
+		if (parent->span_ref)
+			span->tags = atomic_load_explicit(&ta_object_at(parent->span_ref)->tags,
+							  memory_order_relaxed);
+	}
+	uint64_t parent_ref = parent->span_ref;
+
+	span->span_ref = ta_object_new(thread, span);
+	adopt(parent_ref, span);
+	publish_plain(thread, &request->name, frame);
+	ta_context_set_span(ret_span, span);
+	return true;
+}
+
 void ta_span_open(struct ta_thread *thread, const struct ta_span_request *request,
 		  struct ta_context *ret_span)
 {
@@ -255,6 +318,8 @@ void ta_span_open(struct ta_thread *thread, const struct ta_span_request *reques
 	if (request->block && thread->stack->innermost_block)
 		ta_block_begins(thread, request->block);
 	ta_context_matters(thread);
+	if (open_plain(thread, request, ret_span))
+		return;
 	make_span(thread, request, ret_span);
 	take_place(thread, request, ret_span);
 	if (ret_span->span_id)

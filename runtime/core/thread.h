@@ -111,7 +111,9 @@ static inline void ta_context_settle(struct ta_thread *thread)
 
 static inline void ta_context_matters(struct ta_thread *thread)
 {
-	if (ta_frame_top(thread)->kind <= TA_FRAME_CONN)
+	uint8_t kind = ta_frame_top(thread)->kind;
+
+	if (kind == TA_FRAME_CONN || (kind == TA_FRAME_BASE && thread->span_pending))
 		ta_context_matters_slow(thread);
 }
 
