@@ -273,7 +273,7 @@ static void add_record(struct ta_buckets *buckets, struct ta_held *held,
 		return;
 	}
 	ta_tags_give(buckets, held); /* what was set before comes before it */
-	if (!ta_held_has_room(buckets, held, (uint32_t)record->units * 8) ||
+	if (!ta_held_make_room(buckets, held, (uint32_t)record->units * 8) ||
 	    !ta_held_keep(buckets, held, record))
 		buckets->counters.refused++;
 }

@@ -63,6 +63,7 @@ struct ta_held {
 	uint64_t session_seen; /* the same for tags of its session */
 	uint64_t ended_seq;    /* the number of the newest tag when it ended */
 	uint32_t record_bytes;
+	uint32_t thinned_bytes; /* record_bytes when replaced attributes were last taken out */
 	bool recorded_end; /* it has an end record */
 };
 
@@ -115,7 +116,7 @@ struct ta_buckets {
 };
 
 #define TA_SPANS_HELD_MAX 2000000u
-#define TA_SPAN_BYTES_MAX 65536u	   /* records of one span */
+#define TA_SPAN_BYTES_MAX 65536u	   /* records of one span, without what was replaced */
 #define TA_HELD_BYTES_MAX (1ull << 30) /* records of all spans; no new spans or attributes above */
 #define TA_ORPHANS_MAX 65536u
 #define TA_ORPHAN_BYTES_MAX 65536u /* of one */

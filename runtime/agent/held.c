@@ -167,7 +167,7 @@ bool ta_held_keep_end(struct ta_buckets *buckets, struct ta_held *held,
 	struct ta_record_span_end bare = *end;
 
 	if (bytes_of(&end->head) == sizeof(bare) ||
-	    ta_held_has_room(buckets, held, bytes_of(&end->head)))
+	    ta_held_make_room(buckets, held, bytes_of(&end->head)))
 		return ta_held_keep(buckets, held, &end->head);
 	bare.head.units = sizeof(bare) / 8;
 	ta_held_keep(buckets, held, &bare.head);

@@ -23,6 +23,10 @@ void ta_held_free(struct ta_buckets *buckets, struct ta_held *held);
 /* Whether so many more bytes of records may be held, for this span and at all. */
 bool ta_held_has_room(const struct ta_buckets *buckets, const struct ta_held *held, uint32_t bytes);
 
+/* The same, after attributes that later ones replace were taken out, when the span is at
+ * its limit (held_thin.c).  Not for spans that are leaving. */
+bool ta_held_make_room(struct ta_buckets *buckets, struct ta_held *held, uint32_t bytes);
+
 /* Appends a copy of a record; one that comes after the end goes before it.  False
  * without memory. */
 bool ta_held_keep(struct ta_buckets *buckets, struct ta_held *held, const struct ta_record *record);

@@ -72,7 +72,7 @@ struct image_span {
 	uint32_t tid;
 	uint8_t end;	 /* enum ta_span_end */
 	uint8_t grouped; /* at the end of the newest group */
-	uint8_t reserved[2];
+	uint16_t thinned_units; /* thinned_bytes / 8 */
 };
 
 struct image_orphan {
@@ -193,7 +193,8 @@ static void save_span(struct out *out, const struct ta_held *held)
 				    .zero_pass = held->bucket->zero_pass,
 				    .tid = held->span.tid,
 				    .end = held->span.end,
-				    .grouped = held->group != NULL };
+				    .grouped = held->group != NULL,
+				    .thinned_units = (uint16_t)(held->thinned_bytes / 8) };
 
 	begin(out, &image, sizeof(image), IMAGE_SPAN);
 	for (uint32_t i = 0; i < held->span.records.count; i++) {
@@ -384,6 +385,7 @@ static int restore_span(struct ta_buckets *buckets, struct in *in)
 	held->tags_seen = image->tags_seen;
 	held->session_seen = image->session_seen;
 	held->ended_seq = image->ended_seq;
+	held->thinned_bytes = (uint32_t)image->thinned_units * 8;
 	held->bucket->zero_pass = image->zero_pass;
 	if (!image->grouped)
 		return 0;

@@ -202,7 +202,7 @@ void ta_tags_give(struct ta_buckets *buckets, struct ta_held *held)
 		return;
 	struct ta_record *record = NULL;
 
-	if (ta_held_has_room(buckets, held, row.bytes + (uint32_t)sizeof(*record) * 3))
+	if (ta_held_make_room(buckets, held, row.bytes + (uint32_t)sizeof(*record) * 3))
 		record = make_record(&row, held->span.span_id);
 	if (!record || !ta_held_keep_own(buckets, held, record))
 		buckets->counters.refused++;

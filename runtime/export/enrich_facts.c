@@ -34,8 +34,8 @@ static void take(struct ta_facts *facts, const struct ta_attr_view *attr,
 		facts->present |= 1ull << attr->key;
 		if (attr->key == TA_ATTR_EXCEPTION_TYPE || attr->key == TA_ATTR_EXCEPTION_MESSAGE)
 			facts->error_record = record;
-	} else if (attr->key == TA_ATTR_NAMED && facts->named_count < TA_NAMED_MAX) {
-		facts->named[facts->named_count++] = *attr;
+	} else if (attr->key == TA_ATTR_NAMED) {
+		facts->named_count++;
 	} else {
 		facts->dropped++;
 	}
@@ -64,8 +64,8 @@ void ta_facts_collect(const struct ta_span *span, struct ta_facts *facts)
 	}
 }
 
-bool ta_attr_split(const struct ta_attr_view *attr, const char **ret_name,
-		   uint32_t *ret_name_bytes, struct ta_attr_view *ret_value)
+bool ta_attr_split(const struct ta_attr_view *attr, const char **ret_name, uint32_t *ret_name_bytes,
+		   struct ta_attr_view *ret_value)
 {
 	uint32_t name_bytes = attr->bytes ? (uint8_t)attr->value[0] : 0;
 
@@ -94,17 +94,60 @@ void ta_out_set(struct ta_out_attr *attr, const struct ta_attr_view *value)
 		attr->type = TA_ATTR_BYTES; /* or of a newer host */
 }
 
-/* The attribute of that name, made if it is not there; NULL when there is no room. */
-static struct ta_out_attr *place_of(struct ta_out_span *out, const char *name, uint32_t bytes)
-{
-	struct ta_out_attr *attr = ta_out_find(out, name, bytes);
+/* What has a name already, by a hash of it: attributes are updated without end, and each
+ * finds its place in one step. */
+struct names {
+	uint8_t slots[2 * TA_OUT_ATTRS_MAX]; /* number of the attribute + 1; 0: free */
+};
 
-	return attr ? attr : ta_out_add(out, name, bytes);
+uint32_t ta_name_print(const char *name, uint32_t bytes)
+{
+	uint32_t print = 2166136261u;
+
+	for (uint32_t i = 0; i < bytes; i++)
+		print = (print ^ (uint8_t)name[i]) * 16777619u;
+	return print ^ print >> 16;
+}
+
+static bool has_name(const struct ta_out_attr *attr, const char *name, uint32_t bytes)
+{
+	return attr->name_bytes == bytes && !attr->prefix && memcmp(attr->name, name, bytes) == 0;
+}
+
+/* The slot of that name, or the free one where it belongs. */
+static uint8_t *find_slot(struct names *names, const struct ta_out_span *out, const char *name,
+			  uint32_t bytes)
+{
+	uint32_t slot = ta_name_print(name, bytes) % (2 * TA_OUT_ATTRS_MAX);
+
+	while (names->slots[slot] && !has_name(&out->attrs[names->slots[slot] - 1], name, bytes))
+		slot = (slot + 1) % (2 * TA_OUT_ATTRS_MAX);
+	return &names->slots[slot];
+}
+
+static void learn_names(struct names *names, const struct ta_out_span *out)
+{
+	memset(names, 0, sizeof(*names));
+	for (uint32_t i = 0; i < out->attr_count; i++)
+		*find_slot(names, out, out->attrs[i].name, out->attrs[i].name_bytes) =
+			(uint8_t)(i + 1);
+}
+
+/* The attribute of that name, made if it is not there; NULL when there is no room. */
+static struct ta_out_attr *place_of(struct names *names, struct ta_out_span *out, const char *name,
+				    uint32_t bytes)
+{
+	uint8_t *slot = find_slot(names, out, name, bytes);
+	struct ta_out_attr *attr = *slot ? &out->attrs[*slot - 1] : ta_out_add(out, name, bytes);
+
+	if (attr)
+		*slot = (uint8_t)(attr - out->attrs + 1);
+	return attr;
 }
 
 /* Members of a JSON object as attributes.  Names with escapes need memory. */
 static void add_members(struct ta_enrich *enrich, const struct ta_attr_view *object,
-			struct ta_out_span *out)
+			struct names *names, struct ta_out_span *out)
 {
 	struct ta_json_walk walk;
 	struct ta_json_slice key, value;
@@ -122,7 +165,7 @@ static void add_members(struct ta_enrich *enrich, const struct ta_attr_view *obj
 			key.bytes = ta_json_unescape(key.text, key.bytes, plain, key.bytes);
 			key.text = plain;
 		}
-		attr = key.bytes ? place_of(out, key.text, (uint32_t)key.bytes) : NULL;
+		attr = key.bytes ? place_of(names, out, key.text, (uint32_t)key.bytes) : NULL;
 		if (!attr)
 			continue;
 		attr->type = TA_ATTR_JSON;
@@ -131,59 +174,83 @@ static void add_members(struct ta_enrich *enrich, const struct ta_attr_view *obj
 	}
 }
 
-static void add_objects(struct ta_enrich *enrich, const struct ta_span *span,
-			struct ta_out_span *out)
+static void add_named(const struct ta_attr_view *recorded, struct names *names,
+		      struct ta_out_span *out)
 {
-	for (uint32_t i = 0; i < span->records.count; i++) {
-		const struct ta_record *record = span->records.items[i];
-		uint32_t bytes;
-		const char *cursor = ta_record_attrs(record, &bytes);
-		const char *end = cursor + bytes;
-		struct ta_attr_view attr;
+	const char *name;
+	uint32_t bytes;
+	struct ta_attr_view value;
+	struct ta_out_attr *attr;
 
-		if (record->kind == TA_RECORD_SPAN_EVENT || record->kind == TA_RECORD_SPAN_LINK)
-			continue;
-		while (ta_attr_next(&cursor, end, &attr))
-			if (attr.key == TA_ATTR_EVENT_JSON)
-				add_members(enrich, &attr, out);
+	if (!ta_attr_split(recorded, &name, &bytes, &value)) {
+		out->dropped_attrs++;
+		return;
 	}
+	attr = place_of(names, out, name, bytes);
+	if (attr)
+		ta_out_set(attr, &value);
+}
+
+/* A walk over the attributes of all records that are the span's. */
+struct walk {
+	const struct ta_span *span;
+	uint32_t next; /* record */
+	const char *cursor, *end;
+};
+
+static bool is_of_span(const struct ta_record *record)
+{
+	return record->kind != TA_RECORD_SPAN_EVENT && record->kind != TA_RECORD_SPAN_LINK;
+}
+
+static bool next_attr(struct walk *walk, struct ta_attr_view *ret_attr)
+{
+	while (!walk->cursor || !ta_attr_next(&walk->cursor, walk->end, ret_attr)) {
+		const struct ta_record *record;
+		uint32_t bytes;
+
+		if (walk->next == walk->span->records.count)
+			return false;
+		record = walk->span->records.items[walk->next++];
+		walk->cursor = is_of_span(record) ? ta_record_attrs(record, &bytes) : NULL;
+		walk->end = walk->cursor ? walk->cursor + bytes : NULL;
+	}
+	return true;
 }
 
 void ta_out_named(struct ta_enrich *enrich, const struct ta_span *span,
 		  const struct ta_facts *facts, struct ta_out_span *out)
 {
-	if (facts->json_bytes)
-		add_objects(enrich, span, out);
-	for (uint32_t i = 0; i < facts->named_count; i++) {
-		const char *name;
-		uint32_t bytes;
-		struct ta_attr_view value;
-		struct ta_out_attr *attr;
+	struct walk walk = { .span = span };
+	struct ta_attr_view attr;
+	struct names names;
 
-		if (!ta_attr_split(&facts->named[i], &name, &bytes, &value)) {
-			out->dropped_attrs++;
-			continue;
-		}
-		attr = place_of(out, name, bytes);
-		if (attr)
-			ta_out_set(attr, &value);
+	if (!facts->named_count && !facts->json_bytes)
+		return;
+	learn_names(&names, out);
+	while (next_attr(&walk, &attr)) {
+		if (attr.key == TA_ATTR_EVENT_JSON)
+			add_members(enrich, &attr, &names, out);
+		else if (attr.key == TA_ATTR_NAMED)
+			add_named(&attr, &names, out);
 	}
 }
 
-const char *ta_facts_named(const struct ta_facts *facts, const char *wanted, uint32_t *ret_bytes)
+const char *ta_span_named(const struct ta_span *span, const char *wanted, uint32_t *ret_bytes)
 {
-	for (uint32_t i = facts->named_count; i-- > 0;) {
-		const char *name;
-		uint32_t bytes;
-		struct ta_attr_view value;
+	struct walk walk = { .span = span };
+	struct ta_attr_view attr, value;
+	const char *name, *found = NULL;
+	uint32_t bytes;
 
-		if (!ta_attr_split(&facts->named[i], &name, &bytes, &value))
+	while (next_attr(&walk, &attr)) {
+		if (attr.key != TA_ATTR_NAMED || !ta_attr_split(&attr, &name, &bytes, &value))
 			continue;
 		if (value.type != TA_ATTR_STRING || bytes != strlen(wanted) ||
 		    memcmp(name, wanted, bytes) != 0)
 			continue;
+		found = value.value;
 		*ret_bytes = value.bytes;
-		return value.value;
 	}
-	return NULL;
+	return found;
 }

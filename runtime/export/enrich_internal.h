@@ -20,7 +20,6 @@
 #include "runtime/export/enrich.h"
 
 #define TA_KNOWN_KEYS 46u
-#define TA_NAMED_MAX 128u
 #define TA_PROCESS_CACHE 64u
 #define TA_WARNINGS_MAX 8u
 
@@ -56,10 +55,10 @@ struct ta_enrich {
 struct ta_facts {
 	uint64_t present; /* bit per key below TA_KNOWN_KEYS */
 	struct ta_attr_view known[TA_KNOWN_KEYS];
-	uint32_t named_count, dropped;
-	uint32_t tag_count, event_count, link_count; /* records or attributes of that kind */
+	uint32_t dropped;
+	uint32_t named_count, tag_count;     /* attributes of that kind, updates too */
+	uint32_t event_count, link_count;    /* records of that kind */
 	uint32_t json_bytes;			     /* of TA_ATTR_EVENT_JSON: attributes in one object */
-	struct ta_attr_view named[TA_NAMED_MAX];
 	const struct ta_record *error_record; /* that has TA_ATTR_EXCEPTION_*, if they are known */
 	bool exception; /* one was recorded; the last one's type and message, or NULL: */
 	const char *exception_type, *exception_message;
@@ -116,6 +115,8 @@ bool ta_attr_split(const struct ta_attr_view *attr, const char **ret_name,
 		   uint32_t *ret_name_bytes, struct ta_attr_view *ret_value);
 /* Type and value of an attribute as recorded. */
 void ta_out_set(struct ta_out_attr *attr, const struct ta_attr_view *value);
+/* A hash of a name; what falls together costs time, no more. */
+uint32_t ta_name_print(const char *name, uint32_t bytes);
 /* The attributes that carry their own names: later ones win, over ours too. */
 void ta_out_named(struct ta_enrich *enrich, const struct ta_span *span,
 		  const struct ta_facts *facts, struct ta_out_span *out);
@@ -141,7 +142,7 @@ bool ta_span_is_local_root(const struct ta_span *span);
 void ta_out_events(const struct ta_span *span, struct ta_facts *facts, struct ta_out_span *out);
 
 /* The last text recorded under a name of its own; NULL when there is none. */
-const char *ta_facts_named(const struct ta_facts *facts, const char *wanted, uint32_t *ret_bytes);
+const char *ta_span_named(const struct ta_span *span, const char *wanted, uint32_t *ret_bytes);
 
 void ta_enrich_connection(struct ta_enrich *enrich, const struct ta_span *span,
 			  const struct ta_facts *facts, struct ta_out_span *out);

@@ -16,6 +16,7 @@
 
 struct tags {
 	struct ta_entry items[TA_OUT_ATTRS_MAX];
+	uint32_t prints[TA_OUT_ATTRS_MAX]; /* of their keys: most others differ at a glance */
 	uint32_t count, dropped;
 };
 
@@ -102,29 +103,39 @@ static void add_entries(struct ta_out_span *out, const char *prefix, uint32_t pr
 	}
 }
 
-static struct ta_entry *find_tag(struct tags *tags, uint32_t count, const char *key,
-				 uint32_t key_bytes)
+static void set_tag(struct tags *tags, uint32_t at, const struct ta_entry *tag)
 {
+	tags->items[at] = *tag;
+	tags->prints[at] = ta_name_print(tag->key, tag->key_bytes);
+}
+
+static void add_tag(struct tags *tags, const struct ta_entry *tag)
+{
+	if (tags->count < TA_OUT_ATTRS_MAX)
+		set_tag(tags, tags->count++, tag);
+	else
+		tags->dropped++;
+}
+
+/* Where it is among the first count ones; count when it is not. */
+static uint32_t find_tag(const struct tags *tags, uint32_t count, const char *key,
+			 uint32_t key_bytes)
+{
+	uint32_t print = count ? ta_name_print(key, key_bytes) : 0;
+
 	for (uint32_t i = 0; i < count; i++)
-		if (tags->items[i].key_bytes == key_bytes &&
+		if (tags->prints[i] == print && tags->items[i].key_bytes == key_bytes &&
 		    memcmp(tags->items[i].key, key, key_bytes) == 0)
-			return &tags->items[i];
-	return NULL;
+			return i;
+	return count;
 }
 
 /* Those of data that are not among the first known ones. */
 static void take_tags(struct tags *tags, uint32_t known, const struct ta_scope_data *data)
 {
-	for (uint32_t i = 0; data && i < data->tag_count; i++) {
-		const struct ta_entry *tag = &data->tags[i];
-
-		if (find_tag(tags, known, tag->key, tag->key_bytes))
-			continue;
-		if (tags->count < TA_OUT_ATTRS_MAX)
-			tags->items[tags->count++] = *tag;
-		else
-			tags->dropped++;
-	}
+	for (uint32_t i = 0; data && i < data->tag_count; i++)
+		if (find_tag(tags, known, data->tags[i].key, data->tags[i].key_bytes) == known)
+			add_tag(tags, &data->tags[i]);
 }
 
 /* "key NUL value"; without a NUL the tag is taken away. */
@@ -132,23 +143,23 @@ static void take_tag(struct tags *tags, const struct ta_attr_view *attr)
 {
 	const char *nul = attr->bytes ? memchr(attr->value, '\0', attr->bytes) : NULL;
 	uint32_t key_bytes = nul ? (uint32_t)(nul - attr->value) : attr->bytes;
-	struct ta_entry *tag = find_tag(tags, tags->count, attr->value, key_bytes);
+	uint32_t at = find_tag(tags, tags->count, attr->value, key_bytes);
+	struct ta_entry tag = { .key = attr->value,
+				.key_bytes = key_bytes,
+				.type = TA_ATTR_STRING };
 
-	if (!nul) {
-		if (tag)
-			*tag = tags->items[--tags->count];
-		return;
+	if (!nul && at < tags->count) {
+		tags->count--;
+		set_tag(tags, at, &tags->items[tags->count]);
 	}
-	if (!tag && tags->count < TA_OUT_ATTRS_MAX)
-		tag = &tags->items[tags->count++];
-	else if (!tag)
-		tags->dropped++;
-	if (tag)
-		*tag = (struct ta_entry){ .key = attr->value,
-					  .key_bytes = key_bytes,
-					  .value = nul + 1,
-					  .value_bytes = attr->bytes - key_bytes - 1,
-					  .type = TA_ATTR_STRING };
+	if (!nul)
+		return;
+	tag.value = nul + 1;
+	tag.value_bytes = attr->bytes - key_bytes - 1;
+	if (at < tags->count)
+		tags->items[at] = tag;
+	else
+		add_tag(tags, &tag);
 }
 
 static void take_recorded(struct tags *tags, const struct ta_span *span)
@@ -215,8 +226,7 @@ static void add_fingerprint(struct ta_enrich *enrich, const struct ta_span *span
 	attr->text_bytes = (uint32_t)(at - text);
 }
 
-static void add_scope(struct ta_enrich *enrich, const struct ta_span *span,
-		      struct ta_out_span *out)
+static void add_scope(struct ta_enrich *enrich, const struct ta_span *span, struct ta_out_span *out)
 {
 	const struct ta_scope_data *scope = span->scope;
 	const char *level = ta_level_name(scope->level);

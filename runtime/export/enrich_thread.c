@@ -14,7 +14,7 @@ void ta_enrich_thread(struct ta_enrich *enrich, const struct ta_span *span,
 		      const struct ta_facts *facts, struct ta_out_span *out)
 {
 	uint32_t bytes;
-	const char *comm = ta_facts_named(facts, "thread.name", &bytes);
+	const char *comm = ta_span_named(span, "thread.name", &bytes);
 	int64_t tid = ta_facts_int(facts, TA_ATTR_THREAD_ID);
 	char *start;
 

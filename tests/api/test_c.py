@@ -201,14 +201,14 @@ def updates(home):
 int main(void) {
 	TAGALONG_SPAN("updates") {
 		tagalong_span_t span = tagalong_current_span();
-		for (int i = 0; i < 1000; i++) tagalong_span_set_int(span, "progress", i);
+		for (int i = 0; i < 4000; i++) tagalong_span_set_int(span, "progress", i);
 		tagalong_span_set_str(span, "other", "there");
 	}
 	return 0;
 }""")
     subprocess.run([need_program("cc"), "-I", INCLUDE, "-o", home.path("updates"), source], check=True)
     silent(home, [home.path("updates")], "preload")
-    holds("updates", span(home.spans(), "updates").attrs, progress=999, other="there")
+    holds("updates", span(home.spans(), "updates").attrs, progress=3999, other="there")
 
 
 def forks(home):

@@ -254,11 +254,15 @@ static void nonsense(void)
 	end(&f, 1);
 	end(&f, 1);
 	check_same(f.buckets.counters.twice, 3);
-	for (int i = 0; i < 2000; i++)
-		attrs(&f, 1);
+	for (int i = 0; i < 7000; i++)
+		attrs(&f, 1); /* that say nothing */
 	check_same(f.buckets.counters.refused, 0);
-	for (int i = 0; i < 5000; i++)
-		attrs(&f, 1);
+	for (int i = 0; i < 7000; i++) {
+		char text[16];
+
+		snprintf(text, sizeof(text), "k%d=v", i);
+		tag(&f, 1, text);
+	}
 	check(f.buckets.counters.refused > 0, "a span without bounds");
 	fini(&f);
 }

@@ -36,8 +36,8 @@ static void a_grouped_span_takes_attributes(void)
 	tag(&f, 1, "late=yes");
 	check_text(tags_of(nth_group(&f, 0)->spans[0]), "late=yes");
 	check_text(kinds_of(nth_group(&f, 0)->spans[0]), "5 6 7");
-	check_same(f.buckets.group_bytes, before + 32);
-	check_same(nth_group(&f, 0)->bytes, before + 32);
+	check_same(f.buckets.group_bytes, before + 40);
+	check_same(nth_group(&f, 0)->bytes, before + 40);
 	start(&f, 2, 1, 0); /* its id is taken as long as it is held */
 	end(&f, 1);
 	cancel(&f, 1);

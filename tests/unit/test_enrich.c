@@ -664,6 +664,54 @@ static void test_event_limits(void)
 	expect_text("exceptions/last", out.status_message, "beyond the limit");
 }
 
+/* One attribute again and again; the limit is for names. */
+static void test_updates(void)
+{
+	struct made_span made;
+	char name[16], tag[32];
+	int tag_bytes;
+
+	span_make(&made, TA_SPAN_API);
+	put_json(&made, TA_ATTR_EVENT_JSON, "{\"k1\":\"start\",\"k1\":2,\"other\":1}");
+	for (int64_t i = 0; i < 2000; i++) {
+		snprintf(name, sizeof(name), "k%d", (int)(i % 100));
+		put_named(&made, name, TA_ATTR_INT, &i, sizeof(i));
+		tag_bytes = snprintf(tag, sizeof(tag), "%s%c%s", name, 0,
+				     i < 1900 ? "older" : "newest");
+		put_attr(&made, TA_ATTR_TAG, TA_ATTR_STRING, tag, (size_t)tag_bytes);
+		put_text(&made, TA_ATTR_OP, i < 1999 ? "older" : "newest");
+	}
+	put_named(&made, "later", TA_ATTR_STRING, "there", 5);
+	run(&made);
+	expect_text("updates/later", text_of(&out, "later"), "there");
+	expect_text("updates/op", text_of(&out, "sentry.op"), "newest");
+	expect("updates/object", attr_of(&out, "other") != NULL, "missing");
+	expect("updates/last", attr_of(&out, "k99") && attr_of(&out, "k99")->number == 1999,
+	       "older");
+	expect("updates/over_object", attr_of(&out, "k1") && attr_of(&out, "k1")->number == 1901,
+	       "older");
+	expect_text("updates/tag", text_of(&out, "tagalong.tag.k0"), "newest");
+	expect_number("updates/count", out.attr_count, 128);
+	expect_number("updates/dropped", out.dropped_attrs, 3 + 100 + 100 - 128);
+}
+
+/* Which of two comes later decides, not how they were given. */
+static void test_object_later(void)
+{
+	struct made_span made;
+	int64_t one = 1;
+
+	span_make(&made, TA_SPAN_API);
+	put_named(&made, "a", TA_ATTR_INT, &one, sizeof(one));
+	put_json(&made, TA_ATTR_EVENT_JSON, "{\"a\":2,\"b\":1}");
+	put_named(&made, "b", TA_ATTR_INT, &one, sizeof(one));
+	run(&made);
+	expect_text("object_later/a", text_of(&out, "a"), "2");
+	expect("object_later/b", attr_of(&out, "b") && attr_of(&out, "b")->number == 1,
+	       "the object's");
+	expect_number("object_later/count", out.attr_count, 2);
+}
+
 static void test_limits(void)
 {
 	struct made_span made;
@@ -781,6 +829,8 @@ int main(void)
 	check_group("session", test_session);
 	check_group("objects", test_objects);
 	check_group("event_limits", test_event_limits);
+	check_group("updates", test_updates);
+	check_group("object_later", test_object_later);
 	check_group("limits", test_limits);
 	check_group("trace_state", test_trace_state);
 	check_group("resource", test_resource);
