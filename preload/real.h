@@ -34,7 +34,7 @@ struct ta_real {
 #undef HOOK_ASM
 };
 
-extern struct ta_real ta_real;
+extern struct ta_real ta_real __attribute__((visibility("hidden")));
 
 /* Looks every name up; safe to call again.  Not async-signal-safe. */
 void ta_real_resolve(void);

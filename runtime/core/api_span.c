@@ -58,26 +58,37 @@ static void open_with(struct ta_thread *thread, struct ta_span_request *request,
 	ta_span_open(thread, request, ret_span);
 }
 
+static void open_span(struct ta_thread *thread, struct ta_text name,
+		      const struct tagalong_span_options *options, enum tagalong_span_use use,
+		      uintptr_t block, struct ta_context *ret_span)
+{
+	struct ta_span_request request = { .use = (enum ta_span_use)use,
+					   .name = name,
+					   .block = block };
+
+	if (options)
+		open_with(thread, &request, options, ret_span);
+	else
+		ta_span_open(thread, &request, ret_span);
+}
+
 void ta_api_span_begin(tagalong_span_t *ret_span, const char *name,
 		       const struct tagalong_span_options *options, enum tagalong_span_use use,
 		       const void *block)
 {
-	struct ta_span_request request = { .use = (enum ta_span_use)use,
-					   .name = ta_api_text(name ? name : "", TA_NAME_MAX),
-					   .block = (uintptr_t)block };
+	struct ta_text text = ta_api_text(name ? name : "", TA_NAME_MAX);
+	bool plain = options == NULL && use == TAGALONG_USE_BLOCK && block == NULL;
 	struct ta_context span;
 
 	TA_API_ENTER(thread);
 
-	*ret_span = (tagalong_span_t){ 0 };
-	if (thread == NULL)
+	if (thread == NULL) {
+		*ret_span = (tagalong_span_t){ 0 };
 		return;
-	if (options)
-		open_with(thread, &request, options, &span);
-	else
-		ta_span_open(thread, &request, &span);
-	if (span.span_id)
-		*ret_span = public_span(&span);
+	}
+	if (!plain || !ta_span_open_plain(thread, text.text, text.bytes, &span))
+		open_span(thread, text, options, use, (uintptr_t)block, &span);
+	*ret_span = span.span_id ? public_span(&span) : (tagalong_span_t){ 0 };
 }
 
 static struct ta_error error_of(const char *type, const char *message)

@@ -54,7 +54,7 @@ struct ta_arena {
 	struct ta_pool hub_pool;
 };
 
-extern struct ta_arena ta_arena;
+extern struct ta_arena ta_arena __attribute__((visibility("hidden")));
 
 /* Makes the mapping for a segment of so many lanes.  False: no memory. */
 bool ta_arena_init(uint32_t lanes);

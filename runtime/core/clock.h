@@ -28,7 +28,7 @@ struct ta_clock_anchor {
 	_Atomic uint64_t mult;
 };
 
-extern struct ta_clock_anchor ta_clock_anchor;
+extern struct ta_clock_anchor ta_clock_anchor __attribute__((visibility("hidden")));
 
 /* Constructor: whether the counter can be used at all. */
 void ta_clock_init(void);

@@ -430,7 +430,7 @@ void ta_stack_reset(struct ta_stack *stack)
 	for (uint32_t at = stack->depth; at > 0; at = below(stack, at)) {
 		struct ta_frame *frame = &stack->frames[at];
 
-		if (frame->kind == TA_FRAME_SPAN && ta_object_claim(frame->context.span_ref))
+		if (frame->kind == TA_FRAME_SPAN && !frame->empty)
 			ta_object_free(NULL, frame->context.span_ref);
 		if (frame->kind != TA_FRAME_CONN)
 			drop_slots(frame);

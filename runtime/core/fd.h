@@ -18,8 +18,8 @@
 
 enum ta_fd_kind { TA_FD_NONE, TA_FD_CONN, TA_FD_LISTENER };
 
-extern _Atomic uint64_t *ta_fds; /* ta_fd_count words; none while we are quiet */
-extern uint32_t ta_fd_count;
+extern _Atomic uint64_t *ta_fds __attribute__((visibility("hidden"))); /* ta_fd_count words; none while we are quiet */
+extern uint32_t ta_fd_count __attribute__((visibility("hidden")));
 
 static inline uint64_t ta_fd_word(enum ta_fd_kind kind, uint32_t index, uint32_t generation)
 {

@@ -35,6 +35,7 @@ struct ta_object {
 	uint32_t proc;	/* low half of the proc_id that opened it */
 	uint8_t flags;	/* enum ta_span_flags that children inherit */
 	bool scoped;	/* isolation and current are in use */
+	bool framed;	/* a block's: its frame frees it, whoever ends it */
 	struct ta_slot isolation, current;
 };
 
@@ -62,10 +63,12 @@ static inline bool ta_object_is_open(uint64_t ref)
 /* A free number from the pool, or -1 (counted). */
 int ta_object_take(void);
 
-/* A new open object with these ids; 0: no room (counted).  A thread keeps a few free ones:
+/* A new open object with these ids; 0: no room (counted).  The caller sets root and
+ * session before anybody else learns of it.  A thread keeps a few free ones:
  * no atomic instruction for most spans.  Fields are written as those that others may be
  * looking at. */
-static inline uint64_t ta_object_new(struct ta_thread *thread, const struct ta_context *span)
+static inline uint64_t ta_object_new(struct ta_thread *thread, const struct ta_context *span,
+				     bool framed)
 {
 	int index = thread->spare_count ? (int)thread->spare_objects[--thread->spare_count] :
 					  ta_object_take();
@@ -82,11 +85,10 @@ static inline uint64_t ta_object_new(struct ta_thread *thread, const struct ta_c
 	__atomic_store_n(&object->span_id, span->span_id, __ATOMIC_RELAXED);
 	__atomic_store_n(&object->parent_id, span->parent_id, __ATOMIC_RELAXED);
 	atomic_store_explicit(&object->tags, span->tags, memory_order_relaxed);
-	__atomic_store_n(&object->root, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&object->session, 0, __ATOMIC_RELAXED);
 	object->proc = (uint32_t)ta_runtime.proc_id;
 	__atomic_store_n(&object->flags, span->flags, __ATOMIC_RELAXED);
 	object->scoped = false;
+	object->framed = framed;
 	atomic_store_explicit(&object->state, generation << 32 | TA_OBJECT_OPEN,
 			      memory_order_release);
 	return generation << 32 | (uint32_t)index;
@@ -111,10 +113,32 @@ static inline bool ta_object_claim(uint64_t ref)
 							  (ref >> 32) << 32 | TA_OBJECT_ENDING);
 }
 
+/* The same for the thread that has the block's frame.  Without a lock prefix: atomic towards
+ * its own signal handlers.  When another thread ends the span at that very moment both may
+ * be told that they are the one; the agent ignores a second end, and the frame alone frees
+ * the object. */
+static inline bool ta_object_claim_framed(uint64_t ref)
+{
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+	uint64_t open = (ref >> 32) << 32 | TA_OBJECT_OPEN;
+	uint64_t ending = (ref >> 32) << 32 | TA_OBJECT_ENDING;
+	bool claimed;
+
+	__asm__ volatile("cmpxchgq %3, %1"
+			 : "=@cce"(claimed), "+m"(ta_object_at(ref)->state), "+a"(open)
+			 : "r"(ending)
+			 : "memory");
+	return claimed;
+#else
+	return ta_object_claim(ref);
+#endif
+}
+
 /* Scopes and session of an object that goes. */
 void ta_object_let_go(struct ta_object *object);
 
-/* After ta_object_claim().  thread: the caller's, or NULL. */
+/* After ta_object_claim(), and of a framed object by its frame.  thread: the caller's, or
+ * NULL. */
 static inline void ta_object_free(struct ta_thread *thread, uint64_t ref)
 {
 	struct ta_object *object = ta_object_at(ref);

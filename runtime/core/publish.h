@@ -136,7 +136,7 @@ void ta_emit_named(struct ta_emit *emit, const char *name, uint32_t name_bytes,
 		   enum ta_attr_type type, const void *value, uint32_t bytes);
 
 /* The common part of a span's end.  All fields by name: no call to memset. */
-static inline bool ta_emit_span_end(struct ta_emit *emit, struct ta_thread *thread,
+__attribute__((always_inline)) static inline bool ta_emit_span_end(struct ta_emit *emit, struct ta_thread *thread,
 				    uint64_t span_id, uint64_t end_ns,
 				    const struct ta_versions *scopes, uint32_t attr_bytes)
 {

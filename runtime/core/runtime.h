@@ -36,13 +36,13 @@ struct ta_runtime {
 	} remote;
 };
 
-extern struct ta_runtime ta_runtime;
+extern struct ta_runtime ta_runtime __attribute__((visibility("hidden")));
 
 /* A page that reads zero in every forked child (MADV_WIPEONFORK): how a raw
  * clone or _Fork is noticed.  alive is 1 in the process that set it. */
 extern struct ta_wipe {
 	_Atomic uint32_t alive;
-} *ta_wipe;
+} *ta_wipe __attribute__((visibility("hidden")));
 
 static inline void ta_lost(enum ta_loss loss)
 {

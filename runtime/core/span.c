@@ -46,9 +46,9 @@ void ta_span_close_frame(struct ta_thread *thread, const struct ta_frame *frame,
 	bool signal = frame->kind == TA_FRAME_SIGNAL;
 	bool own = frame->proc == (uint32_t)ta_runtime.proc_id;
 
-	if (frame->empty || (!signal && !ta_object_claim(frame->context.span_ref)))
+	if (frame->empty)
 		return;
-	if (own)
+	if ((signal || ta_object_claim_framed(frame->context.span_ref)) && own)
 		publish_end(thread, frame->context.span_id, scopes, reason, signal, error);
 	if (!signal)
 		ta_object_free(thread, frame->context.span_ref);
@@ -87,12 +87,12 @@ static bool end_top(struct ta_thread *thread)
 	if (top->kind != TA_FRAME_SPAN || stack->overflow || top->empty || top->has_isolation ||
 	    top->proc != (uint32_t)ta_runtime.proc_id)
 		return false;
-	if (ta_object_claim(top->context.span_ref)) {
+	if (ta_object_claim_framed(top->context.span_ref)) {
 		scopes = ta_versions_at(thread, stack->depth);
 		if (ta_emit_span_end(&emit, thread, top->context.span_id, ta_now_ns(), &scopes, 0))
 			ta_emit_commit(&emit);
-		ta_object_free(thread, top->context.span_ref);
 	}
+	ta_object_free(thread, top->context.span_ref);
 	ta_slot_drop(&top->context.current);
 	bool block = top->block != 0;
 
@@ -161,7 +161,8 @@ bool ta_span_finish(struct ta_thread *thread, uint64_t span_ref)
 		end->flags = known ? 0 : TA_END_SCOPES_OF_START;
 		ta_emit_commit(&emit);
 	}
-	ta_object_free(thread, span_ref);
+	if (!object->framed)
+		ta_object_free(thread, span_ref);
 	ta_context_settle(thread);
 	return true;
 }

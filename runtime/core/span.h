@@ -30,7 +30,7 @@ struct ta_span_facts {
 
 /* Begins the record; the caller adds attributes and commits.  All fields by name: no call
  * to memset. */
-static inline bool ta_span_start_begin(struct ta_emit *emit, struct ta_thread *thread,
+__attribute__((always_inline)) static inline bool ta_span_start_begin(struct ta_emit *emit, struct ta_thread *thread,
 				       const struct ta_span_facts *facts, uint32_t attr_bytes)
 {
 	if (!ta_emit_reserve(emit, thread,
@@ -107,6 +107,11 @@ struct ta_span_request {
 	const struct ta_span_extras *extras; /* or NULL */
 	uintptr_t block;
 };
+
+/* The common case, a block with a name and nothing else.  False: it is another case, and
+ * nothing was done. */
+bool ta_span_open_plain(struct ta_thread *thread, const char *name, uint32_t name_bytes,
+			struct ta_context *ret_span);
 
 /* Opens it; *ret_span gets its ids and object, span_id 0 when it could not be
  * recorded (counted). */

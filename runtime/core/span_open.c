@@ -246,7 +246,8 @@ static void make_span(struct ta_thread *thread, const struct ta_span_request *re
 
 	choose_parent(thread, request, &parent);
 	make_ids(thread, &parent, ret_span);
-	ret_span->span_ref = deep ? 0 : ta_object_new(thread, ret_span);
+	ret_span->span_ref =
+		deep ? 0 : ta_object_new(thread, ret_span, request->use == TA_USE_BLOCK);
 	if (ret_span->span_ref == 0) {
 		ret_span->span_id = 0;
 		return;
@@ -258,7 +259,7 @@ static void make_span(struct ta_thread *thread, const struct ta_span_request *re
 	}
 }
 
-static void publish_plain(struct ta_thread *thread, const struct ta_text *name,
+static void publish_plain(struct ta_thread *thread, const char *name, uint32_t name_bytes,
 			  const struct ta_frame *frame)
 {
 	struct ta_span_facts facts = { .context = &frame->context,
@@ -270,23 +271,22 @@ static void publish_plain(struct ta_thread *thread, const struct ta_text *name,
 										0 };
 	struct ta_emit emit;
 
-	if (!ta_span_start_begin(&emit, thread, &facts, TA_ATTR_ROOM(name->bytes)))
+	if (!ta_span_start_begin(&emit, thread, &facts, TA_ATTR_ROOM(name_bytes)))
 		return;
-	ta_emit_string(&emit, TA_ATTR_NAME, name->text, name->bytes);
+	ta_emit_string(&emit, TA_ATTR_NAME, name, name_bytes);
 	ta_emit_commit(&emit);
 }
 
-/* The common case, a block with a name and nothing else, made in place in its frame.
- * False: it is another case. */
-static bool open_plain(struct ta_thread *thread, const struct ta_span_request *request,
-		       struct ta_context *ret_span)
+/* Made in place in its frame. */
+bool ta_span_open_plain(struct ta_thread *thread, const char *name, uint32_t name_bytes,
+			struct ta_context *ret_span)
 {
 	struct ta_stack *stack = thread->stack;
 	const struct ta_frame *below = &stack->frames[stack->depth];
 	const struct ta_context *parent;
 
-	if (request->use != TA_USE_BLOCK || request->extras || request->block ||
-	    below->kind == TA_FRAME_CONN || thread->spare_count == 0 ||
+	if (below->kind == TA_FRAME_CONN || below->kind == TA_FRAME_PUSHED ||
+	    (below->kind == TA_FRAME_BASE && thread->span_pending) || thread->spare_count == 0 ||
 	    stack->depth + 1 >= TA_FRAMES_MAX)
 		return false;
 	parent = ta_context_active(thread);
@@ -304,9 +304,9 @@ static bool open_plain(struct ta_thread *thread, const struct ta_span_request *r
 	}
 	uint64_t parent_ref = parent->span_ref;
 
-	span->span_ref = ta_object_new(thread, span);
+	span->span_ref = ta_object_new(thread, span, true);
 	adopt(parent_ref, span);
-	publish_plain(thread, &request->name, frame);
+	publish_plain(thread, name, name_bytes, frame);
 	ta_context_set_span(ret_span, span);
 	return true;
 }
@@ -318,8 +318,6 @@ void ta_span_open(struct ta_thread *thread, const struct ta_span_request *reques
 	if (request->block && thread->stack->innermost_block)
 		ta_block_begins(thread, request->block);
 	ta_context_matters(thread);
-	if (open_plain(thread, request, ret_span))
-		return;
 	make_span(thread, request, ret_span);
 	take_place(thread, request, ret_span);
 	if (ret_span->span_id)

@@ -87,7 +87,8 @@ struct ta_tls {
 	uint64_t lane_tries; /* calls since no lane was found: when to try again */
 };
 
-extern _Thread_local struct ta_tls ta_tls __attribute__((tls_model("initial-exec")));
+extern _Thread_local struct ta_tls ta_tls
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 /* The calling thread's state; claims a lane at the first call.  NULL: no lane. */
 struct ta_thread *ta_thread_attach(void);
