@@ -2,7 +2,7 @@
 /*
  * config.c - fuzzes settings: the input is an environment, one variable a line.
  *
- * Whatever it holds, numbers end up within their bounds, choices are words that
+ * Whatever it holds, numbers and rates end up within their bounds, choices are words that
  * are allowed, warnings are whole, and loading twice gives the same.
  */
 #include "runtime/wire/config.h"
@@ -50,11 +50,13 @@ static void check_config(const struct ta_config *config)
 #define NUMBER(who, field, variable, dflt, min, max, unit, text)                                   \
 	demand(config->field >= (uint64_t)(min) && config->field <= (uint64_t)(max));
 #define TEXT(who, field, variable, text) demand(config->field != NULL);
+#define RATE(who, field, variable, dflt, text) demand(config->field >= 0 && config->field <= 1);
 #define CHOICE(who, field, variable, dflt, allowed, text) demand(is_listed(allowed, config->field));
 #include "runtime/wire/config.def"
 #undef FLAG
 #undef NUMBER
 #undef TEXT
+#undef RATE
 #undef CHOICE
 }
 
