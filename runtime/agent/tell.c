@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tell.c - what was lost, into the log: one line per cause, when it changed.
+ * tell.c - what was lost or left out, into the log: one line per cause, when it changed.
  *
  * Runs: agent, one thread.
  */
@@ -56,6 +56,8 @@ void ta_tell_state(struct ta_worker *worker)
 		   &worker->dropped_told);
 	tell_count(worker, "attributes came while their span was being written", counters->late,
 		   &worker->late_told);
+	tell_count(worker, "spans left out by sampling", counters->unsampled,
+		   &worker->unsampled_told);
 	tell_count(worker, "events captured twice", events->twice, &worker->events_twice_told);
 	tell_count(worker, "events refused: too many held, or no memory", events->refused,
 		   &worker->events_refused_told);

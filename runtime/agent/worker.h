@@ -114,7 +114,8 @@ struct ta_worker {
 	char *ring[2];	      /* scratch: copies of a lane's two rings */
 	char rejected[TA_SEGMENT_NAME_BYTES]; /* told once */
 	uint64_t scope_missing_told, unknown_told, twice_told, refused_told, dropped_told;
-	uint64_t late_told, events_twice_told, events_refused_told, events_dropped_told;
+	uint64_t late_told, unsampled_told;
+	uint64_t events_twice_told, events_refused_told, events_dropped_told;
 };
 
 /* Journals and applies an event. */
