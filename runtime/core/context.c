@@ -148,6 +148,15 @@ struct ta_slot *ta_current_slot_slow(struct ta_thread *thread, uint32_t at)
 	return &context_at(thread->stack, at)->current;
 }
 
+struct ta_versions ta_versions_slow(struct ta_thread *thread, uint32_t at)
+{
+	return (struct ta_versions){
+		.global = ta_global_version(),
+		.isolation = ta_slot_version(ta_isolation_slot(thread, at)),
+		.current = ta_slot_version(ta_current_slot(thread, at)),
+	};
+}
+
 struct ta_versions ta_versions_of(const struct ta_context *context)
 {
 	return (struct ta_versions){ .global = ta_global_version(),

@@ -90,6 +90,7 @@ struct ta_context *ta_context_now(struct ta_thread *thread);
 const struct ta_context *ta_context_find_active(struct ta_thread *thread);
 struct ta_slot *ta_isolation_slot_slow(struct ta_thread *thread, uint32_t at);
 struct ta_slot *ta_current_slot_slow(struct ta_thread *thread, uint32_t at);
+struct ta_versions ta_versions_slow(struct ta_thread *thread, uint32_t at);
 
 /* Those of a context that has both slots itself. */
 struct ta_versions ta_versions_of(const struct ta_context *context);

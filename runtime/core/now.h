@@ -50,12 +50,22 @@ static inline struct ta_slot *ta_current_slot(struct ta_thread *thread, uint32_t
 					      &frame->context.current;
 }
 
+/* Frames hold their scopes; a connection may lose its own to another thread. */
 static inline struct ta_versions ta_versions_at(struct ta_thread *thread, uint32_t at)
 {
+	const struct ta_frame *frame = &thread->stack->frames[at];
+	const struct ta_frame *holder = frame;
+
+	while (at > 0 && !holder->has_isolation && holder->kind != TA_FRAME_CONN) {
+		holder--;
+		at--;
+	}
+	if (__builtin_expect(holder->kind == TA_FRAME_CONN || frame->kind == TA_FRAME_CONN, 0))
+		return ta_versions_slow(thread, (uint32_t)(frame - thread->stack->frames));
 	return (struct ta_versions){
 		.global = ta_global_version(),
-		.isolation = ta_slot_version(ta_isolation_slot(thread, at)),
-		.current = ta_slot_version(ta_current_slot(thread, at)),
+		.isolation = ta_slot_own_version(&holder->context.isolation),
+		.current = ta_slot_own_version(&frame->context.current),
 	};
 }
 

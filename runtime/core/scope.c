@@ -23,18 +23,6 @@ static uint64_t handle_of(uint32_t index, uint32_t generation)
 	return (uint64_t)generation << 32 | index;
 }
 
-struct ta_cell *ta_cell_at(uint64_t cell)
-{
-	uint32_t index = (uint32_t)cell;
-
-	return &ta_arena.cells[index < ta_arena.cell_pool.size ? index : 0];
-}
-
-static bool is_live(uint64_t state, uint64_t cell)
-{
-	return state >> 32 == cell >> 32 && (uint32_t)state != 0;
-}
-
 void ta_scope_init(void)
 {
 	struct ta_cell *global = &ta_arena.cells[0];
@@ -71,7 +59,7 @@ bool ta_cell_ref(uint64_t cell)
 	uint64_t state = atomic_load_explicit(&at->state, memory_order_acquire);
 
 	do {
-		if (!is_live(state, cell))
+		if (!ta_cell_is_live(state, cell))
 			return false;
 	} while (!atomic_compare_exchange_weak(&at->state, &state, state + 1));
 	return true;
@@ -84,7 +72,7 @@ void ta_cell_unref(uint64_t cell)
 	uint64_t state = atomic_load_explicit(&at->state, memory_order_acquire), next;
 
 	do {
-		if (!is_live(state, cell))
+		if (!ta_cell_is_live(state, cell))
 			return;
 		next = (uint32_t)state > 1 ? state - 1 : (((state >> 32) + 1) & UINT32_MAX) << 32;
 	} while (!atomic_compare_exchange_weak(&at->state, &state, next));
@@ -109,17 +97,6 @@ void ta_cell_free_fork(uint64_t cell)
 		ta_cell_unref(cell);
 }
 
-bool ta_cell_version(uint64_t cell, uint64_t *ret_version)
-{
-	struct ta_cell *at = ta_cell_at(cell);
-	uint64_t version = atomic_load_explicit(&at->version, memory_order_acquire);
-
-	if (!is_live(atomic_load_explicit(&at->state, memory_order_acquire), cell))
-		return false;
-	*ret_version = version;
-	return true;
-}
-
 uint64_t ta_cell_trace(uint64_t cell, struct ta_thread *thread)
 {
 	struct ta_cell *at = ta_cell_at(cell);
@@ -129,14 +106,6 @@ uint64_t ta_cell_trace(uint64_t cell, struct ta_thread *thread)
 }
 
 /* ---- slots ---- */
-
-uint64_t ta_slot_cell_version(const struct ta_slot *slot, uint64_t cell)
-{
-	uint64_t version = slot->version;
-
-	ta_cell_version(cell, &version);
-	return version;
-}
 
 uint64_t ta_slot_cell(struct ta_slot *slot)
 {

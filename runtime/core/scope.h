@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "runtime/core/arena.h"
 #include "runtime/wire/record.h"
 
 struct ta_thread;
@@ -50,16 +51,48 @@ struct ta_versions {
 
 void ta_scope_init(void);
 
-/* ---- slots ---- */
+static inline struct ta_cell *ta_cell_at(uint64_t cell)
+{
+	uint32_t index = (uint32_t)cell;
 
-/* The version of a slot that has a cell. */
-uint64_t ta_slot_cell_version(const struct ta_slot *slot, uint64_t cell);
+	return &ta_arena.cells[index < ta_arena.cell_pool.size ? index : 0];
+}
+
+static inline bool ta_cell_is_live(uint64_t state, uint64_t cell)
+{
+	return state >> 32 == cell >> 32 && (uint32_t)state != 0;
+}
+
+/* The value of a cell; false: it is over. */
+static inline bool ta_cell_version(uint64_t cell, uint64_t *ret_version)
+{
+	struct ta_cell *at = ta_cell_at(cell);
+	uint64_t version = atomic_load_explicit(&at->version, memory_order_acquire);
+
+	if (!ta_cell_is_live(atomic_load_explicit(&at->state, memory_order_acquire), cell))
+		return false;
+	*ret_version = version;
+	return true;
+}
+
+/* ---- slots ---- */
 
 static inline uint64_t ta_slot_version(const struct ta_slot *slot)
 {
 	uint64_t cell = __atomic_load_n(&slot->cell, __ATOMIC_ACQUIRE);
+	uint64_t version = slot->version;
 
-	return cell ? ta_slot_cell_version(slot, cell) : slot->version;
+	if (cell)
+		ta_cell_version(cell, &version);
+	return version;
+}
+
+/* The same for a slot that nobody else can drop meanwhile: a frame's own. */
+static inline uint64_t ta_slot_own_version(const struct ta_slot *slot)
+{
+	return slot->cell ? atomic_load_explicit(&ta_arena.cells[(uint32_t)slot->cell].version,
+						 memory_order_acquire) :
+			    slot->version;
 }
 
 /* A fork: the same data, its own from here on. */
@@ -93,8 +126,6 @@ uint64_t ta_cell_fork(uint64_t version);
 void ta_cell_free_fork(uint64_t cell);
 bool ta_cell_ref(uint64_t cell);	/* false: it is over */
 void ta_cell_unref(uint64_t cell);
-bool ta_cell_version(uint64_t cell, uint64_t *ret_version); /* false: it is over */
-struct ta_cell *ta_cell_at(uint64_t cell);
 
 
 /* The trace of what is captured under an isolation scope and outside any span. */

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "runtime/core/now.h"
 #include "tests/unit/check.h"
 #include "tests/unit/support_host.h"
 

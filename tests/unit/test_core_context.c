@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "runtime/core/now.h"
 #include "runtime/core/conn.h"
 #include "runtime/core/fd.h"
 #include "tests/unit/check.h"

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 
+#include "runtime/core/now.h"
 #include "tests/unit/check.h"
 #include "tests/unit/support_host.h"
 

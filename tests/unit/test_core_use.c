@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "runtime/core/now.h"
 #include "tests/unit/check.h"
 #include "tests/unit/support_host.h"
 
