@@ -135,6 +135,8 @@ static void serve(struct agent *agent, struct ta_worker *worker)
 	}
 	if (stop_asked)
 		ta_worker_stop(worker);
+	else
+		ta_tell_state(worker); /* it may not have been time for that */
 }
 
 static bool is_empty(const struct ta_worker *worker)

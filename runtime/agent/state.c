@@ -486,6 +486,29 @@ static size_t fixed_bytes(uint32_t kind)
 	}
 }
 
+/* What only a snapshot has. */
+static int snapshot_event(struct ta_state *state, uint32_t kind, const void *payload, size_t bytes)
+{
+	switch (kind) {
+	case TA_EVENT_PROC:
+		return proc_event(state, payload);
+	case TA_EVENT_SCOPE:
+		return scope_event(state, payload, bytes);
+	case TA_EVENT_IMAGE:
+		return ta_buckets_restore(&state->buckets, payload, bytes);
+	case TA_EVENT_SETTLING:
+		state->settling = true;
+		return 0;
+	case TA_EVENT_CAPTURED:
+		return captured_event(state, payload, bytes);
+	case TA_EVENT_GLOBAL:
+		ta_globals_keep(&state->globals, payload);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
 int ta_state_apply(struct ta_state *state, uint32_t kind, const void *payload, size_t bytes)
 {
 	if (bytes < fixed_bytes(kind))
@@ -515,21 +538,7 @@ int ta_state_apply(struct ta_state *state, uint32_t kind, const void *payload, s
 	case TA_EVENT_DROP:
 		flush_event(state, kind, payload);
 		return 0;
-	case TA_EVENT_PROC:
-		return proc_event(state, payload);
-	case TA_EVENT_SCOPE:
-		return scope_event(state, payload, bytes);
-	case TA_EVENT_IMAGE:
-		return ta_buckets_restore(&state->buckets, payload, bytes);
-	case TA_EVENT_SETTLING:
-		state->settling = true;
-		return 0;
-	case TA_EVENT_CAPTURED:
-		return captured_event(state, payload, bytes);
-	case TA_EVENT_GLOBAL:
-		ta_globals_keep(&state->globals, payload);
-		return 0;
 	default:
-		return -EINVAL;
+		return snapshot_event(state, kind, payload, bytes);
 	}
 }

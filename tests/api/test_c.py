@@ -211,6 +211,21 @@ int main(void) {
     holds("updates", span(home.spans(), "updates").attrs, progress=3999, other="there")
 
 
+def sampling(home):
+    """Events go out whatever the rate; the log says what was left out."""
+    source = home.write("sampling.c", """#include <tagalong.h>
+int main(void) {
+	TAGALONG_SPAN("outer") { TAGALONG_SPAN("inner") tagalong_capture_message(TAGALONG_LEVEL_INFO, "said"); }
+	return 0;
+}""")
+    subprocess.run([need_program("cc"), "-I", INCLUDE, "-o", home.path("sampling"), source], check=True)
+    silent(home, [home.path("sampling")], "preload", env={"TAGALONG_TRACES_SAMPLE_RATE": "0"})
+    home.settle()
+    same("spans", [found.name for found in home.spans()], [])
+    same("events", len(events(home)), 1)
+    check("2 spans left out by sampling" in home.read("agent.log"), home.read("agent.log") or "no log")
+
+
 def forks(home):
     silent(home, [compile_program(home, "forks.c", "cc")], "preload")
     spans, found = home.spans(), events(home)
@@ -247,5 +262,5 @@ TESTS = [("api/every_function_is_called", every_function_is_called),
          ("api/ways_out (c++)", ways("g++", "-std=c++11", "-O2")),
          ("api/ways_out (c++, clang)", ways("clang++", "-std=c++17")),
          ("api/limits", limits), ("api/signal_storm", storm("0")),
-         ("api/signal_storm (delivery spans)", storm("1")), ("api/updates", updates),
+         ("api/signal_storm (delivery spans)", storm("1")), ("api/updates", updates), ("api/sampling", sampling),
          ("api/forks", forks)]
