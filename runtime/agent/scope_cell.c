@@ -5,8 +5,8 @@
  * A scope that was set once at the start is used again an hour and a million
  * versions later, so the value of every cell is held.
  *
- * A cell's value is set when its version becomes known: then versions of one chain
- * come in their order, whatever lanes they came by.
+ * A version comes to its cell when it becomes known: then versions of one chain come in
+ * their order, whatever lanes they came by.
  *
  * Runs: agent, one thread.
  */
@@ -49,8 +49,30 @@ void ta_cell_put(struct ta_scopes *scopes, struct ta_version **place, struct ta_
 	ta_version_release(scopes, old);
 }
 
+static void put_chain(struct ta_scopes *scopes, struct ta_cell_chain *chain,
+		      struct ta_version *now, struct ta_version *before)
+{
+	ta_cell_put(scopes, &chain->now, now);
+	ta_cell_put(scopes, &chain->before, before);
+}
+
+/* The chain that goes on from parent, or else the last one, to the front. */
+static struct ta_cell_chain *to_front(struct ta_cell_value *value, const struct ta_version *parent)
+{
+	uint32_t at = 0;
+
+	while (at < TA_CELL_CHAINS - 1 && !(parent && value->chains[at].now == parent))
+		at++;
+	struct ta_cell_chain chain = value->chains[at];
+
+	for (; at > 0; at--)
+		value->chains[at] = value->chains[at - 1];
+	value->chains[0] = chain;
+	return &value->chains[0];
+}
+
 void ta_cell_set(struct ta_scopes *scopes, struct ta_scope_owner *owner, uint32_t cell,
-		 struct ta_version *version, const struct ta_version *parent)
+		 struct ta_version *version, struct ta_version *parent)
 {
 	struct ta_cell_value *value = NULL;
 
@@ -58,16 +80,10 @@ void ta_cell_set(struct ta_scopes *scopes, struct ta_scope_owner *owner, uint32_
 		return;
 	if (cell <= TA_SCOPE_CELLS_MAX)
 		value = ta_cell_value(scopes, owner, cell);
-	if (!value) {
+	if (value)
+		put_chain(scopes, to_front(value, parent), version, parent);
+	else
 		scopes->counters.dropped++;
-	} else if (parent && value->now == parent) {
-		ta_cell_put(scopes, &value->now, version);
-	} else if (parent && value->other == parent) {
-		ta_cell_put(scopes, &value->other, version);
-	} else {
-		ta_cell_put(scopes, &value->other, value->now);
-		ta_cell_put(scopes, &value->now, version);
-	}
 }
 
 /* Where the child has something already it is newer than what the parent has. */
@@ -75,20 +91,20 @@ static void copy_page(struct ta_scopes *scopes, struct ta_scope_owner *to,
 		      const struct ta_cell_page *page, uint32_t first)
 {
 	for (uint32_t i = 0; i < TA_CELL_PAGE; i++) {
-		const struct ta_cell_value *from = &page->cells[i];
+		const struct ta_cell_chain *from = page->cells[i].chains;
 		struct ta_cell_value *value;
 
-		if (!from->now)
+		if (!from[0].now)
 			continue;
 		value = ta_cell_value(scopes, to, first + i);
 		if (!value) {
 			scopes->counters.dropped++;
 			return;
 		}
-		if (value->now)
+		if (value->chains[0].now)
 			continue;
-		ta_cell_put(scopes, &value->now, from->now);
-		ta_cell_put(scopes, &value->other, from->other);
+		for (uint32_t at = 0; at < TA_CELL_CHAINS; at++)
+			put_chain(scopes, &value->chains[at], from[at].now, from[at].before);
 	}
 }
 
@@ -119,8 +135,8 @@ void ta_cells_drop(struct ta_scopes *scopes, struct ta_scope_owner *owner)
 	owner->versions++; /* it stays meanwhile */
 	for (uint32_t i = 0; owner->pages && i < TA_CELL_PAGES; i++) {
 		for (uint32_t j = 0; owner->pages[i] && j < TA_CELL_PAGE; j++) {
-			ta_cell_put(scopes, &owner->pages[i]->cells[j].now, NULL);
-			ta_cell_put(scopes, &owner->pages[i]->cells[j].other, NULL);
+			for (uint32_t at = 0; at < TA_CELL_CHAINS; at++)
+				put_chain(scopes, &owner->pages[i]->cells[j].chains[at], NULL, NULL);
 		}
 	}
 	ta_cells_free(scopes, owner);

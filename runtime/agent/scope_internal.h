@@ -109,11 +109,19 @@ struct ta_pool {
 	uint32_t count;
 };
 
-/* The values of one cell, held.  `other` is what `now` took the place of without being
- * made from it: the number was given to another scope meanwhile, and which of the two
- * came later can not be told when their records come from different lanes. */
+/* What may be the value of one cell, held.  A host publishes a version before it is the
+ * cell's value, and it never is when another thread was first; and a cell's number may be
+ * given to another scope.  So there are a few chains, the one that came on last first; of
+ * each the newest version and what that was made from, which is the value until the newest
+ * is in force.  Chains that nobody goes on with fall out at the end. */
+#define TA_CELL_CHAINS 3u
+
+struct ta_cell_chain {
+	struct ta_version *now, *before;
+};
+
 struct ta_cell_value {
-	struct ta_version *now, *other;
+	struct ta_cell_chain chains[TA_CELL_CHAINS];
 };
 
 #define TA_CELL_PAGE 256u
@@ -252,7 +260,7 @@ void ta_scopes_tidy(struct ta_scopes *scopes);
 
 /* Version, made from parent (or NULL), is the value of a cell now. */
 void ta_cell_set(struct ta_scopes *scopes, struct ta_scope_owner *owner, uint32_t cell,
-		 struct ta_version *version, const struct ta_version *parent);
+		 struct ta_version *version, struct ta_version *parent);
 /* A cell by its number, which has to be one; NULL without memory. */
 struct ta_cell_value *ta_cell_value(struct ta_scopes *scopes, struct ta_scope_owner *owner,
 				    uint32_t cell);
@@ -320,7 +328,9 @@ struct ta_piece_waiting {
 };
 
 struct ta_piece_cell {
-	uint64_t now, other;
+	struct {
+		uint64_t now, before;
+	} chains[TA_CELL_CHAINS];
 	uint32_t cell;
 	uint32_t reserved;
 };

@@ -331,16 +331,21 @@ static struct ta_version *find_known(const struct ta_scopes *scopes, uint64_t fa
 static int restore_cell(struct ta_scopes *scopes, struct ta_scope_owner *owner,
 			const struct ta_piece_cell *piece)
 {
-	struct ta_version *now = find_known(scopes, owner->family, piece->now);
+	uint64_t family = owner->family;
 	struct ta_cell_value *value;
 
-	if (piece->cell == 0 || piece->cell > TA_SCOPE_CELLS_MAX || !now)
+	if (piece->cell == 0 || piece->cell > TA_SCOPE_CELLS_MAX ||
+	    !find_known(scopes, family, piece->chains[0].now))
 		return -EINVAL;
 	value = ta_cell_value(scopes, owner, piece->cell);
 	if (!value)
 		return -ENOMEM;
-	ta_cell_put(scopes, &value->now, now);
-	ta_cell_put(scopes, &value->other, find_known(scopes, owner->family, piece->other));
+	for (uint32_t at = 0; at < TA_CELL_CHAINS; at++) {
+		ta_cell_put(scopes, &value->chains[at].now,
+			    find_known(scopes, family, piece->chains[at].now));
+		ta_cell_put(scopes, &value->chains[at].before,
+			    find_known(scopes, family, piece->chains[at].before));
+	}
 	return 0;
 }
 

@@ -126,6 +126,11 @@ static void put_waiting(struct visit *to, struct ta_version *version)
 	to->family = to->owner = to->version = 0;
 }
 
+static uint64_t key_of(const struct ta_version *version)
+{
+	return version ? version->node.key : 0;
+}
+
 static void put_page(struct visit *to, const struct ta_cell_page *page, uint32_t first)
 {
 	struct ta_piece_cell cells[TA_CELL_PAGE] = { 0 };
@@ -135,11 +140,13 @@ static void put_page(struct visit *to, const struct ta_cell_page *page, uint32_t
 	for (uint32_t i = 0; i < TA_CELL_PAGE; i++) {
 		const struct ta_cell_value *value = &page->cells[i];
 
-		if (!value->now)
+		if (!value->chains[0].now)
 			continue;
-		cells[count].cell = first + i;
-		cells[count].now = value->now->node.key;
-		cells[count++].other = value->other ? value->other->node.key : 0;
+		for (uint32_t at = 0; at < TA_CELL_CHAINS; at++) {
+			cells[count].chains[at].now = key_of(value->chains[at].now);
+			cells[count].chains[at].before = key_of(value->chains[at].before);
+		}
+		cells[count++].cell = first + i;
 	}
 	if (count > 0)
 		put(to, &head, sizeof(head), cells, count * sizeof(cells[0]));

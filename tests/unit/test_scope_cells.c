@@ -30,12 +30,15 @@ static void values_of_cells_stay(void)
 	check_text(merged(scopes, 1, 0, 0), "tags{a=first}");
 	check_text(merged(scopes, 2, 0, 0), "tags{a=last}");
 	check_text(merged(scopes, 3, 0, 0), "");
-	/* The cell's next value takes its place. */
+	/* The cell's next value may not be in force yet; the one after it says that it was. */
 	set_cell(scopes, OWNER, 1, 4, 1, "next");
-	check_text(merged(scopes, 1, 0, 0), "tags{a=first}");
 	flood(scopes, OWNER, 20000);
+	check_text(merged(scopes, 1, 0, 0), "tags{a=first}");
+	set_cell(scopes, OWNER, 1, 5, 4, "last");
+	flood(scopes, OWNER, 40000);
 	check_text(merged(scopes, 1, 0, 0), "");
 	check_text(merged(scopes, 4, 0, 0), "tags{a=next}");
+	check_text(merged(scopes, 5, 0, 0), "tags{a=last}");
 	check_same(ta_scopes_counters(scopes).dropped, 0);
 	check_no_leak(scopes);
 }
@@ -60,7 +63,32 @@ static void a_chain_in_reverse(void)
 		set_cell(scopes, OWNER, 7, version, version - 1, version == 10 ? "ten" : "x");
 	flood(scopes, OWNER, 1000);
 	check_text(merged(scopes, 10, 0, 0), "tags{a=ten}");
-	check_text(merged(scopes, 9, 0, 0), "");
+	check_text(merged(scopes, 8, 0, 0), "");
+	check_text(merged(scopes, 1, 0, 0), "");
+	check_no_leak(scopes);
+}
+
+/* Threads that write to one scope at once publish versions of which one comes to be its
+ * value; nobody goes on from the others. */
+static void who_was_not_first(void)
+{
+	struct ta_scopes *scopes = ta_scopes_new();
+
+	set_cell(scopes, OWNER, 7, 1, 0, "base");
+	for (uint64_t version = 2; version < 6; version++)
+		set_cell(scopes, OWNER, 7, version, 1, "late");
+	flood(scopes, OWNER, 1000);
+	check_text(merged(scopes, 1, 0, 0), "tags{a=base}");
+	set_cell(scopes, OWNER, 7, 10, 1, "first");
+	set_cell(scopes, OWNER, 7, 11, 10, "second");
+	flood(scopes, OWNER, 20000);
+	check_text(merged(scopes, 10, 0, 0), "tags{a=first}");
+	check_text(merged(scopes, 11, 0, 0), "tags{a=second}");
+	check_text(merged(scopes, 2, 0, 0), "");
+	for (uint64_t version = 12; version < 16; version++) /* that value stays among others */
+		set_cell(scopes, OWNER, 7, version, 11, "late");
+	flood(scopes, OWNER, 40000);
+	check_text(merged(scopes, 11, 0, 0), "tags{a=second}");
 	check_text(merged(scopes, 1, 0, 0), "");
 	check_no_leak(scopes);
 }
@@ -76,14 +104,16 @@ static void a_cell_that_is_used_again(void)
 	flood(scopes, OWNER, 1000);
 	check_text(merged(scopes, 50, 0, 0), "tags{a=new}");
 	set_cell(scopes, OWNER, 7, 51, 50, "newer");
+	set_cell(scopes, OWNER, 7, 52, 51, "newest");
 	flood(scopes, OWNER, 200000);
-	check_text(merged(scopes, 51, 0, 0), "tags{a=newer}");
-	check_text(merged(scopes, 1, 0, 0), "");
+	check_text(merged(scopes, 52, 0, 0), "tags{a=newest}");
 	check_text(merged(scopes, 50, 0, 0), "");
-	/* Two lives later nothing of the old one is held. */
+	/* Three lives later nothing of the old one is held. */
 	set_cell(scopes, OWNER, 7, 60, 0, "third");
+	set_cell(scopes, OWNER, 7, 65, 0, "fourth");
 	set_cell(scopes, OWNER, 7, 70, 0, "fourth");
 	flood(scopes, OWNER, 20000);
+	check_text(merged(scopes, 1, 0, 0), "");
 	check_text(merged(scopes, 2, 0, 0), "");
 	check_text(merged(scopes, 51, 0, 0), "");
 	check_text(merged(scopes, 70, 0, 0), "tags{a=fourth}");
@@ -121,7 +151,8 @@ static void children_inherit_cells(void)
 	set_cell(scopes, OWNER, 1, 1, 0, "global");
 	set_cell(scopes, OWNER, 300, 2, 0, "isolation");
 	set_cell(scopes, OWNER, 301, 3, 0, "parent's");
-	set_cell(scopes, OWNER + 1, 301, 4, 3, "child's");
+	set_cell(scopes, OWNER + 1, 301, 40, 3, "child's");
+	set_cell(scopes, OWNER + 1, 301, 4, 40, "child's");
 	ta_scopes_inherit(scopes, FAMILY, OWNER + 1, OWNER);
 	ta_scopes_inherit(scopes, FAMILY, OWNER + 1, OWNER);
 	ta_scopes_inherit(scopes, FAMILY, OWNER, OWNER);
@@ -160,6 +191,7 @@ int main(void)
 	check_group("values of cells stay", values_of_cells_stay);
 	check_group("numbers that are no cells are counted", numbers_that_are_no_cells);
 	check_group("a cell's chain may come in reverse", a_chain_in_reverse);
+	check_group("who was not first", who_was_not_first);
 	check_group("a cell is used again", a_cell_that_is_used_again);
 	check_group("processes have cells of their own", processes_have_cells_of_their_own);
 	check_group("children inherit cells", children_inherit_cells);

@@ -142,7 +142,7 @@ static void cells_are_in_the_snapshot(void)
 		set_tag(copy, version, 0, "flood", "x");
 	check_text(merged(copy, 14, 0, 0), "tags{k=cell 2}");
 	check_text(merged(copy, 15, 0, 0), "tags{k=reused}");
-	check_text(merged(copy, 13, 0, 0), "");
+	check_text(merged(copy, 13, 0, 0), "tags{k=cell}");
 	check_text(merged(copy, 11, 0, 0), "");
 	/* The child's, too. */
 	ta_scopes_bury(copy, FAMILY, OWNER);
