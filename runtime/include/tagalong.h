@@ -626,8 +626,9 @@ static inline tagalong_span_t tagalong_span_begin(const char *name,
 	return span;
 }
 
-/* Ends the innermost span that was begun on this thread and is not ended yet, and blocks
- * that were opened inside and not closed.  -ENOENT: there is none. */
+/* Ends the innermost span that was begun on this thread, and blocks that were opened inside
+ * and not closed.  Every end belongs to one begin, also when the span has been finished by
+ * its handle.  -ENOENT: there is none. */
 static inline int tagalong_span_end(void)
 {
 	return tagalong() ? tagalong()->span_end(0, TAGALONG_NULL_, TAGALONG_NULL_) : 0;
