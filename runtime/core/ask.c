@@ -41,7 +41,7 @@ int ta_ask(uint32_t what, int timeout_ms, struct ta_counts *ret_counts)
 		if ((int32_t)(answered - number) >= 0)
 			break;
 		if (now >= deadline)
-			return -ETIMEDOUT;
+			return atomic_load(&segment->agent_pid) ? -ETIMEDOUT : -EAGAIN;
 		ta_agent_wake();
 		sleep_on(&segment->answered, answered,
 			 deadline - now < NAP_NS ? deadline - now : NAP_NS);

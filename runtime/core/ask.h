@@ -15,8 +15,8 @@ struct ta_counts {
 	uint32_t complete_spans, open_traces, open_buckets;
 };
 
-/* Asks (enum ta_ask) and waits for the answer.  0, -ETIMEDOUT, or -EAGAIN: nobody may
- * be asked from in here (a sandbox). */
+/* Asks (enum ta_ask) and waits for the answer.  0, -ETIMEDOUT, or -EAGAIN: nobody may be
+ * asked from in here (a sandbox), or no agent has ever looked at the segment. */
 int ta_ask(uint32_t what, int timeout_ms, struct ta_counts *ret_counts);
 
 #endif

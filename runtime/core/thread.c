@@ -178,7 +178,8 @@ static void set_base(struct ta_thread *thread, struct ta_thread_birth *birth)
 		return;
 	}
 	base->context = birth->context;
-	base->context.span_ref = 0;
+	if (ta_runtime.threads) /* it gets a span of its own */
+		base->context.span_ref = 0;
 	thread->own.hub_seed = birth->hub_seed;
 	thread->own.hub_silent = birth->hub_silent;
 	thread->span_parent = birth->context.span_id;
