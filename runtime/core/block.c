@@ -93,7 +93,6 @@ void ta_block_heal_slow(struct ta_thread *thread, uintptr_t stack_address)
 			at--;
 		if (at == 0 || at <= ta_context_floor(thread))
 			break;
-		stack->overflow = 0;
 		ta_context_unwind(thread, at - 1);
 	}
 }

@@ -252,6 +252,11 @@ void ta_context_enter_conn(struct ta_thread *thread, uint32_t conn, uint32_t gen
 			break;
 		ta_context_unwind(thread, at - 1);
 	}
+	if (stack->depth + 1 >= TA_FRAMES_MAX) {
+		/* Blocks that never end: they go, or this one's tags would be another's. */
+		ta_lost(TA_LOSS_CONTEXT_DEPTH);
+		ta_context_unwind(thread, floor);
+	}
 	push_conn(stack, conn, generation);
 }
 
@@ -380,6 +385,8 @@ static void pop(struct ta_thread *thread, enum ta_end_reason reason, const struc
 
 void ta_context_unwind(struct ta_thread *thread, uint32_t depth)
 {
+	if (thread->stack->depth > depth)
+		thread->stack->overflow = 0; /* those were the innermost */
 	while (thread->stack->depth > depth)
 		pop(thread, TA_END_JUMPED, NULL);
 }

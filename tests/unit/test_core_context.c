@@ -294,6 +294,45 @@ static void bound_fds(void)
 }
 
 /* A span that the context was bound under ends: it is current nowhere. */
+/* A program that forgets its ends: what it does for one descriptor is not put down to
+ * another one, and blocks that come later have their ends. */
+static void forgets_its_ends(void *argument)
+{
+	uint64_t *isolation = argument;
+
+	for (int i = 0; i < 200; i++) {
+		read_from(702 + i % 2);
+		tagalong_span_begin("never ended", NULL);
+		check_same(versions().isolation, isolation[i % 2]);
+	}
+	for (int i = 0; i < 200; i++)
+		tagalong_span_begin("deep", NULL);
+	read_from(702);
+	check_same(versions().isolation, isolation[0]);
+	tagalong_span_t span = tagalong_span_begin("later", NULL);
+
+	check_same(tagalong_current_span().id, span.id);
+	check_same(tagalong_span_end(), 0);
+	check(tagalong_current_span().id != span.id, "a later block that did not end");
+}
+
+static void blocks_without_end(void)
+{
+	uint64_t isolation[2];
+
+	for (int i = 0; i < 2; i++) {
+		tagalong_isolation_push();
+		tagalong_set_tag("key", i ? "one" : "other");
+		isolation[i] = versions().isolation;
+		check_same(tagalong_fd_bind(702 + i), 0);
+		tagalong_isolation_pop();
+	}
+	core_in_thread(forgets_its_ends, isolation);
+	for (int i = 0; i < 2; i++)
+		check_same(tagalong_fd_unbind(702 + i), 0);
+	core_skip();
+}
+
 static void bound_under_a_span_that_ends(void)
 {
 	tagalong_span_t span = tagalong_span_push("bound", NULL);
@@ -434,6 +473,7 @@ int main(void)
 	check_group("spans around a captured context", ancestors);
 	check_group("spans that end on another thread", ended_elsewhere);
 	check_group("bound file descriptors", bound_fds);
+	check_group("blocks without an end", blocks_without_end);
 	check_group("bound under a span that ends", bound_under_a_span_that_ends);
 	check_group("forks", forks);
 	check_group("forks that nothing announced", forks_unseen);
