@@ -1,6 +1,10 @@
 # tagalong: the command and the agent, one binary.
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(CJSON REQUIRED IMPORTED_TARGET libcjson)
+pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
+# Its headers only: the library is loaded when there is something to send (runtime/export/curl.c).
+pkg_check_modules(CURL REQUIRED libcurl)
+find_package(Threads REQUIRED)
 
 add_library(ta_protocol STATIC)
 file(GLOB TA_PROTOCOL_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/protocol/*.c)
@@ -11,7 +15,8 @@ target_link_libraries(ta_protocol PUBLIC ta_flags ta_sanitize)
 file(GLOB TA_AGENT_SOURCES CONFIGURE_DEPENDS
   ${CMAKE_SOURCE_DIR}/runtime/agent/*.c ${CMAKE_SOURCE_DIR}/runtime/export/*.c)
 add_library(ta_agent STATIC ${TA_AGENT_SOURCES})
-target_link_libraries(ta_agent PUBLIC ta_protocol m)
+target_include_directories(ta_agent PRIVATE ${CURL_INCLUDE_DIRS})
+target_link_libraries(ta_agent PUBLIC ta_protocol m Threads::Threads PkgConfig::ZLIB ${CMAKE_DL_LIBS})
 
 file(GLOB TA_CLI_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/cli/*.c)
 add_executable(tagalong_cli ${TA_CLI_SOURCES})

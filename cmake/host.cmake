@@ -12,12 +12,13 @@ file(GLOB TA_HOST_SOURCES CONFIGURE_DEPENDS
   ${CMAKE_SOURCE_DIR}/runtime/core/*.c ${CMAKE_SOURCE_DIR}/runtime/protocol/*.c)
 add_library(tagalong SHARED ${TA_HOST_SOURCES}
   ${CMAKE_SOURCE_DIR}/runtime/wire/lane.c ${CMAKE_SOURCE_DIR}/runtime/wire/config.c
-  ${CMAKE_SOURCE_DIR}/runtime/wire/session.c)
+  ${CMAKE_SOURCE_DIR}/runtime/wire/session.c ${CMAKE_SOURCE_DIR}/runtime/wire/sampler.c)
 add_dependencies(tagalong ta_exports)
 set_target_properties(tagalong PROPERTIES NO_SONAME OFF)
 target_link_libraries(tagalong PRIVATE ta_flags)
 # The library is what tagalong.h looks up; it needs the types only.
 target_compile_definitions(tagalong PRIVATE TAGALONG_DISABLE)
+target_compile_definitions(tagalong PRIVATE TA_CONFIG_HOST)
 # Initial-exec TLS: the general-dynamic model calls malloc.  No stack protector
 # and no fortify: the hooks are called before and below what those rely on.
 target_compile_options(tagalong PRIVATE -O2 -fPIC -ftls-model=initial-exec -fno-stack-protector

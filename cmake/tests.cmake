@@ -52,7 +52,9 @@ if(TA_FUZZ)
   # The code under test is compiled anew, with coverage for the fuzzer.
   add_library(ta_fuzzed STATIC EXCLUDE_FROM_ALL ${TA_PROTOCOL_SOURCES} ${TA_WIRE_SOURCES}
     ${TA_AGENT_SOURCES} ${TA_TESTED_CLI})
-  target_link_libraries(ta_fuzzed PUBLIC ta_flags PkgConfig::CJSON)
+  target_include_directories(ta_fuzzed PRIVATE ${CURL_INCLUDE_DIRS})
+  target_link_libraries(ta_fuzzed PUBLIC ta_flags PkgConfig::CJSON PkgConfig::ZLIB Threads::Threads m
+    ${CMAKE_DL_LIBS})
   target_compile_options(ta_fuzzed PUBLIC -g -O1 -fsanitize=fuzzer-no-link,address,undefined
     -fno-sanitize-recover=all)
   add_custom_target(fuzz)

@@ -33,23 +33,40 @@ struct setting {
 #define FLAGS_ALLOWED(variable) ((variable)[0] == 'O' ? ALLOWED_OTEL : ALLOWED_OURS)
 #define AT(field) (uint16_t) offsetof(struct ta_config, field)
 
+/* The host has the rows that it reads, without the words for people. */
+#ifdef TA_CONFIG_HOST
+#define ROW_A(...)
+#define WORDS(text) ""
+#else
+#define ROW_A(...) __VA_ARGS__
+#define WORDS(text) text
+#endif
+#define ROW_H(...) __VA_ARGS__
+#define ROW_HA(...) __VA_ARGS__
+
 static const struct setting settings[] = {
 #define FLAG(who, field, variable, dflt, text)                                                     \
-	{ { variable, #dflt, FLAGS_ALLOWED(variable), text }, AT(field), who, KIND_FLAG, dflt, 0, 1 },
+	ROW_##who({ { variable, #dflt, FLAGS_ALLOWED(variable), WORDS(text) },                     \
+		    AT(field),                                                                     \
+		    who,                                                                           \
+		    KIND_FLAG,                                                                     \
+		    dflt,                                                                          \
+		    0,                                                                             \
+		    1 }, )
 #define NUMBER(who, field, variable, dflt, min, max, unit, text)                                   \
-	{ { variable, #dflt, #min " to " #max " " unit, text },                                    \
-	  AT(field),                                                                               \
-	  who,                                                                                     \
-	  KIND_NUMBER,                                                                             \
-	  dflt,                                                                                    \
-	  min,                                                                                     \
-	  max },
+	ROW_##who({ { variable, #dflt, #min " to " #max " " unit, WORDS(text) },                   \
+		    AT(field),                                                                     \
+		    who,                                                                           \
+		    KIND_NUMBER,                                                                   \
+		    dflt,                                                                          \
+		    min,                                                                           \
+		    max }, )
 #define TEXT(who, field, variable, text)                                                           \
-	{ { variable, "", "text", text }, AT(field), who, KIND_TEXT, 0, 0, 0 },
+	ROW_##who({ { variable, "", "text", WORDS(text) }, AT(field), who, KIND_TEXT, 0, 0, 0 }, )
 #define RATE(who, field, variable, dflt, text)                                                     \
-	{ { variable, dflt, "0 to 1", text }, AT(field), who, KIND_RATE, 0, 0, 0 },
+	ROW_##who({ { variable, dflt, "0 to 1", WORDS(text) }, AT(field), who, KIND_RATE, 0, 0, 0 }, )
 #define CHOICE(who, field, variable, dflt, allowed, text)                                          \
-	{ { variable, dflt, allowed, text }, AT(field), who, KIND_CHOICE, 0, 0, 0 },
+	ROW_##who({ { variable, dflt, allowed, WORDS(text) }, AT(field), who, KIND_CHOICE, 0, 0, 0 }, )
 #include "runtime/wire/config.def"
 #undef FLAG
 #undef NUMBER
@@ -100,17 +117,6 @@ static const char *value_of(const char *entry, const char *variable)
 									   : NULL;
 }
 
-static const char *find(char *const *envp, const char *variable)
-{
-	for (; envp && *envp; envp++) {
-		const char *value = value_of(*envp, variable);
-
-		if (value)
-			return value;
-	}
-	return NULL;
-}
-
 /* ---- values ---- */
 
 static bool read_flag(const struct setting *setting, const char *value, bool *ret_flag)
@@ -144,7 +150,7 @@ static bool read_number(const struct setting *setting, const char *value, uint64
 }
 
 /* "0.25", "1", ".5": no sign, no exponent, no locale. */
-static bool read_rate(const char *value, double *ret_rate)
+bool ta_config_rate(const char *value, double *ret_rate)
 {
 	double rate = 0, unit = 1;
 	bool digits = false, behind_point = false;
@@ -200,7 +206,7 @@ static bool read_value(const struct setting *setting, const char *value, void *f
 	case KIND_NUMBER:
 		return read_number(setting, value, field);
 	case KIND_RATE:
-		return read_rate(value, field);
+		return ta_config_rate(value, field);
 	case KIND_CHOICE:
 		return read_choice(setting, value, field);
 	default:
@@ -216,7 +222,7 @@ static void set_default(const struct setting *setting, void *field)
 	else if (setting->kind == KIND_NUMBER)
 		*(uint64_t *)field = setting->dflt;
 	else if (setting->kind == KIND_RATE)
-		read_rate(setting->row.dflt, field);
+		ta_config_rate(setting->row.dflt, field);
 	else
 		*(const char **)field = setting->row.dflt;
 }
@@ -279,15 +285,20 @@ static const char *nearest(const char *variable)
 	return best;
 }
 
+static bool is_internal(const char *entry)
+{
+	for (size_t i = 0; i < sizeof(internal) / sizeof(internal[0]); i++)
+		if (value_of(entry, internal[i]))
+			return true;
+	return false;
+}
+
 static bool is_known(const char *entry)
 {
 	for (size_t i = 0; i < SETTINGS; i++)
 		if (value_of(entry, settings[i].row.variable))
 			return true;
-	for (size_t i = 0; i < sizeof(internal) / sizeof(internal[0]); i++)
-		if (value_of(entry, internal[i]))
-			return true;
-	return false;
+	return is_internal(entry);
 }
 
 static void report_unknown(const char *entry, ta_config_warn_fn *warn, void *user)
@@ -311,14 +322,26 @@ static void report_unknown(const char *entry, ta_config_warn_fn *warn, void *use
 
 /* ---- interface ---- */
 
-static void load_setting(const struct setting *setting, struct ta_config *config,
-			 char *const *envp, ta_config_warn_fn *warn, void *user)
+/* Ours, OpenTelemetry's and Sentry's: the others are not looked at any further. */
+static bool is_of_interest(const char *entry)
+{
+	return begins(entry, OURS) || begins(entry, "OTEL_") || begins(entry, "SENTRY_");
+}
+
+static const struct setting *find(const char *entry)
+{
+	for (size_t i = 0; i < SETTINGS; i++)
+		if (value_of(entry, settings[i].row.variable))
+			return &settings[i];
+	return NULL;
+}
+
+static void load_entry(const struct setting *setting, const char *value, struct ta_config *config,
+		       ta_config_warn_fn *warn, void *user)
 {
 	void *field = (char *)config + setting->offset;
-	const char *value = find(envp, setting->row.variable);
 
-	set_default(setting, field);
-	if (!value || !*value || read_value(setting, value, field) || !warn)
+	if (!*value || read_value(setting, value, field) || !warn)
 		return;
 	warn(user, &(struct ta_config_warning){ .variable = setting->row.variable,
 						.value = value,
@@ -329,10 +352,21 @@ static void load_setting(const struct setting *setting, struct ta_config *config
 void ta_config_load(struct ta_config *config, char *const *envp, ta_config_warn_fn *warn,
 		    void *user)
 {
+	bool seen[SETTINGS] = { false };
+
 	for (size_t i = 0; i < SETTINGS; i++)
-		load_setting(&settings[i], config, envp, warn, user);
-	for (; warn && envp && *envp; envp++)
-		report_unknown(*envp, warn, user);
+		set_default(&settings[i], (char *)config + settings[i].offset);
+	for (; envp && *envp; envp++) {
+		const struct setting *setting = is_of_interest(*envp) ? find(*envp) : NULL;
+
+		if (setting && !seen[setting - settings]) {
+			seen[setting - settings] = true;
+			load_entry(setting, value_of(*envp, setting->row.variable), config, warn,
+				   user);
+		} else if (!setting && warn) {
+			report_unknown(*envp, warn, user);
+		}
+	}
 }
 
 static uint64_t hash(uint64_t seed, const void *data, size_t bytes)
@@ -344,28 +378,20 @@ static uint64_t hash(uint64_t seed, const void *data, size_t bytes)
 	return seed;
 }
 
-static uint64_t hash_setting(uint64_t seed, const struct setting *setting, const void *field)
-{
-	if (setting->kind == KIND_FLAG)
-		return hash(seed, field, sizeof(bool));
-	if (setting->kind == KIND_NUMBER)
-		return hash(seed, field, sizeof(uint64_t));
-	if (setting->kind == KIND_RATE)
-		return hash(seed, field, sizeof(double));
-	const char *text = *(const char *const *)field;
-
-	return hash(seed, text, strlen(text) + 1);
-}
-
-/* Variables of other standards are summed up, so that their order is no matter. */
-static uint64_t hash_standards(char *const *envp)
+/* What the agent may read: every variable of interest but those that only the host
+ * reads.  Summed up, so that their order is no matter. */
+static uint64_t hash_settings(char *const *envp)
 {
 	uint64_t sum = 0;
 
 	for (; envp && *envp; envp++) {
 		const char *equals = strchr(*envp, '=');
+		const struct setting *setting;
 
-		if (equals && equals[1] && (begins(*envp, "OTEL_") || begins(*envp, "SENTRY_")))
+		if (!equals || !equals[1] || !is_of_interest(*envp) || is_internal(*envp))
+			continue;
+		setting = find(*envp);
+		if (!setting || setting->who & A)
 			sum += hash(0xcbf29ce484222325ull, *envp, strlen(*envp));
 	}
 	return sum;
@@ -384,13 +410,9 @@ static uint64_t hash_homes(char *const *envp)
 
 uint32_t ta_config_key(const struct ta_config *config, char *const *envp, const char *cwd)
 {
-	uint64_t key = hash_standards(envp);
+	uint64_t key = hash_settings(envp);
 	const char *file = config->file;
 
-	for (size_t i = 0; i < SETTINGS; i++)
-		if (settings[i].who & A)
-			key = hash_setting(key, &settings[i],
-					   (const char *)config + settings[i].offset);
 	if (!*file || !*config->log)
 		key += hash_homes(envp);
 	if (cwd && *file && *file != '/' && strcmp(file, "none") != 0)

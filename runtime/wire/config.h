@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Compiled for the host (TA_CONFIG_HOST) config.c fills in what the host reads, and leaves
+ * the rest alone. */
 struct ta_config {
 #define FLAG(who, field, variable, dflt, text) bool field;
 #define NUMBER(who, field, variable, dflt, min, max, unit, text) uint64_t field;
@@ -47,8 +49,8 @@ typedef void ta_config_warn_fn(void *user, const struct ta_config_warning *warni
 void ta_config_load(struct ta_config *config, char *const *envp, ta_config_warn_fn *warn,
 		    void *user);
 
-/* Number under which hosts find their agent: a hash of all settings that the
- * agent reads, of OTEL_* and SENTRY_* variables, of HOME and XDG_STATE_HOME where
+/* Number under which hosts find their agent: a hash of the TAGALONG_*, OTEL_*
+ * and SENTRY_* variables that are not the host's alone, of HOME and XDG_STATE_HOME where
  * a default place depends on them, and of cwd where TAGALONG_FILE is relative.  Never 0. */
 uint32_t ta_config_key(const struct ta_config *config, char *const *envp, const char *cwd);
 
@@ -57,6 +59,9 @@ bool ta_config_matches(const char *patterns, const char *name);
 
 /* Whether a program of this file name is to be traced (disabled, include, exclude). */
 bool ta_config_wants(const struct ta_config *config, const char *program);
+
+/* A share, 0 to 1, as settings have it: "0.25", "1", ".5"; false for anything else. */
+bool ta_config_rate(const char *value, double *ret_rate);
 
 /* One row of config.def, for documents and help. */
 struct ta_config_row {
