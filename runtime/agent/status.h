@@ -82,11 +82,13 @@ struct ta_status_page {
 struct ta_status_page *ta_status_new(int dir_fd, uint32_t key);
 void ta_status_free(struct ta_status_page *status);
 
-/* Maps one read-only (cli); NULL and errno when there is none or it is another version's. */
+/* A copy, to be given back (cli); NULL and errno when there is none (ENOENT), or it is another
+ * version's or no such page (EPROTO). */
 const struct ta_status_page *ta_status_open(int dir_fd, uint32_t key);
 void ta_status_close(const struct ta_status_page *status);
 
-/* Control characters become '?'; what is too long is cut between characters. */
+/* Control characters become '?'; what is too long is cut between characters.  Of two threads
+ * that write at once, one does. */
 void ta_status_set(struct ta_status_text *text, const char *words, uint64_t unix_ns);
 /* A consistent copy, terminated; "" when there is none. */
 void ta_status_get(const struct ta_status_text *text, char out[TA_STATUS_TEXT]);
