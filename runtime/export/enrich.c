@@ -40,9 +40,7 @@ void ta_enrich_free(struct ta_enrich *enrich)
 		return;
 	ta_path_names_free(enrich->paths);
 	ta_routes_free(enrich->routes);
-	ta_buf_fini(&enrich->user_resource);
-	for (uint32_t i = 0; i < TA_PROCESS_CACHE; i++)
-		ta_buf_fini(&enrich->processes[i].json);
+	ta_resource_fini(enrich);
 	free(enrich->scratch);
 	free(enrich);
 }

@@ -101,9 +101,26 @@ void ta_out_entry(struct ta_out_attr *attr, const char *prefix, uint32_t prefix_
 /* One of a user's entries under OpenTelemetry's names; false when it is to be left out. */
 bool ta_out_user(struct ta_out_attr *attr, const struct ta_entry *entry);
 
-/* Resource attributes of a process as the inside of a JSON array of KeyValue.
- * process may be NULL (not known). */
+/* ---- what a process says about itself; process may be NULL (not known) ---- */
+
+/* Its resource attributes one by one: a text, or a number where text is NULL. */
+typedef void ta_resource_fn(void *user, const char *key, const char *text, int64_t number);
+void ta_enrich_resource_walk(struct ta_enrich *enrich, const struct ta_process *process,
+			     ta_resource_fn *one, void *user);
+
+/* Encoded once per process: the inside of a JSON array of KeyValue, and the fields
+ * attributes (1) of a protobuf Resource. */
 void ta_enrich_resource_json(struct ta_enrich *enrich, const struct ta_process *process,
 			     struct ta_buf *buf);
+void ta_enrich_resource_pb(struct ta_enrich *enrich, const struct ta_process *process,
+			   struct ta_buf *buf);
+
+/* service.name; "" when out of memory.  Lives until the next call for any process. */
+const char *ta_enrich_service_name(struct ta_enrich *enrich, const struct ta_process *process);
+
+/* One textual attribute (service.version, deployment.environment.name ...) as a terminated
+ * copy, cut between characters to size; false when it is not there. */
+bool ta_enrich_resource_text(struct ta_enrich *enrich, const struct ta_process *process,
+			     const char *key, char *out, size_t size);
 
 #endif

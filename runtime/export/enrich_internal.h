@@ -29,8 +29,9 @@ struct ta_routes;
 /* A process whose resource has been encoded. */
 struct ta_process_entry {
 	uint64_t proc_id;
-	uint64_t print; /* of everything that the text was made of */
-	struct ta_buf json;
+	uint64_t print; /* of everything that the texts were made of */
+	bool made;
+	struct ta_buf json, pb, service; /* service.name, terminated */
 };
 
 struct ta_enrich {
@@ -43,9 +44,11 @@ struct ta_enrich {
 	char host_name[256];
 	const char *host_arch;
 	char host_machine[65];
+	char host_id[65];
 	struct ta_buf user_resource; /* OTEL_RESOURCE_ATTRIBUTES: key NUL value NUL ... */
 	uint32_t user_count;
 	struct ta_process_entry processes[TA_PROCESS_CACHE];
+	struct ta_process_entry nobody; /* what belongs to no process */
 
 	char warnings[TA_WARNINGS_MAX][256];
 	uint32_t warning_count;
@@ -202,6 +205,7 @@ void ta_out_count(const struct ta_facts *facts, unsigned int key, struct ta_out_
 
 /* enrich_resource.c */
 void ta_resource_init(struct ta_enrich *enrich);
+void ta_resource_fini(struct ta_enrich *enrich);
 /* The user's value for a resource attribute; NULL when there is none. */
 const char *ta_resource_user(const struct ta_enrich *enrich, const char *key);
 

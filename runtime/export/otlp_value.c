@@ -78,59 +78,118 @@ static void put_string(struct ta_buf *buf, const char *text, size_t bytes)
 	ta_buf_putc(buf, '}');
 }
 
+bool ta_otlp_unescape(struct ta_json_slice inside, struct ta_json_slice *ret_plain,
+		      char **ret_memory)
+{
+	*ret_memory = NULL;
+	*ret_plain = inside;
+	if (!inside.bytes || !memchr(inside.text, '\\', inside.bytes))
+		return true;
+	*ret_memory = malloc(inside.bytes);
+	if (!*ret_memory)
+		return false;
+	ret_plain->text = *ret_memory;
+	ret_plain->bytes = ta_json_unescape(inside.text, inside.bytes, *ret_memory, inside.bytes);
+	return true;
+}
+
 /* The inside of a JSON string as a JSON string of ours: valid UTF-8, our escapes. */
 static void put_unescaped(struct ta_buf *buf, struct ta_json_slice inside)
 {
-	char *plain;
+	struct ta_json_slice plain;
+	char *memory;
 
-	if (!inside.bytes || !memchr(inside.text, '\\', inside.bytes)) {
-		ta_buf_put_json(buf, inside.text, inside.bytes);
-		return;
-	}
-	plain = malloc(inside.bytes);
-	if (plain)
-		ta_buf_put_json(buf, plain, ta_json_unescape(inside.text, inside.bytes, plain,
-							     inside.bytes));
+	if (ta_otlp_unescape(inside, &plain, &memory))
+		ta_buf_put_json(buf, plain.text, plain.bytes);
 	else
 		buf->failed = true;
-	free(plain);
+	free(memory);
+}
+
+static void read_number(struct ta_otlp_value *value)
+{
+	char text[NUMBER_MAX];
+
+	if (ta_json_int(value->text, &value->number)) {
+		value->kind = TA_OTLP_INT;
+	} else if (value->text.bytes < sizeof(text)) {
+		memcpy(text, value->text.text, value->text.bytes);
+		text[value->text.bytes] = '\0';
+		value->kind = TA_OTLP_DOUBLE;
+		value->real = strtod(text, NULL);
+	}
+}
+
+void ta_otlp_value_member(struct ta_json_slice member, unsigned int depth,
+			  struct ta_otlp_value *ret_value)
+{
+	struct ta_otlp_value value = { .kind = TA_OTLP_TEXT, .text = member };
+	enum ta_json_kind kind = ta_json_kind(member.text, member.bytes);
+
+	switch (kind) {
+	case TA_JSON_NULL:
+		value.kind = TA_OTLP_EMPTY;
+		break;
+	case TA_JSON_BOOL:
+		value.kind = TA_OTLP_BOOL;
+		value.number = member.text[0] == 't';
+		break;
+	case TA_JSON_NUMBER:
+		read_number(&value);
+		break;
+	case TA_JSON_STRING:
+		value.kind = TA_OTLP_STRING;
+		value.text = ta_json_string(member);
+		break;
+	default:
+		if (depth < TA_OTLP_DEPTH_MAX)
+			value.kind = kind == TA_JSON_OBJECT ? TA_OTLP_KVLIST : TA_OTLP_ARRAY;
+	}
+	*ret_value = value;
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+void ta_otlp_value_read(const char *text, size_t bytes, struct ta_otlp_value *ret_value)
+{
+	if (!ta_json_valid(text, bytes)) {
+		*ret_value = (struct ta_otlp_value){ .kind = TA_OTLP_TEXT, .text = { text, bytes } };
+		return;
+	}
+	while (is_space(*text)) {
+		text++;
+		bytes--;
+	}
+	while (is_space(text[bytes - 1]))
+		bytes--;
+	ta_otlp_value_member((struct ta_json_slice){ text, bytes }, 0, ret_value);
 }
 
 /* A number stays as it was written, unless no double can hold it. */
-static void put_number(struct ta_buf *buf, struct ta_json_slice value)
+static void put_real(struct ta_buf *buf, const struct ta_otlp_value *value)
 {
-	char text[NUMBER_MAX];
-	int64_t number;
-	double real;
-
-	if (ta_json_int(value, &number)) {
-		put_int(buf, number);
-		return;
-	}
-	if (value.bytes >= sizeof(text)) {
-		put_string(buf, value.text, value.bytes);
-		return;
-	}
-	memcpy(text, value.text, value.bytes);
-	text[value.bytes] = '\0';
-	real = strtod(text, NULL);
 	TA_PUT(buf, "{\"doubleValue\":");
-	if (isfinite(real))
-		ta_buf_put(buf, text, value.bytes);
+	if (isfinite(value->real))
+		ta_buf_put(buf, value->text.text, value->text.bytes);
 	else
-		put_double(buf, real);
+		put_double(buf, value->real);
 	ta_buf_putc(buf, '}');
 }
 
-static void put_json(struct ta_buf *buf, struct ta_json_slice value, unsigned int depth);
+static void put_read(struct ta_buf *buf, const struct ta_otlp_value *value, unsigned int depth);
 
-static void put_members(struct ta_buf *buf, struct ta_json_slice value, unsigned int depth)
+/* Recursion ends at TA_OTLP_DEPTH_MAX. */
+static void put_members(struct ta_buf *buf, struct ta_json_slice text, unsigned int depth)
 {
 	struct ta_json_walk walk;
 	struct ta_json_slice key, member;
+	struct ta_otlp_value value;
 	bool first = true;
 
-	ta_json_walk(&walk, value.text, value.bytes);
+	ta_json_walk(&walk, text.text, text.bytes);
 	if (walk.object)
 		TA_PUT(buf, "{\"kvlistValue\":{\"values\":[");
 	else
@@ -144,57 +203,48 @@ static void put_members(struct ta_buf *buf, struct ta_json_slice value, unsigned
 			put_unescaped(buf, key);
 			TA_PUT(buf, ",\"value\":");
 		}
-		put_json(buf, member, depth + 1);
+		ta_otlp_value_member(member, depth + 1, &value);
+		put_read(buf, &value, depth + 1);
 		if (walk.object)
 			ta_buf_putc(buf, '}');
 	}
 	TA_PUT(buf, "]}}");
 }
 
-/* A valid value without space around it.  Recursion ends at TA_OTLP_DEPTH_MAX. */
-static void put_json(struct ta_buf *buf, struct ta_json_slice value, unsigned int depth)
+static void put_read(struct ta_buf *buf, const struct ta_otlp_value *value, unsigned int depth)
 {
-	switch (ta_json_kind(value.text, value.bytes)) {
-	case TA_JSON_NULL:
+	switch (value->kind) {
+	case TA_OTLP_EMPTY:
 		TA_PUT(buf, "{}");
 		break;
-	case TA_JSON_BOOL:
-		put_bool(buf, value.text[0] == 't');
+	case TA_OTLP_BOOL:
+		put_bool(buf, value->number != 0);
 		break;
-	case TA_JSON_NUMBER:
-		put_number(buf, value);
+	case TA_OTLP_INT:
+		put_int(buf, value->number);
 		break;
-	case TA_JSON_STRING:
+	case TA_OTLP_DOUBLE:
+		put_real(buf, value);
+		break;
+	case TA_OTLP_STRING:
 		TA_PUT(buf, "{\"stringValue\":");
-		put_unescaped(buf, ta_json_string(value));
+		put_unescaped(buf, value->text);
 		ta_buf_putc(buf, '}');
 		break;
+	case TA_OTLP_TEXT:
+		put_string(buf, value->text.text, value->text.bytes);
+		break;
 	default:
-		if (depth < TA_OTLP_DEPTH_MAX)
-			put_members(buf, value, depth);
-		else
-			put_string(buf, value.text, value.bytes);
+		put_members(buf, value->text, depth);
 	}
-}
-
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
 void ta_otlp_put_json(struct ta_buf *buf, const char *text, size_t bytes)
 {
-	if (!ta_json_valid(text, bytes)) {
-		put_string(buf, text, bytes);
-		return;
-	}
-	while (is_space(*text)) {
-		text++;
-		bytes--;
-	}
-	while (is_space(text[bytes - 1]))
-		bytes--;
-	put_json(buf, (struct ta_json_slice){ text, bytes }, 0);
+	struct ta_otlp_value value;
+
+	ta_otlp_value_read(text, bytes, &value);
+	put_read(buf, &value, 0);
 }
 
 void ta_otlp_put_value(struct ta_buf *buf, const struct ta_out_attr *attr)

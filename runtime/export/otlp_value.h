@@ -16,6 +16,36 @@
 /* Values within one another; what is deeper becomes the text of its JSON. */
 #define TA_OTLP_DEPTH_MAX 16u
 
+/* What a JSON value becomes, in JSON and in protobuf alike. */
+enum ta_otlp_kind {
+	TA_OTLP_EMPTY,
+	TA_OTLP_BOOL,	/* number */
+	TA_OTLP_INT,	/* number */
+	TA_OTLP_DOUBLE, /* real; infinite when no double can hold it */
+	TA_OTLP_STRING, /* text, with escapes */
+	TA_OTLP_TEXT,	/* text as it stands: too deep, too long a number, no JSON */
+	TA_OTLP_ARRAY,
+	TA_OTLP_KVLIST,
+};
+
+struct ta_otlp_value {
+	enum ta_otlp_kind kind;
+	int64_t number;
+	double real;
+	struct ta_json_slice text;
+};
+
+/* text: anything; the space around a value does not belong to it. */
+void ta_otlp_value_read(const char *text, size_t bytes, struct ta_otlp_value *ret_value);
+/* A member of a value that was read, at that depth (1 and more). */
+void ta_otlp_value_member(struct ta_json_slice member, unsigned int depth,
+			  struct ta_otlp_value *ret_value);
+
+/* The inside of a JSON string without its escapes; in memory, which is the caller's to
+ * free, if there are any.  False when out of memory. */
+bool ta_otlp_unescape(struct ta_json_slice inside, struct ta_json_slice *ret_plain,
+		      char **ret_memory);
+
 /* A JSON value as an AnyValue with its braces: objects become kvlistValue, arrays
  * arrayValue, numbers that are 64-bit integers intValue, others doubleValue, null the
  * empty value.  What is not JSON becomes a stringValue. */

@@ -110,7 +110,7 @@ static void test_whole(void)
 	struct made_span made;
 	struct ta_span *spans[1] = { &made.span };
 
-	config.resource_attributes = "host.name=h,host.arch=a";
+	config.resource_attributes = "host.name=h,host.id=i,host.arch=a";
 	enrich = ta_enrich_new(&config);
 	span_make(&made, TA_SPAN_API);
 	put_text(&made, TA_ATTR_NAME, "work");
@@ -130,6 +130,7 @@ static void test_whole(void)
 		   "{\"key\":\"process.executable.path\",\"value\":{\"stringValue\":\"/bin/app\"}},"
 		   "{\"key\":\"os.type\",\"value\":{\"stringValue\":\"linux\"}},"
 		   "{\"key\":\"host.name\",\"value\":{\"stringValue\":\"h\"}},"
+		   "{\"key\":\"host.id\",\"value\":{\"stringValue\":\"i\"}},"
 		   "{\"key\":\"host.arch\",\"value\":{\"stringValue\":\"a\"}}]}," SCOPE
 		   "{\"traceId\":\"0af7651916cd43dd8448eb211c80319c\",\"spanId\":\"b7ad6b7169203331\","
 		   "\"parentSpanId\":\"00f067aa0ba902b7\",\"name\":\"work\",\"kind\":1,"
