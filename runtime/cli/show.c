@@ -2,8 +2,8 @@
 /*
  * show.c - `tagalong show`: traces from a file of OTLP JSON lines, for a reader.
  *
- * Options, the place of the file, and the end of the work; how a trace looks is
- * in show_tree.c, following a file that grows in show_follow.c.
+ * Options, and the end of the work; the place of the file is in show_find.c, how a trace
+ * looks in show_tree.c, following a file that grows in show_follow.c.
  *
  * Runs: the command line, one thread.
  */
@@ -22,8 +22,6 @@
 #include "runtime/agent/worker.h"
 #include "runtime/cli/cli.h"
 #include "runtime/cli/show_follow.h"
-#include "runtime/export/file.h"
-#include "runtime/wire/config.h"
 
 static const char help[] =
 	"usage: tagalong show [OPTIONS] [FILE]\n"
@@ -77,35 +75,6 @@ struct request {
 	char trace[33];
 };
 
-static int bad_value(const char *option, const char *value, const char *wanted)
-{
-	ta_cli_say("show: %s %s: %s", option, value, wanted);
-	return TA_CLI_USAGE;
-}
-
-static int read_duration(const char *text, uint64_t *ret_ns)
-{
-	static const struct {
-		const char *unit;
-		double ns;
-	} units[] = { { "ns", 1 },   { "us", 1e3 }, { "\xc2\xb5s", 1e3 }, { "\xce\xbcs", 1e3 },
-		      { "ms", 1e6 }, { "s", 1e9 },  { "m", 60e9 },	  { "h", 3600e9 } };
-	char *unit;
-	double number = strtod(text, &unit);
-
-	while (*unit == ' ')
-		unit++;
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (strcmp(units[i].unit, unit) != 0 || unit == text)
-			continue;
-		if (!(number >= 0 && number * units[i].ns < 1e19))
-			break;
-		*ret_ns = (uint64_t)(number * units[i].ns);
-		return 0;
-	}
-	return bad_value("--min-duration", text, "give a number with a unit, such as 5ms, 250us or 1.5s");
-}
-
 static int read_kind(const char *text, int *ret_kind)
 {
 	static const char *const kinds[] = { "internal", "server", "client", "producer",
@@ -116,20 +85,7 @@ static int read_kind(const char *text, int *ret_kind)
 			*ret_kind = i + 1;
 			return 0;
 		}
-	return bad_value("--kind", text, "give server, client, internal, producer or consumer");
-}
-
-static int read_trace(const char *text, struct request *request)
-{
-	size_t bytes = strlen(text);
-
-	if (bytes == 0 || bytes > 32 || strspn(text, "0123456789abcdefABCDEF") != bytes)
-		return bad_value("--trace", text, "give up to 32 hexadecimal digits");
-	for (size_t i = 0; i <= bytes; i++)
-		request->trace[i] = text[i] >= 'A' && text[i] <= 'F' ? (char)(text[i] | 0x20) :
-								       text[i];
-	request->filter.trace = request->trace;
-	return 0;
+	return ta_show_bad_value("show", "--kind", text, "give server, client, internal, producer or consumer");
 }
 
 static int read_limit(const char *text, unsigned long *ret_limit)
@@ -139,14 +95,14 @@ static int read_limit(const char *text, unsigned long *ret_limit)
 	errno = 0;
 	*ret_limit = strtoul(text, &end, 10);
 	if (errno || *end || end == text || text[0] == '-')
-		return bad_value("--limit", text, "give a number of traces; 0 means all");
+		return ta_show_bad_value("show", "--limit", text, "give a number of traces; 0 means all");
 	return 0;
 }
 
 static int read_color(const char *text, const char **ret_color)
 {
 	if (strcmp(text, "always") != 0 && strcmp(text, "never") != 0 && strcmp(text, "auto") != 0)
-		return bad_value("--color", text, "give always, never or auto");
+		return ta_show_bad_value("show", "--color", text, "give always, never or auto");
 	*ret_color = text;
 	return 0;
 }
@@ -158,14 +114,16 @@ static int read_option(int option, struct request *request)
 		request->filter.name = optarg;
 		return 0;
 	case OPT_MIN:
-		return read_duration(optarg, &request->filter.min_duration_ns);
+		return ta_show_read_duration("show", "--min-duration", optarg,
+					     &request->filter.min_duration_ns);
 	case OPT_ERRORS:
 		request->filter.errors = true;
 		return 0;
 	case OPT_KIND:
 		return read_kind(optarg, &request->filter.kind);
 	case OPT_TRACE:
-		return read_trace(optarg, request);
+		request->filter.trace = request->trace;
+		return ta_show_read_trace("show", optarg, request->trace);
 	case OPT_LIMIT:
 		return read_limit(optarg, &request->limit);
 	case OPT_COLOR:
@@ -238,44 +196,6 @@ static struct show_screen make_screen(const struct request *request)
 	else
 		screen.color = strcmp(request->color, "always") == 0;
 	return screen;
-}
-
-/* A file of spans, or one of events beside the place of it. */
-static bool readable(const char *path)
-{
-	char beside[PATH_MAX];
-
-	return access(path, F_OK) == 0 ||
-	       (ta_output_beside(path, beside, sizeof(beside)) == 0 && access(beside, F_OK) == 0);
-}
-
-/* The file to read, found or named; 0 or the exit status. */
-static int find_file(struct request *request, char *out, size_t out_bytes)
-{
-	struct ta_config config;
-	char cwd[PATH_MAX];
-
-	if (request->path)
-		return 0;
-	ta_config_load(&config, environ, NULL, NULL);
-	if (!getcwd(cwd, sizeof(cwd)))
-		cwd[0] = '\0';
-	request->path = "tagalong.jsonl";
-	if (!config.file[0] && readable(request->path))
-		return 0;
-	if (ta_file_default_path(&config, environ, cwd, out, out_bytes) == 0 && out[0]) {
-		request->path = out;
-		if (readable(out))
-			return 0;
-	}
-	if (config.file[0])
-		ta_cli_say("no traces: TAGALONG_FILE=%s names no file. Run a program with "
-			   "`tagalong run PROGRAM`, or name a file: tagalong show FILE", config.file);
-	else
-		ta_cli_say("no traces: there is no ./tagalong.jsonl and no %s. Run a program with "
-			   "`tagalong run PROGRAM`, or name a file: tagalong show FILE",
-			   request->path == out ? out : "state directory (HOME is not set)");
-	return 1;
 }
 
 static int by_start(const void *a, const void *b)
@@ -404,7 +324,7 @@ int ta_cli_show(int argc, char **argv)
 	int status = read_arguments(argc, argv, &request);
 
 	if (status < 0)
-		status = find_file(&request, path, sizeof(path)) ? 1 : -1;
+		status = ta_show_find_file("show", &request.path, path) ? 1 : -1;
 	if (status >= 0)
 		return status;
 	screen = make_screen(&request);

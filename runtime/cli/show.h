@@ -14,6 +14,7 @@
 #ifndef TA_CLI_SHOW_H
 #define TA_CLI_SHOW_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -89,6 +90,16 @@ struct show_screen {
 	bool color, utf8;
 	bool cut; /* a terminal: lines end at its edge */
 };
+
+/* What `tagalong show` and `tagalong export` ask in the same way (show_find.c).  Each says
+ * what is wrong, for the verb, and returns 0 or the exit status. */
+int ta_show_bad_value(const char *verb, const char *option, const char *value,
+		      const char *wanted);
+int ta_show_read_duration(const char *verb, const char *option, const char *text,
+			  uint64_t *ret_ns);
+int ta_show_read_trace(const char *verb, const char *text, char ret_id[33]); /* or its beginning */
+/* The file to read: *path when it is not NULL, else looked for, and in out or static. */
+int ta_show_find_file(const char *verb, const char **path, char out[PATH_MAX]);
 
 /* Memory or death. */
 void *ta_show_alloc(void *old, size_t bytes);
