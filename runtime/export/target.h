@@ -37,7 +37,7 @@ struct ta_targets {
 	struct ta_target targets[TA_QUEUES];
 	bool any_network; /* at least one needs libcurl */
 	bool metrics;	  /* they are to be made: for a collector, or for Prometheus */
-	char *prometheus_host; /* NULL: no endpoint */
+	char *prometheus_host; /* an address (without brackets) or a name; NULL: no endpoint */
 	uint16_t prometheus_port;
 	struct ta_dsn dsn;
 	char *release, *environment; /* of Sentry; release may be NULL */
@@ -49,7 +49,9 @@ struct ta_targets {
 typedef void ta_target_warn_fn(void *user, const char *sentence);
 
 /* Returns 0 or -ENOMEM.  config has to outlive nothing: all is copied.  cwd: what a
- * relative TAGALONG_ENVELOPES is below; NULL: "/". */
+ * relative TAGALONG_ENVELOPES, and the files of certificates, are below; NULL: "/".
+ * OTEL_CONFIG_FILE and OTEL_EXPORTER_PROMETHEUS_HOST and _PORT come from our own
+ * environment. */
 int ta_targets_load(struct ta_targets *targets, const struct ta_config *config, const char *cwd,
 		    ta_target_warn_fn *warn, void *user);
 void ta_targets_fini(struct ta_targets *targets);
