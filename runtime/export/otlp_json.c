@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * otlp_json.c - batches as OTLP JSON.
+ * otlp_json.c - spans as OTLP JSON.
  *
  * The order of the batch is kept: a run of spans of one process becomes one
  * resourceSpans entry, so a process may have several of them.
  *
- * Runs: agent, one thread.  No allocation but the buffer's.
+ * Runs: agent, the exporter's thread.  No allocation but the buffers'.
  */
 #include "runtime/export/otlp_json.h"
 
-#include <errno.h>
 #include <string.h>
 
+#include "runtime/export/otlp_sink.h"
+#include "runtime/export/otlp_span.h"
 #include "runtime/export/otlp_value.h"
 
 #define PUT TA_PUT
 
-enum { FLAG_SAMPLED = 1, FLAG_REMOTE_KNOWN = 0x100, FLAG_REMOTE = 0x200 };
+_Static_assert(TA_OTLP_LINK_FLAGS == 256, "written in put_links()");
 
 static void put_trace_id(struct ta_buf *buf, uint64_t hi, uint64_t lo)
 {
@@ -53,14 +54,12 @@ static void put_ids(struct ta_buf *buf, const struct ta_span *span, const struct
 	}
 }
 
-static void put_times(struct ta_buf *buf, const struct ta_span *span, int64_t wall_offset_ns)
+static void put_times(struct ta_buf *buf, const struct ta_otlp_span *facts)
 {
-	uint64_t end_ns = span->end_ns > span->start_ns ? span->end_ns : span->start_ns;
-
 	PUT(buf, ",\"startTimeUnixNano\":\"");
-	ta_buf_put_u64(buf, span->start_ns + (uint64_t)wall_offset_ns);
+	ta_buf_put_u64(buf, facts->start_ns);
 	PUT(buf, "\",\"endTimeUnixNano\":\"");
-	ta_buf_put_u64(buf, end_ns + (uint64_t)wall_offset_ns);
+	ta_buf_put_u64(buf, facts->end_ns);
 	ta_buf_putc(buf, '"');
 }
 
@@ -120,7 +119,7 @@ static void put_links(struct ta_buf *buf, const struct ta_out_span *out)
 		ta_buf_putc(buf, '"');
 		ta_out_link_walk(link, &walk);
 		put_walk(buf, &walk);
-		PUT(buf, ",\"flags\":256}"); /* known not to be remote */
+		PUT(buf, ",\"flags\":256}");
 	}
 	if (out->link_count)
 		ta_buf_putc(buf, ']');
@@ -145,73 +144,50 @@ static void put_status(struct ta_buf *buf, const struct ta_out_span *out)
 	ta_buf_putc(buf, '}');
 }
 
-static void put_flags(struct ta_buf *buf, const struct ta_span *span)
+static void put_span(struct ta_sink *base, const struct ta_span *span,
+		     const struct ta_out_span *out)
 {
-	uint64_t flags = FLAG_REMOTE_KNOWN;
+	struct ta_otlp_sink *sink = (struct ta_otlp_sink *)base;
+	const struct ta_otlp_span facts = ta_otlp_span_of(sink->batch, span);
+	struct ta_buf *buf = ta_otlp_item_begin(sink, span->process);
 
-	if (span->flags & TA_SPAN_REMOTE_PARENT)
-		flags |= FLAG_REMOTE;
-	if (!(span->flags & TA_SPAN_NOT_SAMPLED))
-		flags |= FLAG_SAMPLED;
-	PUT(buf, ",\"flags\":");
-	ta_buf_put_u64(buf, flags);
-	ta_buf_putc(buf, '}');
-}
-
-static void put_span(struct ta_buf *buf, struct ta_enrich *enrich, const struct ta_span *span,
-		     int64_t wall_offset_ns)
-{
-	struct ta_out_span out;
-
-	if (span->process && span->process->wall_offset_ns)
-		wall_offset_ns = span->process->wall_offset_ns;
-	ta_enrich_span(enrich, span, &out);
-	put_ids(buf, span, &out);
+	put_ids(buf, span, out);
 	PUT(buf, ",\"name\":");
-	ta_buf_put_json(buf, out.name, out.name_bytes);
+	ta_buf_put_json(buf, out->name, out->name_bytes);
 	PUT(buf, ",\"kind\":");
-	ta_buf_put_i64(buf, out.kind);
-	put_times(buf, span, wall_offset_ns);
-	put_attributes(buf, &out);
-	put_events(buf, &out, wall_offset_ns);
-	put_links(buf, &out);
-	put_status(buf, &out);
-	put_flags(buf, span);
+	ta_buf_put_i64(buf, out->kind);
+	put_times(buf, &facts);
+	put_attributes(buf, out);
+	put_events(buf, out, facts.wall_offset_ns);
+	put_links(buf, out);
+	put_status(buf, out);
+	PUT(buf, ",\"flags\":");
+	ta_buf_put_u64(buf, facts.flags);
+	ta_buf_putc(buf, '}');
+	ta_otlp_item_end(sink, facts.end_ns);
 }
 
-static void open_resource(struct ta_buf *buf, struct ta_enrich *enrich,
-			  const struct ta_process *process)
-{
-	PUT(buf, "{\"resource\":{\"attributes\":[");
-	ta_enrich_resource_json(enrich, process, buf);
-	PUT(buf, "]},\"scopeSpans\":[{\"scope\":{\"name\":\"tagalong\",\"version\":\"" TA_VERSION
-		 "\"},\"spans\":[");
-}
-
-static void close_resource(struct ta_buf *buf)
-{
-	PUT(buf, "],\"schemaUrl\":\"" TA_OTLP_SCHEMA_URL "\"}],\"schemaUrl\":\"" TA_OTLP_SCHEMA_URL "\"}");
-}
+const struct ta_sink_class ta_otlp_json_traces_class = {
+	.name = "OTLP traces (JSON)",
+	.begin = ta_otlp_sink_begin,
+	.span = put_span,
+	.end = ta_otlp_sink_end,
+	.free = ta_otlp_sink_free,
+};
 
 int ta_otlp_json_encode(const struct ta_batch *batch, struct ta_enrich *enrich, struct ta_buf *buf)
 {
-	PUT(buf, "{\"resourceSpans\":[");
-	for (uint32_t i = 0; i < batch->count; i++) {
-		const struct ta_span *span = batch->spans[i];
+	struct ta_otlp_sink sink;
+	struct ta_out_span out;
+	int error;
 
-		if (!i || span->process != batch->spans[i - 1]->process) {
-			if (i) {
-				close_resource(buf);
-				ta_buf_putc(buf, ',');
-			}
-			open_resource(buf, enrich, span->process);
-		} else {
-			ta_buf_putc(buf, ',');
-		}
-		put_span(buf, enrich, span, batch->wall_offset_ns);
+	ta_otlp_sink_init(&sink, &ta_otlp_json_traces_class, enrich);
+	ta_otlp_sink_begin(&sink.sink, batch);
+	for (uint32_t i = 0; i < batch->count; i++) {
+		ta_enrich_span(enrich, batch->spans[i], &out);
+		put_span(&sink.sink, batch->spans[i], &out);
 	}
-	if (batch->count)
-		close_resource(buf);
-	PUT(buf, "]}");
-	return buf->failed ? -ENOMEM : 0;
+	error = ta_otlp_sink_request(&sink, buf);
+	ta_otlp_sink_fini(&sink);
+	return error;
 }

@@ -16,7 +16,11 @@
 #include "runtime/export/sink.h"
 
 /* format: TA_FORMAT_PROTOBUF or TA_FORMAT_JSON.  enrich makes the resources; it is borrowed
- * and must be the one of the walk.  NULL when out of memory.  Free by class->free(). */
+ * and must be the one of the walk.  A limit that is 0 is none.  NULL when out of memory.
+ * Free by class->free().
+ *
+ * end() gives all messages of the batch or, out of memory, none.  A message's time is the
+ * end of its youngest span. */
 struct ta_sink *ta_otlp_traces_sink(struct ta_enrich *enrich, enum ta_format format, bool gzip,
 				    struct ta_message_limits limits);
 struct ta_sink *ta_otlp_logs_sink(struct ta_enrich *enrich, enum ta_format format, bool gzip,

@@ -137,10 +137,8 @@ static size_t character(const char *text, size_t bytes)
 	return length <= bytes && ta_utf8_valid(text, length) ? length : 0;
 }
 
-static void put_repaired(struct ta_buf *buf, unsigned int field, const char *text, size_t bytes)
+void ta_pb_text_inside(struct ta_buf *buf, const char *text, size_t bytes)
 {
-	size_t opened = ta_pb_open(buf, field);
-
 	for (size_t i = 0; i < bytes;) {
 		size_t run = 0, length;
 
@@ -153,6 +151,13 @@ static void put_repaired(struct ta_buf *buf, unsigned int field, const char *tex
 			i++;
 		}
 	}
+}
+
+static void put_repaired(struct ta_buf *buf, unsigned int field, const char *text, size_t bytes)
+{
+	size_t opened = ta_pb_open(buf, field);
+
+	ta_pb_text_inside(buf, text, bytes);
 	ta_pb_close(buf, opened);
 }
 

@@ -26,6 +26,8 @@ void ta_pb_bytes(struct ta_buf *buf, unsigned int field, const void *data, size_
 /* A string: each byte that is no UTF-8 becomes U+FFFD, as in JSON. */
 void ta_pb_text(struct ta_buf *buf, unsigned int field, const char *text, size_t bytes);
 void ta_pb_text_always(struct ta_buf *buf, unsigned int field, const char *text, size_t bytes);
+/* The same without tag and length, inside of what ta_pb_open() began. */
+void ta_pb_text_inside(struct ta_buf *buf, const char *text, size_t bytes);
 
 /* Begins a nested message; what is returned belongs to its close.  They nest. */
 size_t ta_pb_open(struct ta_buf *buf, unsigned int field);

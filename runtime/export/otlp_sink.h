@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * otlp_sink.h - what the OTLP sinks have in common: runs, limits, messages.
+ *
+ * An item is a span or a log record, encoded.  Items lie one behind the other; those of
+ * one process that follow one another are a run and get one ResourceSpans (ResourceLogs)
+ * entry.  A message is put together when it is complete: only then are the lengths
+ * known that protobuf wants in front.
+ *
+ * Runs: agent, the exporter's thread.  No allocation but the buffers' and the messages'.
+ */
+#ifndef TA_EXPORT_OTLP_SINK_H
+#define TA_EXPORT_OTLP_SINK_H
+
+#include "runtime/export/otlp_pb.h"
+
+/* Consecutive items of one process, and its resource, both as places in their buffers. */
+struct ta_otlp_run {
+	const struct ta_process *process;
+	size_t items, resource, resource_bytes;
+};
+
+struct ta_otlp_sink {
+	struct ta_sink sink;
+	const struct ta_otlp_words *json; /* the words of the request; NULL: protobuf */
+	struct ta_enrich *enrich;
+	const struct ta_batch *batch;
+	struct ta_message_limits limits;
+	bool gzip, events;
+
+	/* The message at hand. */
+	struct ta_buf items, resources;
+	struct ta_otlp_run *runs;
+	uint32_t run_count, run_capacity;
+	uint32_t count;	    /* of items */
+	size_t item;	    /* where the newest one begins */
+	uint64_t newest_ns; /* of all but the newest one */
+
+	struct ta_buf body; /* before compression */
+	struct ta_messages done;
+	bool failed;
+};
+
+/* JSON: how the lists of a request are called. */
+struct ta_otlp_words {
+	const char *resources, *scopes, *items;
+};
+extern const struct ta_otlp_words ta_otlp_json_traces_words, ta_otlp_json_logs_words;
+
+/* What each format brings. */
+extern const struct ta_sink_class ta_otlp_json_traces_class, ta_otlp_json_logs_class,
+	ta_otlp_pb_traces_class, ta_otlp_pb_logs_class;
+
+/* For the classes. */
+void ta_otlp_sink_begin(struct ta_sink *sink, const struct ta_batch *batch);
+int ta_otlp_sink_end(struct ta_sink *sink, struct ta_messages *messages);
+void ta_otlp_sink_free(struct ta_sink *sink);
+
+/* An item of a process follows.  Returns where it is to be appended; protobuf: as field
+ * TA_OTLP_ITEM, JSON: as an object. */
+struct ta_buf *ta_otlp_item_begin(struct ta_otlp_sink *sink, const struct ta_process *process);
+/* It is complete.  time_ns: Unix, of its end. */
+void ta_otlp_item_end(struct ta_otlp_sink *sink, uint64_t time_ns);
+#define TA_OTLP_ITEM 2u
+
+/* A sink in the caller's memory, without limits, for a single request; and all that was
+ * encoded as that request. */
+void ta_otlp_sink_init(struct ta_otlp_sink *sink, const struct ta_sink_class *class,
+		       struct ta_enrich *enrich);
+void ta_otlp_sink_fini(struct ta_otlp_sink *sink);
+int ta_otlp_sink_request(struct ta_otlp_sink *sink, struct ta_buf *out);
+
+#endif
