@@ -27,6 +27,7 @@ struct ta_enrich *ta_enrich_new(const struct ta_config *config)
 	enrich->paths = ta_path_names_new();
 	enrich->routes = ta_routes_new(enrich, config->http_routes);
 	ta_resource_init(enrich);
+	ta_limits_init(enrich);
 	if (!enrich->paths || !enrich->routes || enrich->user_resource.failed) {
 		ta_enrich_free(enrich);
 		return NULL;
@@ -41,6 +42,7 @@ void ta_enrich_free(struct ta_enrich *enrich)
 	ta_path_names_free(enrich->paths);
 	ta_routes_free(enrich->routes);
 	ta_resource_fini(enrich);
+	ta_limits_fini(&enrich->limits);
 	free(enrich->scratch);
 	free(enrich);
 }
@@ -247,7 +249,8 @@ static void dispatch(struct ta_enrich *enrich, const struct ta_span *span,
 	}
 }
 
-void ta_enrich_span(struct ta_enrich *enrich, const struct ta_span *span, struct ta_out_span *out)
+void ta_enrich_span_in_full(struct ta_enrich *enrich, const struct ta_span *span,
+			    struct ta_out_span *out)
 {
 	struct ta_facts facts;
 
@@ -262,8 +265,15 @@ void ta_enrich_span(struct ta_enrich *enrich, const struct ta_span *span, struct
 	rename_span(&facts, out);
 	ta_out_kind_of_work(span, &facts, out);
 	ta_out_named(enrich, span, &facts, out);
-	ta_out_events(span, &facts, out);
+	ta_out_events(enrich, span, &facts, out);
 	ta_status_end(span, &facts, out);
 	set_trace_state(&facts, out);
 	ta_out_scope(enrich, span, &facts, out);
+}
+
+void ta_enrich_span(struct ta_enrich *enrich, const struct ta_span *span, struct ta_out_span *out)
+{
+	ta_enrich_span_in_full(enrich, span, out);
+	if (enrich->limits.in_spans)
+		ta_limits_span(&enrich->limits, out);
 }

@@ -41,7 +41,9 @@ enum ta_out_event_kind {
 	TA_OUT_CRUMB,	     /* a breadcrumb of the span's scopes */
 };
 
-/* One event of a span; its attributes are read with ta_out_event_next(). */
+struct ta_limits;
+
+/* One event of a span; its attributes are read with ta_out_walk_next(). */
 struct ta_out_event {
 	uint64_t time_ns; /* CLOCK_MONOTONIC */
 	const char *name;
@@ -49,12 +51,14 @@ struct ta_out_event {
 	uint8_t kind;	   /* enum ta_out_event_kind */
 	const char *attrs; /* a row as in records */
 	uint32_t attr_bytes;
+	struct ta_limits *limits; /* OTEL_*_LIMIT; NULL: none */
 };
 
 struct ta_out_link {
 	uint64_t trace_hi, trace_lo, span_id;
 	const char *attrs;
 	uint32_t attr_bytes;
+	struct ta_limits *limits;
 };
 
 struct ta_out_span {
@@ -78,6 +82,9 @@ struct ta_out_walk {
 	struct ta_json_walk members; /* of a JSON object that holds several */
 	bool in_members;
 	char key[256]; /* a member's name, where it had escapes */
+	struct ta_limits *limits;
+	uint32_t count;	  /* attributes so far */
+	uint32_t dropped; /* by limits; known when the walk has ended */
 };
 
 /* config and its strings must outlive the result.  NULL when out of memory. */
@@ -89,6 +96,13 @@ void ta_enrich_free(struct ta_enrich *enrich);
 const char *ta_enrich_warning(const struct ta_enrich *enrich, size_t index);
 
 void ta_enrich_span(struct ta_enrich *enrich, const struct ta_span *span, struct ta_out_span *out);
+
+/* The same with all attributes in full, whatever OTEL_*_LIMIT say of them: for rules. */
+void ta_enrich_span_in_full(struct ta_enrich *enrich, const struct ta_span *span,
+			    struct ta_out_span *out);
+
+/* Whether that ends with status error, for a fraction of the price. */
+bool ta_enrich_failed(struct ta_enrich *enrich, const struct ta_span *span);
 
 /* The attributes of an event or a link, one by one; each lives until the next. */
 void ta_out_event_walk(const struct ta_out_event *event, struct ta_out_walk *walk);

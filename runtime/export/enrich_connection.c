@@ -43,12 +43,22 @@ static void name_connection(const char *transport, const struct ta_address *loca
 	}
 }
 
+void ta_connection_status(struct ta_enrich *enrich, const struct ta_span *span,
+			  const struct ta_facts *facts, struct ta_out_span *out)
+{
+	int64_t number = ta_facts_int(facts, TA_ATTR_ERRNO);
+
+	if (number)
+		ta_out_error(out, ta_errno_name(enrich, number));
+	else if (span->reason == TA_END_CLOSED_EARLY)
+		ta_out_error(out, "connection_closed");
+}
+
 void ta_enrich_connection(struct ta_enrich *enrich, const struct ta_span *span,
 			  const struct ta_facts *facts, struct ta_out_span *out)
 {
 	struct ta_address peer, local;
 	const char *transport;
-	int64_t number = ta_facts_int(facts, TA_ATTR_ERRNO);
 
 	ta_facts_address(enrich, facts, TA_ATTR_PEER, &peer);
 	ta_facts_address(enrich, facts, TA_ATTR_LOCAL, &local);
@@ -64,8 +74,5 @@ void ta_enrich_connection(struct ta_enrich *enrich, const struct ta_span *span,
 	ta_out_count(facts, TA_ATTR_BYTES_IN, out);
 	ta_out_count(facts, TA_ATTR_BYTES_OUT, out);
 	ta_out_count(facts, TA_ATTR_REQUEST_COUNT, out);
-	if (number)
-		ta_out_error(out, ta_errno_name(enrich, number));
-	else if (span->reason == TA_END_CLOSED_EARLY)
-		ta_out_error(out, "connection_closed");
+	ta_connection_status(enrich, span, facts, out);
 }

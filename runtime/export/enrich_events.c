@@ -26,110 +26,171 @@ static void note_exception(struct ta_facts *facts, const struct ta_attr_view *ty
 	facts->exception_message_bytes = message->bytes;
 }
 
-static struct ta_out_event *add_event(struct ta_out_span *out, uint64_t time_ns, const char *name,
-				      uint32_t name_bytes, uint8_t kind)
+/* What the record of an event says. */
+struct recorded {
+	const char *attrs;
+	uint32_t bytes;
+	struct ta_attr_view name, type, message; /* empty where there is none */
+};
+
+static void read_recorded(const struct ta_record *record, struct recorded *recorded)
+{
+	struct ta_attr_view attr;
+	const char *cursor;
+
+	*recorded = (struct recorded){ 0 };
+	cursor = recorded->attrs = ta_record_attrs(record, &recorded->bytes);
+	while (ta_attr_next(&cursor, recorded->attrs + recorded->bytes, &attr)) {
+		if (is_text(&attr, TA_ATTR_NAME))
+			recorded->name = attr;
+		else if (is_text(&attr, TA_ATTR_EXCEPTION_TYPE))
+			recorded->type = attr;
+		else if (is_text(&attr, TA_ATTR_EXCEPTION_MESSAGE))
+			recorded->message = attr;
+	}
+}
+
+static void note_recorded(const struct recorded *recorded, struct ta_facts *facts)
+{
+	if (recorded->name.bytes == 9 && memcmp(recorded->name.value, "exception", 9) == 0)
+		note_exception(facts, &recorded->type, &recorded->message);
+}
+
+/* The error that ended the span, if one did. */
+static bool note_last_error(struct ta_facts *facts)
+{
+	static const struct ta_attr_view none;
+	bool type = ta_facts_have(facts, TA_ATTR_EXCEPTION_TYPE);
+	bool message = ta_facts_have(facts, TA_ATTR_EXCEPTION_MESSAGE);
+
+	if (!type && !message)
+		return false;
+	note_exception(facts, type ? &facts->known[TA_ATTR_EXCEPTION_TYPE] : &none,
+		       message ? &facts->known[TA_ATTR_EXCEPTION_MESSAGE] : &none);
+	return true;
+}
+
+void ta_facts_exceptions(const struct ta_span *span, struct ta_facts *facts)
+{
+	struct recorded recorded;
+
+	for (uint32_t i = 0; facts->event_count && i < span->records.count; i++) {
+		if (span->records.items[i]->kind != TA_RECORD_SPAN_EVENT)
+			continue;
+		read_recorded(span->records.items[i], &recorded);
+		note_recorded(&recorded, facts);
+	}
+	note_last_error(facts);
+}
+
+/* The limits that rows have to keep, or NULL. */
+static struct ta_limits *limits_of_rows(struct ta_enrich *enrich)
+{
+	return enrich->limits.in_rows ? &enrich->limits : NULL;
+}
+
+static struct ta_out_event *add_event(struct ta_enrich *enrich, struct ta_out_span *out,
+				      uint64_t time_ns, const char *name, uint32_t name_bytes,
+				      uint8_t kind)
 {
 	struct ta_out_event *event;
 
-	if (out->event_count == TA_OUT_EVENTS_MAX) {
+	if (out->event_count >= enrich->limits.events) {
 		out->dropped_events++;
 		return NULL;
 	}
 	event = &out->events[out->event_count++];
-	*event = (struct ta_out_event){
-		.time_ns = time_ns, .name = name, .name_bytes = name_bytes, .kind = kind
-	};
+	*event = (struct ta_out_event){ .time_ns = time_ns,
+					.name = name,
+					.name_bytes = name_bytes,
+					.kind = kind,
+					.limits = limits_of_rows(enrich) };
 	return event;
 }
 
-static void add_recorded(const struct ta_record_span_event *record, struct ta_facts *facts,
-			 struct ta_out_span *out)
+static void add_recorded(struct ta_enrich *enrich, const struct ta_record_span_event *record,
+			 struct ta_facts *facts, struct ta_out_span *out)
 {
-	uint32_t bytes;
-	const char *attrs = ta_record_attrs(&record->head, &bytes), *cursor = attrs;
-	struct ta_attr_view attr, name = { 0 }, type = { 0 }, message = { 0 };
+	struct recorded recorded;
 	struct ta_out_event *event;
 
-	while (ta_attr_next(&cursor, attrs + bytes, &attr)) {
-		if (is_text(&attr, TA_ATTR_NAME))
-			name = attr;
-		else if (is_text(&attr, TA_ATTR_EXCEPTION_TYPE))
-			type = attr;
-		else if (is_text(&attr, TA_ATTR_EXCEPTION_MESSAGE))
-			message = attr;
-	}
-	if (name.bytes == 9 && memcmp(name.value, "exception", 9) == 0)
-		note_exception(facts, &type, &message);
-	event = add_event(out, record->time_ns, name.bytes ? name.value : "event",
-			  name.bytes ? name.bytes : 5, TA_OUT_RECORDED);
+	read_recorded(&record->head, &recorded);
+	note_recorded(&recorded, facts);
+	event = add_event(enrich, out, record->time_ns,
+			  recorded.name.bytes ? recorded.name.value : "event",
+			  recorded.name.bytes ? recorded.name.bytes : 5, TA_OUT_RECORDED);
 	if (!event)
 		return;
-	event->attrs = attrs;
-	event->attr_bytes = bytes;
+	event->attrs = recorded.attrs;
+	event->attr_bytes = recorded.bytes;
 }
 
-static void add_link(const struct ta_record_span_link *record, struct ta_out_span *out)
+static struct ta_out_link *add_link(struct ta_enrich *enrich, struct ta_out_span *out,
+				    uint64_t trace_hi, uint64_t trace_lo, uint64_t span_id)
+{
+	struct ta_out_link *link;
+
+	if (out->link_count >= enrich->limits.links) {
+		out->dropped_links++;
+		return NULL;
+	}
+	link = &out->links[out->link_count++];
+	*link = (struct ta_out_link){ .trace_hi = trace_hi,
+				      .trace_lo = trace_lo,
+				      .span_id = span_id,
+				      .limits = limits_of_rows(enrich) };
+	return link;
+}
+
+static void add_recorded_link(struct ta_enrich *enrich, const struct ta_record_span_link *record,
+			      struct ta_out_span *out)
 {
 	struct ta_out_link *link;
 
 	if (!record->link_span_id)
 		return;
-	if (out->link_count == TA_OUT_LINKS_MAX) {
-		out->dropped_links++;
-		return;
-	}
-	link = &out->links[out->link_count++];
-	link->trace_hi = record->trace_hi;
-	link->trace_lo = record->trace_lo;
-	link->span_id = record->link_span_id;
-	link->attrs = ta_record_attrs(&record->head, &link->attr_bytes);
+	link = add_link(enrich, out, record->trace_hi, record->trace_lo, record->link_span_id);
+	if (link)
+		link->attrs = ta_record_attrs(&record->head, &link->attr_bytes);
 }
 
-static void read_records(const struct ta_span *span, struct ta_facts *facts,
-			 struct ta_out_span *out)
+static void read_records(struct ta_enrich *enrich, const struct ta_span *span,
+			 struct ta_facts *facts, struct ta_out_span *out)
 {
 	for (uint32_t i = 0; i < span->records.count; i++) {
 		const struct ta_record *record = span->records.items[i];
 
 		if (record->kind == TA_RECORD_SPAN_EVENT)
-			add_recorded((const void *)record, facts, out);
+			add_recorded(enrich, (const void *)record, facts, out);
 		else if (record->kind == TA_RECORD_SPAN_LINK)
-			add_link((const void *)record, out);
+			add_recorded_link(enrich, (const void *)record, out);
 	}
 }
 
 /* The error that ended the span, with the time of its end. */
-static void add_last_error(const struct ta_span *span, struct ta_facts *facts,
-			   struct ta_out_span *out)
+static void add_last_error(struct ta_enrich *enrich, const struct ta_span *span,
+			   struct ta_facts *facts, struct ta_out_span *out)
 {
-	struct ta_attr_view none = { 0 };
 	struct ta_out_event *event;
 
-	if (!ta_facts_have(facts, TA_ATTR_EXCEPTION_TYPE) &&
-	    !ta_facts_have(facts, TA_ATTR_EXCEPTION_MESSAGE))
+	if (!note_last_error(facts))
 		return;
-	note_exception(facts,
-		       ta_facts_have(facts, TA_ATTR_EXCEPTION_TYPE) ?
-			       &facts->known[TA_ATTR_EXCEPTION_TYPE] :
-			       &none,
-		       ta_facts_have(facts, TA_ATTR_EXCEPTION_MESSAGE) ?
-			       &facts->known[TA_ATTR_EXCEPTION_MESSAGE] :
-			       &none);
-	event = add_event(out, span->end_ns, "exception", 9, TA_OUT_EXCEPTION);
+	event = add_event(enrich, out, span->end_ns, "exception", 9, TA_OUT_EXCEPTION);
 	if (event)
 		event->attrs = ta_record_attrs(facts->error_record, &event->attr_bytes);
 }
 
-static void add_crumbs(const struct ta_scope_data *scope, struct ta_out_span *out)
+static void add_crumbs(struct ta_enrich *enrich, const struct ta_scope_data *scope,
+		       struct ta_out_span *out)
 {
-	uint32_t room = TA_OUT_EVENTS_MAX - out->event_count;
+	uint32_t room = enrich->limits.events - out->event_count;
 	uint32_t first = scope->crumb_count > room ? scope->crumb_count - room : 0;
 
 	out->dropped_events += first;
 	for (uint32_t i = first; i < scope->crumb_count; i++) {
 		const struct ta_crumb *crumb = &scope->crumbs[i];
 		struct ta_out_event *event =
-			add_event(out, crumb->time_ns, "breadcrumb", 10, TA_OUT_CRUMB);
+			add_event(enrich, out, crumb->time_ns, "breadcrumb", 10, TA_OUT_CRUMB);
 
 		if (!event)
 			return;
@@ -154,37 +215,40 @@ static void sort_events(struct ta_out_span *out)
 	}
 }
 
-void ta_out_events(const struct ta_span *span, struct ta_facts *facts, struct ta_out_span *out)
+void ta_out_events(struct ta_enrich *enrich, const struct ta_span *span, struct ta_facts *facts,
+		   struct ta_out_span *out)
 {
 	out->event_count = out->link_count = out->dropped_events = out->dropped_links = 0;
 	if (span->link_span_id)
-		out->links[out->link_count++] = (struct ta_out_link){
-			span->link_trace_hi, span->link_trace_lo, span->link_span_id, NULL, 0
-		};
+		add_link(enrich, out, span->link_trace_hi, span->link_trace_lo,
+			 span->link_span_id);
 	if (facts->event_count || facts->link_count)
-		read_records(span, facts, out);
-	add_last_error(span, facts, out);
+		read_records(enrich, span, facts, out);
+	add_last_error(enrich, span, facts, out);
 	if (span->scope && span->scope->crumb_count && ta_span_is_local_root(span))
-		add_crumbs(span->scope, out);
+		add_crumbs(enrich, span->scope, out);
 	sort_events(out);
 }
 
-static void walk_row(struct ta_out_walk *walk, const char *attrs, uint32_t bytes, uint8_t kind)
+static void walk_row(struct ta_out_walk *walk, const char *attrs, uint32_t bytes, uint8_t kind,
+		     struct ta_limits *limits)
 {
 	walk->cursor = attrs;
 	walk->end = attrs ? attrs + bytes : NULL;
 	walk->kind = kind;
 	walk->in_members = false;
+	walk->limits = limits;
+	walk->count = walk->dropped = 0;
 }
 
 void ta_out_event_walk(const struct ta_out_event *event, struct ta_out_walk *walk)
 {
-	walk_row(walk, event->attrs, event->attr_bytes, event->kind);
+	walk_row(walk, event->attrs, event->attr_bytes, event->kind, event->limits);
 }
 
 void ta_out_link_walk(const struct ta_out_link *link, struct ta_out_walk *walk)
 {
-	walk_row(walk, link->attrs, link->attr_bytes, 0);
+	walk_row(walk, link->attrs, link->attr_bytes, 0, link->limits);
 }
 
 static bool next_member(struct ta_out_walk *walk, struct ta_out_attr *attr)
@@ -239,7 +303,7 @@ static bool convert(const struct ta_attr_view *recorded, struct ta_out_attr *att
 	return level != NULL;
 }
 
-bool ta_out_walk_next(struct ta_out_walk *walk, struct ta_out_attr *ret_attr)
+static bool next_attr(struct ta_out_walk *walk, struct ta_out_attr *ret_attr)
 {
 	struct ta_attr_view attr;
 
@@ -258,5 +322,24 @@ bool ta_out_walk_next(struct ta_out_walk *walk, struct ta_out_attr *ret_attr)
 		if (walk->in_members && next_member(walk, ret_attr))
 			return true;
 	}
+	return false;
+}
+
+bool ta_out_walk_next(struct ta_out_walk *walk, struct ta_out_attr *ret_attr)
+{
+	uint32_t most;
+
+	if (!walk->limits)
+		return next_attr(walk, ret_attr);
+	most = walk->kind ? walk->limits->event_attrs : walk->limits->link_attrs;
+	if (!next_attr(walk, ret_attr))
+		return false;
+	if (walk->count++ < most) {
+		ta_limits_row(walk->limits, ret_attr);
+		return true;
+	}
+	do
+		walk->dropped++;
+	while (next_attr(walk, ret_attr));
 	return false;
 }

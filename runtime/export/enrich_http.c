@@ -217,10 +217,11 @@ static void add_rest(const struct ta_facts *facts, const struct request *request
 
 /* Only the server's own failures are errors: 5xx, and answers that the client
  * did not get in full.  4xx is the client's. */
-static void set_status(struct ta_enrich *enrich, const struct ta_span *span,
-		       const struct ta_facts *facts, int64_t status, struct ta_out_span *out)
+void ta_http_status(struct ta_enrich *enrich, const struct ta_span *span,
+		    const struct ta_facts *facts, struct ta_out_span *out)
 {
 	int64_t number = ta_facts_int(facts, TA_ATTR_ERRNO);
+	int64_t status = ta_facts_int(facts, TA_ATTR_HTTP_STATUS);
 	char *digits;
 
 	if (span->reason == TA_END_CLOSED_EARLY) {
@@ -284,5 +285,5 @@ void ta_enrich_http(struct ta_enrich *enrich, const struct ta_span *span,
 	add_version(facts, out);
 	add_network(enrich, facts, &request, out);
 	add_rest(facts, &request, out);
-	set_status(enrich, span, facts, status, out);
+	ta_http_status(enrich, span, facts, out);
 }

@@ -3,8 +3,8 @@
  * enrich_internal.h - what the files of the enricher share.
  *
  * enrich.c makes the frame and dispatches; enrich_facts.c reads the records,
- * enrich_status.c decides how it ended, enrich_scope.c adds tags and what scopes hold,
- * enrich_events.c events and links; enrich_http.c and enrich_url.c know HTTP,
+ * enrich_status.c decides how it ended, enrich_failed.c asks only that, enrich_scope.c adds tags and what scopes hold,
+ * enrich_events.c events and links, enrich_limits.c applies OTEL_*_LIMIT; enrich_http.c and enrich_url.c know HTTP,
  * enrich_connection.c and enrich_thread.c the other types;
  * enrich_name.c and enrich_route.c make names, enrich_address.c prints addresses,
  * enrich_resource.c makes resources.  Nothing else includes this.
@@ -21,10 +21,20 @@
 
 #define TA_KNOWN_KEYS 46u
 #define TA_PROCESS_CACHE 64u
-#define TA_WARNINGS_MAX 8u
+#define TA_WARNINGS_MAX 24u
 
 struct ta_path_names;
 struct ta_routes;
+
+/* OTEL_*_LIMIT.  Counts are at most our own: 128. */
+struct ta_limits {
+	bool in_spans; /* something is limited in the attributes of spans */
+	bool in_rows;  /* in those of events and links */
+	uint32_t value; /* characters; UINT32_MAX: no limit */
+	uint32_t attrs, events, links, event_attrs, link_attrs;
+	struct ta_buf span_texts; /* JSON with shorter strings: of this span, */
+	struct ta_buf row_text;	  /* of the last attribute of a walk */
+};
 
 /* A process whose resource has been encoded. */
 struct ta_process_entry {
@@ -38,6 +48,7 @@ struct ta_enrich {
 	const struct ta_config *config;
 	struct ta_path_names *paths;
 	struct ta_routes *routes;
+	struct ta_limits limits;
 	char *scratch;
 	size_t scratch_bytes, scratch_capacity;
 
@@ -142,7 +153,17 @@ void ta_out_scope(struct ta_enrich *enrich, const struct ta_span *span,
 bool ta_span_is_local_root(const struct ta_span *span);
 
 /* enrich_events.c: fills in the events and the links, and the facts' exception. */
-void ta_out_events(const struct ta_span *span, struct ta_facts *facts, struct ta_out_span *out);
+void ta_out_events(struct ta_enrich *enrich, const struct ta_span *span, struct ta_facts *facts,
+		   struct ta_out_span *out);
+/* The facts' exception alone. */
+void ta_facts_exceptions(const struct ta_span *span, struct ta_facts *facts);
+
+/* enrich_limits.c */
+void ta_limits_init(struct ta_enrich *enrich);
+void ta_limits_fini(struct ta_limits *limits);
+void ta_limits_span(struct ta_limits *limits, struct ta_out_span *out);
+/* Shortens the text of one attribute of an event or a link. */
+void ta_limits_row(struct ta_limits *limits, struct ta_out_attr *attr);
 
 /* The last text recorded under a name of its own; NULL when there is none. */
 const char *ta_span_named(const struct ta_span *span, const char *wanted, uint32_t *ret_bytes);
@@ -154,6 +175,11 @@ void ta_enrich_thread(struct ta_enrich *enrich, const struct ta_span *span,
 void ta_enrich_signal(struct ta_enrich *enrich, const struct ta_facts *facts,
 		      struct ta_out_span *out);
 void ta_enrich_http(struct ta_enrich *enrich, const struct ta_span *span,
+		    const struct ta_facts *facts, struct ta_out_span *out);
+/* What these two types make of how a span went. */
+void ta_connection_status(struct ta_enrich *enrich, const struct ta_span *span,
+			  const struct ta_facts *facts, struct ta_out_span *out);
+void ta_http_status(struct ta_enrich *enrich, const struct ta_span *span,
 		    const struct ta_facts *facts, struct ta_out_span *out);
 
 /* enrich_url.c: a raw request target in its parts.  Pointers go into the target. */
