@@ -44,6 +44,10 @@ add_executable(bench_agent_rate ${CMAKE_SOURCE_DIR}/tests/bench/agent_rate.c
   ${CMAKE_SOURCE_DIR}/tests/unit/support_segment.c)
 target_link_libraries(bench_agent_rate PRIVATE ta_agent Threads::Threads)
 
+# By hand: what a span costs to encode.
+add_executable(bench_encode ${CMAKE_SOURCE_DIR}/tests/bench/encode.c)
+target_link_libraries(bench_encode PRIVATE ta_agent m)
+
 if(TA_FUZZ)
   if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
     message(FATAL_ERROR "TA_FUZZ needs clang: CC=clang cmake -DTA_FUZZ=ON ...")
