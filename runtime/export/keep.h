@@ -7,15 +7,20 @@
  *
  *     errors            a span of the trace failed, or an error was captured in it
  *     slow:250ms        a local root took at least that long (ms, s, us; no unit is ms)
- *     rate:0.05         that share of traces, consistent by trace id
+ *     rate:0.05         that share of all traces, consistent by trace id (sampler.h)
  *     tag:key=value     a span has that tag (or attribute); * and ? in the value
  *     name:pattern      a local root has a name like that
- *     service:pattern   its service.name is like that
+ *     service:pattern   a program of the trace has a service.name like that
  *     all, none
  *
+ * A local root is a request, a connection, or a span without a parent in its program.  Keys
+ * and patterns may be percent-encoded, so that they can hold commas.  Attributes are looked at
+ * in full, whatever OTEL_*_LIMIT leave of them.
+ *
  * Whole traces are at hand.  Of a trace that goes out in parts every part is decided by
- * itself, and once a part was kept the later ones are (remembered for the last
- * TA_KEEP_REMEMBERED such traces).
+ * itself, and once a part was kept the later ones are.  Which traces come in parts is not
+ * known: the last TA_KEEP_REMEMBERED that were kept for other reasons than rate are
+ * remembered, and as many in which an error was captured.
  *
  * Runs: agent, the exporter's thread.
  */
@@ -30,8 +35,8 @@
 struct ta_keep;
 
 /* text: a rule; empty keeps all.  What is not understood is described in error (a sentence:
- * what, and what is allowed), and then everything is kept, so that nothing is lost by a
- * typing error.  NULL when out of memory. */
+ * what, and what is allowed; "" when all is well), and then everything is kept, so that
+ * nothing is lost by a typing error.  NULL when out of memory. */
 struct ta_keep *ta_keep_new(const char *text, char *error, size_t error_bytes);
 void ta_keep_free(struct ta_keep *keep);
 
