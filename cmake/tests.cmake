@@ -48,6 +48,11 @@ target_link_libraries(bench_agent_rate PRIVATE ta_agent Threads::Threads)
 add_executable(bench_encode ${CMAKE_SOURCE_DIR}/tests/bench/encode.c)
 target_link_libraries(bench_encode PRIVATE ta_agent m)
 
+# Told what to do by tests/delivery/run.  Its clock comes first, so that the library's is never
+# looked for.
+add_executable(delivery_driver ${CMAKE_SOURCE_DIR}/tests/delivery/driver.c)
+target_link_libraries(delivery_driver PRIVATE ta_agent Threads::Threads)
+
 if(TA_FUZZ)
   if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
     message(FATAL_ERROR "TA_FUZZ needs clang: CC=clang cmake -DTA_FUZZ=ON ...")

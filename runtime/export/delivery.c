@@ -89,16 +89,15 @@ static int open_spool(struct ta_channel *channel, enum ta_queue queue, unsigned 
 		.max_spans = options->targets->max_queue,
 		.max_memory_bytes = options->memory_bytes / queues,
 		.dropped = ta_channel_dropped,
+		.adopted = ta_channel_adopted,
 		.user = channel,
 	};
-	struct ta_holding nothing = { 0 };
 	int error = 0;
 
 	channel->spool = ta_spool_open(&spool, &error);
 	if (!channel->spool)
 		return -ENOMEM;
 	channel->opened_last = ta_spool_last(channel->spool);
-	ta_channel_adopt(channel, &nothing, true);
 	ta_channel_publish(channel);
 	if (error)
 		say_no_directory(channel, error);
@@ -252,10 +251,7 @@ void ta_delivery_undo(struct ta_delivery *delivery, uint64_t number)
 		if (!ta_channel_wanted(channel))
 			continue;
 		pthread_mutex_lock(&channel->accounts);
-		struct ta_holding before = ta_channel_holding(channel);
-
-		ta_spool_undo(channel->spool, number);
-		ta_channel_adopt(channel, &before, number <= channel->opened_last);
+		ta_channel_undo(channel, number);
 		ta_channel_publish(channel);
 		pthread_mutex_unlock(&channel->accounts);
 	}
@@ -276,16 +272,13 @@ void ta_delivery_dropped(struct ta_delivery *delivery, enum ta_queue queue, enum
 
 /* ---- waiting ---- */
 
-/* The spool before and after: a message that comes back is in one of the two. */
+/* What is under way waits in the spool, too, until it is answered. */
 static bool channel_idle(struct ta_channel *channel)
 {
-	struct ta_spool_size before, after;
+	struct ta_spool_size size;
 
-	ta_spool_size(channel->spool, &before);
-	if (before.messages > 0 || atomic_load(&channel->in_flight) > 0)
-		return false;
-	ta_spool_size(channel->spool, &after);
-	return after.messages == 0;
+	ta_spool_size(channel->spool, &size);
+	return size.messages == 0 && atomic_load(&channel->in_flight) == 0;
 }
 
 bool ta_delivery_idle(struct ta_delivery *delivery)

@@ -78,13 +78,37 @@ static void report(struct ta_delivery *delivery, enum ta_drop why,
 	pthread_mutex_unlock(&delivery->report_mutex);
 }
 
+/* The channel whose spool is asked for a message by this thread, at the moment. */
+static _Thread_local const struct ta_channel *taking;
+
+bool ta_channel_take(struct ta_channel *channel, struct ta_request *request)
+{
+	taking = channel;
+	request->has_ticket = ta_spool_take(channel->spool, &request->ticket, &request->body);
+	taking = NULL;
+	return request->has_ticket;
+}
+
+/* What is found damaged in a directory was never told as adopted. */
 void ta_channel_dropped(void *user, enum ta_drop why, const struct ta_message_head *head)
 {
 	struct ta_channel *channel = user;
 
+	if (why == TA_DROP_SPOOL_DAMAGED && taking != channel)
+		ta_channel_adopted(channel, head);
 	ta_count_dropped(channel, why, head);
 	if (channel->target->queue == TA_QUEUE_SENTRY)
 		report(channel->delivery, why, head);
+}
+
+void ta_channel_adopted(void *user, const struct ta_message_head *head)
+{
+	struct ta_channel *channel = user;
+	uint64_t things[TA_THINGS];
+
+	things_of(head, things);
+	add(channel->status->taken, things);
+	add(channel->status->adopted, things);
 }
 
 uint64_t ta_channel_publish(struct ta_channel *channel)
@@ -103,32 +127,17 @@ uint64_t ta_channel_publish(struct ta_channel *channel)
 	return size.messages;
 }
 
-/* What waits and what has been dropped: both together only change by what comes in. */
-struct ta_holding ta_channel_holding(struct ta_channel *channel)
+void ta_channel_undo(struct ta_channel *channel, uint64_t number)
 {
-	struct ta_holding holding = { 0 };
-	struct ta_spool_size size;
+	struct ta_spool_size before, after;
+	uint64_t less[TA_THINGS] = { 0 };
 
-	ta_spool_size(channel->spool, &size);
-	holding.things[TA_SPANS] = size.spans;
-	holding.things[TA_EVENTS] = size.events;
-	for (int i = 0; i < TA_THINGS; i++)
-		for (int why = 0; why < TA_DROPS; why++)
-			if (why != TA_DROP_SAMPLED && why != TA_DROP_PARTIAL)
-				holding.things[i] +=
-					ta_count_get(&channel->status->dropped[why][i]);
-	return holding;
-}
-
-/* Less than before, when a batch was undone: the sums wrap, and are right again. */
-void ta_channel_adopt(struct ta_channel *channel, const struct ta_holding *before, bool older)
-{
-	struct ta_holding now = ta_channel_holding(channel);
-	uint64_t more[TA_THINGS];
-
-	for (int i = 0; i < TA_THINGS; i++)
-		more[i] = now.things[i] - before->things[i];
-	add(channel->status->taken, more);
-	if (older)
-		add(channel->status->adopted, more);
+	ta_spool_size(channel->spool, &before);
+	ta_spool_undo(channel->spool, number);
+	ta_spool_size(channel->spool, &after);
+	less[TA_SPANS] = after.spans - before.spans; /* wraps, and so do the sums, back */
+	less[TA_EVENTS] = after.events - before.events;
+	add(channel->status->taken, less);
+	if (number <= channel->opened_last)
+		add(channel->status->adopted, less);
 }

@@ -278,8 +278,7 @@ static bool write_next(struct ta_channel *channel, int dir_fd, uint64_t now_ns)
 	struct ta_request *request = ta_channel_reserve(channel, now_ns);
 	int error;
 
-	request->has_ticket = ta_spool_take(channel->spool, &request->ticket, &request->body);
-	if (!request->has_ticket) {
+	if (!ta_channel_take(channel, request)) {
 		ta_request_release(request);
 		return false;
 	}

@@ -71,7 +71,6 @@ struct ta_channel {
 	uint64_t opened_last; /* the highest number that was there already */
 	/* What the spool holds changes together with what is counted. */
 	pthread_mutex_t accounts;
-	/* Counted up before the spool is asked: who looks at both misses nothing. */
 	_Atomic uint32_t in_flight;
 	uint32_t in_flight_max;
 	struct ta_retry retry;
@@ -133,15 +132,13 @@ void ta_count_sent(struct ta_channel *channel, const struct ta_message_head *hea
 		   uint64_t rejected);
 /* What waits, as numbers of the status; returns how many messages. */
 uint64_t ta_channel_publish(struct ta_channel *channel);
-/* Around what changes the spool by more than the messages in hand: what came in (or was
- * undone) is counted; older: by an earlier agent.  Under channel->accounts. */
-struct ta_holding {
-	uint64_t things[TA_THINGS];
-};
-struct ta_holding ta_channel_holding(struct ta_channel *channel);
-void ta_channel_adopt(struct ta_channel *channel, const struct ta_holding *before, bool older);
-/* A spool's dropped(); user is the channel. */
+/* A spool's callbacks; user is the channel. */
 void ta_channel_dropped(void *user, enum ta_drop why, const struct ta_message_head *head);
+void ta_channel_adopted(void *user, const struct ta_message_head *head);
+/* The next message, into the request; false: there is none. */
+bool ta_channel_take(struct ta_channel *channel, struct ta_request *request);
+/* A put is undone: it was not taken after all.  Under channel->accounts. */
+void ta_channel_undo(struct ta_channel *channel, uint64_t number);
 
 /* ---- delivery_say.c ---- */
 

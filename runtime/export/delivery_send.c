@@ -240,8 +240,7 @@ static bool send_next(struct ta_channel *channel, uint64_t now_ns)
 	struct ta_request *request = ta_channel_reserve(channel, now_ns);
 	enum ta_drop why;
 
-	request->has_ticket = ta_spool_take(channel->spool, &request->ticket, &request->body);
-	if (!request->has_ticket) {
+	if (!ta_channel_take(channel, request)) {
 		ta_request_release(request);
 		return false;
 	}

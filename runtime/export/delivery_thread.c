@@ -60,10 +60,7 @@ static void look(struct ta_delivery *delivery, uint64_t now_ns)
 		if (!ta_channel_wanted(channel))
 			continue;
 		pthread_mutex_lock(&channel->accounts);
-		struct ta_holding before = ta_channel_holding(channel);
-
 		ta_spool_look(channel->spool, ta_delivery_unix_ns());
-		ta_channel_adopt(channel, &before, true);
 		pthread_mutex_unlock(&channel->accounts);
 	}
 }
