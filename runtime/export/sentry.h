@@ -3,14 +3,17 @@
  * sentry.h - traces and events as Sentry envelopes: one sink for both.
  *
  * A trace becomes transactions: one for each span that is the first of its kind of work in
- * its process (a request, a signal, a thread or connection without a request above it, an
- * API span with nothing above it, whatever has its parent elsewhere), with the spans
- * below it up to the next such one; at most 1,000 spans in one transaction, the earliest
- * stay, and the rest follow in further transactions (never lost: split).  An event becomes an
- * event item, a log a log item.  One event or transaction per envelope.
+ * its process (a request, a signal, a thread or connection with nothing or only a thread
+ * above it, an API span with nothing above it, whatever has its parent elsewhere: in another
+ * process, in another batch), with the spans below it up to the next such one.  At most
+ * 1,000 spans and 1 MiB in one transaction: the first ones of the batch's order stay, and the
+ * rest follow in further transactions (never lost: split).  A further part stands below the
+ * first one's span, under its name, with a span id that nobody recorded: of it, a message's
+ * head counts the recorded spans only.  An event becomes an event item, a log a log item.
+ * One event or transaction per envelope.
  *
- * Event ids are made of trace id, span id and part, so that the same data encoded twice are
- * one for Sentry.  Envelope headers without sent_at (message.h).  FACTS 3; Sentry developer
+ * Event ids are made of trace id, span id and part (of events: they are the recorded ones), so
+ * that the same data encoded twice are one for Sentry.  Envelope headers without sent_at (message.h).  FACTS 3; Sentry developer
  * documentation: envelopes, event payloads, transactions.
  *
  * Runs: agent, the exporter's thread.
@@ -21,15 +24,17 @@
 #include "runtime/export/sink.h"
 #include "runtime/export/target.h"
 
+/* Not copied: what it points at outlives the sink. */
 struct ta_sentry_options {
 	const struct ta_dsn *dsn; /* public_key may be NULL (envelopes on disk without a DSN) */
 	const char *release, *environment; /* release may be NULL */
-	double sample_rate;	   /* of errors and messages */
-	double traces_sample_rate; /* of what goes to Sentry; for the trace header too */
-	double trace_share; /* the share that head sampling leaves: for sample_rate of the trace header */
+	double sample_rate;	   /* of errors and messages, by their ids */
+	double traces_sample_rate; /* of all traces, by their ids: the smaller one of it and */
+	double trace_share; /* what head sampling leaves is sample_rate of the trace header */
 };
 
-/* enrich as in otlp_pb.h.  What sampling leaves out is counted in dropped() of the owner. */
+/* enrich as in otlp_pb.h.  What sampling leaves out is counted in dropped() of the owner, or
+ * NULL: once a batch and category, from end(), and only if that answers 0. */
 struct ta_sink *ta_sentry_sink(struct ta_enrich *enrich, const struct ta_sentry_options *options,
 			       void (*dropped)(void *user, enum ta_drop why,
 					       const struct ta_message_head *what),
@@ -42,11 +47,14 @@ struct ta_sentry_report {
 	uint64_t counts[TA_DROPS + 1][TA_CATEGORIES]; /* [TA_DROPS]: network_error */
 };
 
-/* A dropped transaction also counts its spans and itself as spans. */
+/* A dropped transaction also counts its spans and itself as spans (head.spans has both).
+ * Reports are not reported.  Sentry wants no count of what was answered by 429: that is for
+ * the caller to know. */
 void ta_sentry_report_add(struct ta_sentry_report *report, unsigned int why,
 			  const struct ta_message_head *what);
 bool ta_sentry_report_any(const struct ta_sentry_report *report);
-/* Appends the item (header line, payload, newline) and empties the report.  time_ns: Unix. */
+/* Appends the item (header line, payload, newline) and empties the report; out of memory
+ * (buf->failed) it stays as it is.  time_ns: Unix. */
 void ta_sentry_report_put(struct ta_sentry_report *report, uint64_t time_ns, struct ta_buf *buf);
 /* An envelope with nothing but the report, as a message. */
 void ta_sentry_report_message(struct ta_sentry_report *report, const struct ta_dsn *dsn,
