@@ -135,8 +135,10 @@ void ta_put_label_attr(struct ta_buf *buf, const struct ta_out_attr *attr)
 static uint64_t label_print(const struct ta_out_attr *attr)
 {
 	uint64_t hash = 0xcbf29ce484222325ull;
-	bool underscore = false;
+	bool underscore = !attr->name_bytes || is_digit(attr->name[0]);
 
+	if (underscore)
+		hash = (hash ^ '_') * 0x100000001b3ull;
 	for (uint32_t i = 0; i < attr->name_bytes; i++) {
 		bool plain = is_plain(attr->name[i]);
 
