@@ -83,7 +83,7 @@ __attribute__((unused)) static void init(struct fixture *f)
 						.identity = IDENTITY,
 						.key = KEY,
 						.max_bytes = 1ull << 40,
-						.max_age_ms = 86400000,
+						.max_age_ms = 10000000000000, /* 300 years */
 						.max_memory_bytes = 1u << 20,
 						.dropped = note_dropped,
 						.adopted = note_adopted,
@@ -192,8 +192,7 @@ __attribute__((unused)) static void expect_at(struct fixture *f, uint64_t number
 		 (unsigned long long)number, index);
 	check_at(ticket->head.bytes == bytes && ticket->head.done == 0 && ticket->head.spans == 2,
 		 "head", line, "%u bytes, %u spans", ticket->head.bytes, ticket->head.spans);
-	check_at(is_body(&f->body, number, index, bytes), "body", line, "%zu bytes",
-		 f->body.bytes);
+	check_at(is_body(&f->body, number, index, bytes), "body", line, "%zu bytes", f->body.bytes);
 }
 
 /* The last one that was taken. */
@@ -223,8 +222,8 @@ __attribute__((unused)) static struct ta_spool_size size_of(const struct fixture
 __attribute__((unused)) static void file_path(const struct fixture *f, const char *name,
 					      char path[128])
 {
-	snprintf(path, 128, "%s/%016llx-%08x/%s", f->path,
-		 (unsigned long long)f->options.identity, f->options.key, name);
+	snprintf(path, 128, "%s/%016llx-%08x/%s", f->path, (unsigned long long)f->options.identity,
+		 f->options.key, name);
 }
 
 __attribute__((unused)) static void touch_file(const struct fixture *f, const char *name)
