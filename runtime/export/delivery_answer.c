@@ -71,6 +71,15 @@ static void sent(struct ta_request *request, uint64_t rejected)
 	pthread_mutex_unlock(&channel->accounts);
 }
 
+/* The report that went along was not taken either; one that went alone is over, so that
+ * nothing is refused for ever. */
+static void refused(struct ta_request *request, enum ta_drop why)
+{
+	if (request->has_ticket && request->has_report)
+		ta_sentry_report_back(request);
+	ta_request_drop(request, why);
+}
+
 /* Sentry does not want to be told what it limited itself: FACTS 3.14. */
 static void limited(struct ta_request *request)
 {
@@ -107,8 +116,8 @@ static void settle(struct ta_request *request, enum ta_verdict verdict, uint64_t
 	else if (verdict == TA_VERDICT_LIMITED)
 		limited(request);
 	else
-		ta_request_drop(request, verdict == TA_VERDICT_TOO_LARGE ? TA_DROP_TOO_LARGE
-									 : TA_DROP_REFUSED);
+		refused(request,
+			verdict == TA_VERDICT_TOO_LARGE ? TA_DROP_TOO_LARGE : TA_DROP_REFUSED);
 }
 
 static void count_bytes(struct ta_request *request)

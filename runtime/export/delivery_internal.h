@@ -100,7 +100,8 @@ struct ta_delivery {
 
 	pthread_mutex_t report_mutex;
 	struct ta_sentry_report report;
-	uint64_t report_ns; /* when it goes alone; 0: there is none */
+	uint64_t report_ns;  /* when it goes alone; 0: there is none */
+	bool report_at_once; /* while somebody waits in flush() */
 
 	struct ta_sentry_limits limits;
 	const struct ta_curl *curl;
@@ -184,6 +185,8 @@ int ta_sentry_dress(struct ta_request *request, struct ta_buf *out);
 void ta_sentry_report_back(struct ta_request *request); /* it did not arrive */
 /* A report that waited long enough goes alone. */
 bool ta_sentry_report_due(struct ta_delivery *delivery, uint64_t now_ns);
+/* While somebody waits, reports do not; what is there goes now. */
+void ta_sentry_report_hurry(struct ta_delivery *delivery, bool at_once);
 int ta_sentry_report_take(struct ta_request *request);
 /* Envelope with "sent_at" first; anything else as it is. */
 void ta_sentry_put_sent(struct ta_buf *out, const struct ta_buf *envelope);

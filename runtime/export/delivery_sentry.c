@@ -72,8 +72,7 @@ void ta_sentry_report_back(struct ta_request *request)
 	for (int why = 0; why <= TA_DROPS; why++)
 		for (int category = 0; category < TA_CATEGORIES; category++)
 			report->counts[why][category] += request->report.counts[why][category];
-	if (!delivery->report_ns)
-		delivery->report_ns = ta_agent_now_ns() + TA_REPORT_NS;
+	delivery->report_ns = ta_agent_now_ns() + TA_REPORT_NS;
 	pthread_mutex_unlock(&delivery->report_mutex);
 	request->has_report = false;
 }
@@ -97,7 +96,15 @@ int ta_sentry_dress(struct ta_request *request, struct ta_buf *out)
 	return out->failed ? -ENOMEM : 0;
 }
 
-/* One that must not go now waits another while. */
+void ta_sentry_report_hurry(struct ta_delivery *delivery, bool at_once)
+{
+	pthread_mutex_lock(&delivery->report_mutex);
+	delivery->report_at_once = at_once;
+	if (at_once && delivery->report_ns)
+		delivery->report_ns = ta_agent_now_ns();
+	pthread_mutex_unlock(&delivery->report_mutex);
+}
+
 bool ta_sentry_report_due(struct ta_delivery *delivery, uint64_t now_ns)
 {
 	pthread_mutex_lock(&delivery->report_mutex);
@@ -107,12 +114,23 @@ bool ta_sentry_report_due(struct ta_delivery *delivery, uint64_t now_ns)
 	return due;
 }
 
+static void postpone(struct ta_delivery *delivery)
+{
+	pthread_mutex_lock(&delivery->report_mutex);
+	delivery->report_ns = ta_agent_now_ns() + TA_REPORT_NS;
+	pthread_mutex_unlock(&delivery->report_mutex);
+}
+
 int ta_sentry_report_take(struct ta_request *request)
 {
 	struct ta_delivery *delivery = request->channel->delivery;
 	struct ta_message message = { 0 };
 	struct ta_sentry_report copy;
 
+	if (!may_report(delivery)) {
+		postpone(delivery);
+		return -EAGAIN;
+	}
 	if (!take_report(request))
 		return -ENOENT;
 	copy = request->report;

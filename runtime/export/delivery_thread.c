@@ -21,19 +21,16 @@
 
 /* ---- what one round does ---- */
 
-static void hurry(struct ta_delivery *delivery, uint64_t now_ns)
+static void hurry(struct ta_delivery *delivery)
 {
 	for (int i = 0; i < TA_QUEUES; i++)
 		ta_retry_hurry(&delivery->channels[i].retry);
-	pthread_mutex_lock(&delivery->report_mutex);
-	if (delivery->report_ns)
-		delivery->report_ns = now_ns;
-	pthread_mutex_unlock(&delivery->report_mutex);
+	ta_sentry_report_hurry(delivery, true);
 	delivery->look_ns = 0;
 }
 
 /* What the callers want; false: it is to stop. */
-static bool take_orders(struct ta_delivery *delivery, uint64_t now_ns)
+static bool take_orders(struct ta_delivery *delivery)
 {
 	uint64_t woken;
 
@@ -41,7 +38,7 @@ static bool take_orders(struct ta_delivery *delivery, uint64_t now_ns)
 		;
 	pthread_mutex_lock(&delivery->mutex);
 	if (delivery->hurry)
-		hurry(delivery, now_ns);
+		hurry(delivery);
 	delivery->hurry = false;
 	bool stop = delivery->stop;
 
@@ -123,13 +120,16 @@ static uint64_t channel_due(const struct ta_channel *channel, uint64_t waiting, 
 		       : due;
 }
 
+/* One that is due and still there could not go: its queue backs off, or is busy. */
 static uint64_t report_due(struct ta_delivery *delivery, uint64_t now_ns)
 {
 	pthread_mutex_lock(&delivery->report_mutex);
 	uint64_t due = delivery->report_ns;
 
 	pthread_mutex_unlock(&delivery->report_mutex);
-	return due ? sooner(due, now_ns + LOOK_AT_LEAST_NS) : UINT64_MAX;
+	if (!due)
+		return UINT64_MAX;
+	return due > now_ns ? sooner(due, now_ns + LOOK_AT_LEAST_NS) : now_ns + LOOK_AT_LEAST_NS;
 }
 
 static void publish_next_try(struct ta_channel *channel, uint64_t now_ns)
@@ -159,6 +159,8 @@ static uint64_t publish(struct ta_delivery *delivery, uint64_t now_ns)
 	pthread_mutex_lock(&delivery->mutex);
 	if (delivery->waiters > 0)
 		pthread_cond_broadcast(&delivery->changed);
+	else if (delivery->report_at_once)
+		ta_sentry_report_hurry(delivery, false);
 	if (delivery->stop)
 		due = sooner(due, delivery->stop_ns);
 	pthread_mutex_unlock(&delivery->mutex);
@@ -247,7 +249,7 @@ static void *run(void *argument)
 {
 	struct ta_delivery *delivery = argument;
 	uint64_t now_ns = ta_agent_now_ns();
-	bool stop = !take_orders(delivery, now_ns);
+	bool stop = !take_orders(delivery);
 
 	while (goes_on(delivery, stop, now_ns)) {
 		bool more = false;
@@ -261,7 +263,7 @@ static void *run(void *argument)
 
 		wait_round(delivery, more ? 0 : due_ns);
 		now_ns = ta_agent_now_ns();
-		stop = !take_orders(delivery, now_ns);
+		stop = !take_orders(delivery);
 	}
 	end(delivery);
 	return NULL;
