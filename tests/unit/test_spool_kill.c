@@ -100,7 +100,7 @@ static void work(struct fixture *f, uint32_t random)
 	ta_spool_look(f->spool, UINT64_MAX / 2);
 	atomic_fetch_add(&shared->steps, 1);
 	for (;;) {
-		if (random_below(&random, 100) < 48 && atomic_load(&shared->putting) < PUTS - 2)
+		if (random_below(&random, 100) < 30 && atomic_load(&shared->putting) < PUTS - 2)
 			put_one(f, &random);
 		else
 			finish_one(f, &random);
