@@ -27,7 +27,7 @@ struct reading {
 	uint32_t source;
 	bool logs;
 	bool bad;
-	struct ta_json_slice resource, resource_text, scope_text;
+	struct ta_json_slice resource, resource_text;
 	const struct export_context *context;
 };
 
@@ -60,45 +60,64 @@ static void read_links(struct reading *reading, struct export_span *span,
 			ta_export_link(reading->store, span, hi, lo, id);
 }
 
+/* Most spans do not say: then there is nothing to look for. */
 static void read_thread(struct reading *reading, struct export_span *span,
 			struct ta_json_slice attributes)
 {
-	struct ta_json_slice name = ta_export_any(ta_export_attribute(attributes, "thread.name"));
+	struct ta_json_slice name;
 
+	if (!attributes.bytes || !memmem(attributes.text, attributes.bytes, "\"thread.", 8))
+		return;
+	name = ta_export_any(ta_export_attribute(attributes, "thread.name"));
 	span->tid = ta_export_u64(ta_export_any(ta_export_attribute(attributes, "thread.id")));
 	if (name.bytes)
 		span->thread_name = ta_export_name(reading->store, name);
 }
 
-static void read_times(struct show_span *show, struct ta_json_slice text)
+enum part { TRACE_ID, SPAN_ID, PARENT_ID, NAME, KIND, START, END, STATUS, ATTRIBUTES, LINKS, PARTS };
+
+/* The members that are wanted, in one walk. */
+static void take_apart(struct ta_json_slice text, struct ta_json_slice parts[PARTS])
 {
-	show->start_ns = ta_export_u64(ta_export_member(text, "startTimeUnixNano"));
-	show->end_ns = ta_export_u64(ta_export_member(text, "endTimeUnixNano"));
-	if (show->end_ns < show->start_ns)
-		show->end_ns = show->start_ns;
+	static const char *const names[PARTS] = { "traceId", "spanId",	"parentSpanId", "name",
+						  "kind",    "startTimeUnixNano",
+						  "endTimeUnixNano", "status", "attributes",
+						  "links" };
+	struct ta_json_slice key, value;
+	struct ta_json_walk walk;
+
+	ta_json_walk(&walk, text.text, text.bytes);
+	while (ta_json_next(&walk, &key, &value))
+		for (int i = 0; i < PARTS; i++)
+			if (ta_json_key_is(key, names[i]))
+				parts[i] = value;
 }
 
 static bool read_span(struct reading *reading, struct ta_json_slice text)
 {
-	struct ta_json_slice attributes = ta_export_member(text, "attributes");
+	struct ta_json_slice parts[PARTS] = { 0 };
 	struct export_span made = { 0 }, *span;
+	struct show_span *show = &made.show;
 	uint64_t hi, lo, unused;
 
-	if (!ta_export_hex(ta_export_member(text, "traceId"), 32, &hi, &lo) ||
-	    !ta_export_hex(ta_export_member(text, "spanId"), 16, &unused, &made.show.id) ||
-	    !(hi | lo) || !made.show.id || !place_of(reading, text, &made.place))
+	take_apart(text, parts);
+	if (!ta_export_hex(parts[TRACE_ID], 32, &hi, &lo) ||
+	    !ta_export_hex(parts[SPAN_ID], 16, &unused, &show->id) || !(hi | lo) || !show->id ||
+	    !place_of(reading, text, &made.place))
 		return false;
-	ta_export_hex(ta_export_member(text, "parentSpanId"), 16, &unused, &made.show.parent_id);
-	made.show.name = ta_export_copy(ta_export_member(text, "name"));
-	made.show.kind = (uint8_t)ta_export_u64(ta_export_member(text, "kind"));
-	made.show.status = (uint8_t)ta_export_u64(
-		ta_export_member(ta_export_member(text, "status"), "code"));
-	read_times(&made.show, text);
-	read_thread(reading, &made, attributes);
+	ta_export_hex(parts[PARENT_ID], 16, &unused, &show->parent_id);
+	show->name = ta_export_copy(parts[NAME]);
+	show->kind = (uint8_t)ta_export_u64(parts[KIND]);
+	show->status = (uint8_t)ta_export_u64(ta_export_member(parts[STATUS], "code"));
+	show->start_ns = ta_export_u64(parts[START]);
+	show->end_ns = ta_export_u64(parts[END]);
+	if (show->end_ns < show->start_ns)
+		show->end_ns = show->start_ns;
+	read_thread(reading, &made, parts[ATTRIBUTES]);
 	span = ta_show_alloc(NULL, sizeof(*span));
 	*span = made;
 	ta_show_store_add(&reading->store->show, hi, lo, &span->show);
-	read_links(reading, span, ta_export_member(text, "links"));
+	read_links(reading, span, parts[LINKS]);
 	return true;
 }
 
@@ -129,18 +148,18 @@ static bool read_log(struct reading *reading, struct ta_json_slice text)
 	return true;
 }
 
-/* All members of an object but one, as they stand, with commas between them. */
-static void others(struct ta_json_slice object, const char *but, struct ta_buf *buf)
+/* The member of that name, and all others as they stand, with commas between them. */
+static struct ta_json_slice split(struct ta_json_slice object, const char *name, struct ta_buf *buf)
 {
-	struct ta_json_slice key, value;
+	struct ta_json_slice key, value, found = { 0 };
 	struct ta_json_walk walk;
 
-	ta_buf_clear(buf);
-	if (!ta_json_walk(&walk, object.text, object.bytes))
-		return;
+	ta_json_walk(&walk, object.text, object.bytes);
 	while (ta_json_next(&walk, &key, &value)) {
-		if (ta_json_key_is(key, but))
+		if (ta_json_key_is(key, name)) {
+			found = value;
 			continue;
+		}
 		if (buf->bytes)
 			ta_buf_putc(buf, ',');
 		ta_buf_putc(buf, '"');
@@ -148,6 +167,7 @@ static void others(struct ta_json_slice object, const char *but, struct ta_buf *
 		ta_buf_puts(buf, "\":");
 		ta_buf_put(buf, value.text, value.bytes);
 	}
+	return found;
 }
 
 /* Calls take for each object of an array; what is none is bad. */
@@ -169,30 +189,31 @@ static void each(struct reading *reading, struct ta_json_slice array,
 
 static bool read_scope(struct reading *reading, struct ta_json_slice item)
 {
-	const char *what = reading->logs ? "logRecords" : "spans";
 	struct ta_buf text = { 0 };
+	struct ta_json_slice items = split(item, reading->logs ? "logRecords" : "spans", &text);
+	struct ta_json_slice scope = { text.data, text.bytes };
 
-	others(item, what, &text);
-	reading->scope_text = (struct ta_json_slice){ text.data, text.bytes };
-	reading->context = text.failed ? NULL :
-					 ta_export_context(reading->store, reading->resource_text,
-							   reading->scope_text, reading->resource);
-	if (reading->context)
-		each(reading, ta_export_member(item, what), reading->logs ? read_log : read_span);
+	if (!text.failed) {
+		reading->context = ta_export_context(reading->store, reading->resource_text, scope,
+						     reading->resource);
+		each(reading, items, reading->logs ? read_log : read_span);
+	}
+	bool good = !text.failed;
+
 	ta_buf_fini(&text);
-	return reading->context != NULL;
+	return good;
 }
 
 static bool read_resource(struct reading *reading, struct ta_json_slice item)
 {
-	const char *what = reading->logs ? "scopeLogs" : "scopeSpans";
 	struct ta_buf text = { 0 };
+	struct ta_json_slice scopes =
+		split(item, reading->logs ? "scopeLogs" : "scopeSpans", &text);
 
-	others(item, what, &text);
 	reading->resource_text = (struct ta_json_slice){ text.data, text.bytes };
 	reading->resource = ta_export_member(item, "resource");
 	if (!text.failed)
-		each(reading, ta_export_member(item, what), read_scope);
+		each(reading, scopes, read_scope);
 	bool good = !text.failed;
 
 	ta_buf_fini(&text);
@@ -204,18 +225,23 @@ bool ta_export_read_line(struct export_store *store, uint32_t source, uint64_t o
 {
 	struct reading reading = { .store = store, .line = line, .offset = offset,
 				   .source = source };
-	struct ta_json_slice whole = { line, bytes }, spans, logs;
+	struct ta_json_slice key, value;
+	struct ta_json_walk walk;
+	bool any = false;
 
 	if (!bytes || strspn(line, " \t\r\n") == bytes)
 		return true;
 	if (ta_json_kind(line, bytes) != TA_JSON_OBJECT || !ta_json_valid(line, bytes))
 		return false;
-	spans = ta_export_member(whole, "resourceSpans");
-	logs = ta_export_member(whole, "resourceLogs");
-	each(&reading, spans, read_resource);
-	reading.logs = true;
-	each(&reading, logs, read_resource);
-	return !reading.bad && (spans.bytes || logs.bytes);
+	ta_json_walk(&walk, line, bytes);
+	while (ta_json_next(&walk, &key, &value)) {
+		reading.logs = ta_json_key_is(key, "resourceLogs");
+		if (!reading.logs && !ta_json_key_is(key, "resourceSpans"))
+			continue;
+		each(&reading, value, read_resource);
+		any = true;
+	}
+	return !reading.bad && any;
 }
 
 /* What cannot be read twice goes to a file without a name first. */
