@@ -72,9 +72,12 @@ uint64_t ta_spool_file_sum(const void *data, size_t bytes)
 	uint64_t lanes[4] = { bytes, 1, 2, 3 }, last = 0;
 	const char *at = data;
 
-	for (; bytes >= 32; at += 32, bytes -= 32)
-		for (int i = 0; i < 4; i++)
-			lanes[i] = mix(lanes[i], load8(at + 8 * i));
+	for (; bytes >= 32; at += 32, bytes -= 32) {
+		lanes[0] = mix(lanes[0], load8(at));
+		lanes[1] = mix(lanes[1], load8(at + 8));
+		lanes[2] = mix(lanes[2], load8(at + 16));
+		lanes[3] = mix(lanes[3], load8(at + 24));
+	}
 	for (; bytes >= 8; at += 8, bytes -= 8)
 		lanes[0] = mix(lanes[0], load8(at));
 	if (bytes)
