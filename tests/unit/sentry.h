@@ -51,6 +51,7 @@ __attribute__((unused)) static struct ta_sentry_options plain_options(void)
 __attribute__((unused)) static void sentry_open(const struct ta_sentry_options *options)
 {
 	sentry_config = plain_config();
+	sentry_config.http_routes = "/user/{id}";
 	sentry_config.resource_attributes = "host.name=h,host.arch=a";
 	sentry_enrich = ta_enrich_new(&sentry_config);
 	sentry_sink = ta_sentry_sink(sentry_enrich, options, note_dropped, &sentry_dropped_count);

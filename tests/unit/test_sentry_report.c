@@ -40,7 +40,7 @@ static void one(void)
 	check(!ta_sentry_report_any(&report), "an empty report has something");
 	drop(TA_DROP_SAMPLED, TA_CATEGORY_TRANSACTION, 13, 0, 3);
 	check(ta_sentry_report_any(&report), "a report has nothing");
-	check_text(item(), "{\"type\":\"client_report\",\"length\":176}\n"
+	check_text(item(), "{\"type\":\"client_report\",\"length\":172}\n"
 			   "{\"timestamp\":1700000000.123456,\"discarded_events\":["
 			   "{\"reason\":\"sample_rate\",\"category\":\"transaction\",\"quantity\":3},"
 			   "{\"reason\":\"sample_rate\",\"category\":\"span\",\"quantity\":13}]}\n");
@@ -123,7 +123,7 @@ static void message(void)
 	check_text(message.body.data,
 		   "{\"sdk\":{\"name\":\"tagalong.native\",\"version\":\"" TA_VERSION "\"},"
 		   "\"dsn\":\"http://key@h:9000/a/api/b/7\"}\n"
-		   "{\"type\":\"client_report\",\"length\":119}\n"
+		   "{\"type\":\"client_report\",\"length\":111}\n"
 		   "{\"timestamp\":1700000000.000000,\"discarded_events\":["
 		   "{\"reason\":\"network_error\",\"category\":\"error\",\"quantity\":1}]}\n");
 	ta_buf_clear(&message.body);
