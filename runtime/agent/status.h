@@ -77,8 +77,8 @@ struct ta_status_page {
 	struct ta_status_queue queues[TA_QUEUES];
 };
 
-/* Makes and maps KEY.status; a page of memory of its own when that fails, so that it is never
- * NULL but without memory. */
+/* Makes and maps KEY.status; a page of memory of its own when that fails or dir_fd is -1, so
+ * that it is never NULL but without memory. */
 struct ta_status_page *ta_status_new(int dir_fd, uint32_t key);
 void ta_status_free(struct ta_status_page *status);
 

@@ -233,6 +233,13 @@ static void put_agent(struct ta_buf *buf, const struct status_agent *agent,
 	ta_buf_putc(buf, '}');
 }
 
+/* A lock file that nobody holds: there was an agent once. */
+static bool is_nothing(const struct status_agent *agent)
+{
+	return !agent->alive && !agent->page && !agent->other_version && !agent->journal &&
+	       !agent->programs && !agent->unreadable;
+}
+
 static void put_spool(struct ta_buf *buf, const struct status_spool *spool)
 {
 	open(buf, NULL, '{');
@@ -266,7 +273,8 @@ void ta_cli_status_json(FILE *out, const struct status_view *view, const struct 
 	for (const struct status_agent *at = view->agents; at; at = at->next) {
 		struct status_rates rates = ta_cli_status_rates(view, at, from);
 
-		put_agent(&buf, at, &rates);
+		if (!is_nothing(at))
+			put_agent(&buf, at, &rates);
 	}
 	ta_buf_putc(&buf, ']');
 	open(&buf, "spools", '[');

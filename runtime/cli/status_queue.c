@@ -42,6 +42,10 @@ void ta_cli_status_age(uint64_t then_ns, uint64_t now_ns, char out[32])
 void ta_cli_status_label(const struct show_screen *screen, const char *label)
 {
 	fputs("  ", screen->out);
+	if (!label[0]) {
+		ta_show_pad(screen, LABEL_COLUMNS);
+		return;
+	}
 	ta_show_style(screen, "2");
 	unsigned int used = ta_show_text(screen, label, LABEL_COLUMNS - 1);
 

@@ -232,12 +232,13 @@ static void put_agent(const struct show_screen *screen, const struct status_view
 		ta_show_text(screen, agent->run_dir, UINT32_MAX);
 		fputc('\n', screen->out);
 	}
-	if (!page) {
+	if (!page && (agent->alive || agent->other_version)) {
 		ta_cli_status_label(screen, "");
 		fputs(agent->other_version ? "an agent of another version: use its own tagalong\n" :
 					     "it says no more of itself\n", screen->out);
-		return;
 	}
+	if (!page)
+		return;
 	put_rates(screen, view, agent, from);
 	put_memory(screen, page);
 	put_file(screen, view, page);
