@@ -47,7 +47,7 @@ FIELDS(stack){ { "frames", TA_FORM_PARTS, &frame },
 	       { "lang", TA_FORM_STRING, NULL },
 	       { "snapshot", TA_FORM_BOOL, NULL },
 	       { 0 } };
-FORM(stack, .needs = { NULL });
+FORM(stack, .needs = { "frames" });
 
 FIELDS(posix){ { "number", TA_FORM_INTEGER, NULL },
 	       { "code", TA_FORM_INTEGER, NULL },
