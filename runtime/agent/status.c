@@ -147,26 +147,45 @@ static bool same_text(const struct ta_status_text *a, const struct ta_status_tex
 	       sequence == atomic_load_explicit(&b->sequence, memory_order_relaxed);
 }
 
-static bool same_texts(const struct ta_status_page *a, const struct ta_status_page *b)
-{
-	bool same = same_text(&a->file, &b->file) && same_text(&a->file_error, &b->file_error) &&
-		    same_text(&a->exe, &b->exe);
+#define TEXTS (3 + 2 * TA_QUEUES)
 
-	for (int i = 0; same && i < TA_QUEUES; i++)
-		same = same_text(&a->queues[i].shown, &b->queues[i].shown) &&
-		       same_text(&a->queues[i].error, &b->queues[i].error);
-	return same;
+static struct ta_status_text *text_at(struct ta_status_page *page, int index)
+{
+	struct ta_status_text *const first[3] = { &page->file, &page->file_error, &page->exe };
+
+	if (index < 3)
+		return first[index];
+	struct ta_status_queue *queue = &page->queues[(index - 3) / 2];
+
+	return (index - 3) % 2 ? &queue->error : &queue->shown;
 }
 
-/* A copy whose texts are whole; as it is when they never are (ta_status_get then says
- * nothing for those that were being written). */
+/* How many texts of a are not whole; mark: those will be none. */
+static int torn_texts(struct ta_status_page *a, struct ta_status_page *b, bool mark)
+{
+	int torn = 0;
+
+	for (int i = 0; i < TEXTS; i++) {
+		struct ta_status_text *text = text_at(a, i);
+
+		if (same_text(text, text_at(b, i)))
+			continue;
+		torn++;
+		if (mark)
+			atomic_store_explicit(&text->sequence, 1, memory_order_relaxed);
+	}
+	return torn;
+}
+
+/* A copy whose texts are whole, or none when they never stand still. */
 static bool copy_whole(int fd, uint32_t key, struct ta_status_page *page)
 {
 	struct ta_status_page *second = malloc(sizeof(*second));
-	bool good = copy_file(fd, key, page);
+	bool good = second && copy_file(fd, key, page);
 
-	for (int i = 0; good && second && i < TRIES; i++) {
-		if (!copy_file(fd, key, second) || same_texts(page, second))
+	for (int i = 0; good; i++) {
+		good = copy_file(fd, key, second);
+		if (!good || !torn_texts(page, second, i == TRIES) || i == TRIES)
 			break;
 		good = copy_file(fd, key, page);
 	}
@@ -183,7 +202,7 @@ const struct ta_status_page *ta_status_open(int dir_fd, uint32_t key)
 		close(fd);
 		return page;
 	}
-	int error = page ? errno : ENOMEM;
+	int error = errno;
 
 	if (fd >= 0)
 		close(fd);
