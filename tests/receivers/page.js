@@ -6,6 +6,7 @@
  *
  *     page.js BROWSER PROFILE_DIR STEPS      STEPS: JSON, a list, done in order:
  *         {"open": URL}  {"click": TEXT}  {"see": TEXT}  {"shot": FILE}  {"text": true}
+ *         {"patience": MILLISECONDS}, for what follows
  *
  * Loopback only: every other name does not resolve.  Ends with 1 when something is not seen.
  */
@@ -21,6 +22,7 @@ const ACTS = {
 	click: (page, text) => page.getByText(text, { exact: false }).first().click(),
 	see: (page, text) => page.getByText(text, { exact: false }).first().waitFor({ state: 'visible' }),
 	shot: (page, file) => page.screenshot({ path: file }),
+	patience: (page, milliseconds) => page.setDefaultTimeout(milliseconds),
 	text: async (page) => console.log(await page.innerText('body')),
 };
 
@@ -29,7 +31,7 @@ async function main() {
 		executablePath, args: FLAGS, headless: true, viewport: { width: 1280, height: 720 }, timeout: 60000 });
 	try {
 		const page = context.pages()[0] || await context.newPage();
-		page.setDefaultTimeout(30000);
+		page.setDefaultTimeout(60000);
 		for (const step of JSON.parse(steps)) {
 			const [act, value] = Object.entries(step)[0];
 			try {

@@ -67,9 +67,11 @@ def run_node(home, script, *arguments, least=18, seconds=120, wanted=0):
     return done.stdout
 
 
-def get(url, data=None, headers=None, seconds=30):
-    """(status, body) of a request; certificates are not what is asked about here."""
+def get(url, data=None, headers=None, seconds=30, client=None):
+    """(status, body) of a request; whose certificate the server has is not what is asked about here."""
     context = ssl._create_unverified_context() if url.startswith("https") else None
+    if client:
+        context.load_cert_chain(*client)
     request = urllib.request.Request(url, data=data, headers=headers or {})
     try:
         with urllib.request.urlopen(request, timeout=seconds, context=context) as response:
@@ -165,6 +167,8 @@ def same_fields(name, truth, seen):
 class Otlp:
     """receiver.js: OpenTelemetry's decoder, which forgives nothing."""
 
+    client = None  # certificate and key, where the receiver wants them
+
     def __init__(self, home, *tls):
         self.home, self.dir = home, home.path(f"otlp-{len(home.processes)}")
         os.makedirs(self.dir)
@@ -172,7 +176,7 @@ class Otlp:
         self.base = f"http{'s' if tls else ''}://127.0.0.1:{wait_for_port(home, process)}"
 
     def counts(self):
-        return json.loads(get(self.base + "/counts")[1])
+        return json.loads(get(self.base + "/counts", client=self.client)[1])
 
     def post(self, signal, body, kind="application/json"):
         return get(f"{self.base}/v1/{signal}", body, {"Content-Type": kind, "User-Agent": "test/1"})

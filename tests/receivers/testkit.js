@@ -27,7 +27,7 @@ initNetworkInterceptor('http://key@127.0.0.1/1', (base, report, envelope) => {
 });
 
 function take(request, raw) {
-	if (request.method !== 'POST' || request.url !== '/api/1/envelope/') {
+	if (request.method !== 'POST' || request.url.split('?')[0] !== '/api/1/envelope/') {
 		throw new Error(`${request.method} ${request.url}`);
 	}
 	const body = request.headers['content-encoding'] === 'gzip' ? zlib.gunzipSync(raw) : raw;
