@@ -127,12 +127,14 @@ static void set_runtime(const struct ta_config *config, const struct ta_segment_
 	ta_runtime.seed = plan->seed;
 	ta_runtime.pid = plan->pid;
 	ta_runtime.creator = true;
+	ta_runtime.sampler = ta_sampler_load(config, NULL, NULL);
 	if (!ta_traceparent_parse(plan->traceparent, strlen(plan->traceparent), &parent))
 		return;
 	ta_runtime.remote.trace_hi = parent.trace_hi;
 	ta_runtime.remote.trace_lo = parent.trace_lo;
 	ta_runtime.remote.span_id = parent.span_id;
-	ta_runtime.remote.flags = parent.flags & 1 ? 0 : TA_SPAN_NOT_SAMPLED;
+	ta_runtime.remote.flags =
+		ta_sampling_flags(parent.trace_lo, ta_parent_decided(parent.flags));
 }
 
 /* ---- pieces of the start ---- */

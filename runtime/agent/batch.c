@@ -136,6 +136,7 @@ static void copy_group(struct ta_worker *worker, const struct ta_group *group, u
 		*span = held->span;
 		span->process = copy_process(gathered, held->proc);
 		span->trace_index = trace;
+		span->unsampled = group->unsampled;
 		span->scope = merge(worker, &last[0], held->family, scopes,
 				    is_local_root(span) ? (uint32_t)worker->config.max_breadcrumbs :
 							  0);
@@ -144,18 +145,19 @@ static void copy_group(struct ta_worker *worker, const struct ta_group *group, u
 	}
 }
 
-int ta_batch_spans(struct ta_worker *worker, uint32_t groups, uint32_t spans)
+int ta_batch_spans(struct ta_worker *worker, uint32_t skip, uint32_t groups, uint32_t spans)
 {
 	struct merged last[2] = { 0 };
-	uint32_t trace = 0;
+	uint32_t at_group = 0;
 	int error = begin(&worker->flush.gathered, &worker->flush.exporter.batch, spans, 0);
 
 	if (error)
 		return error;
 	TA_LIST_EACH(at, &worker->state.buckets.groups) {
-		if (trace == groups)
+		if (at_group == skip + groups)
 			break;
-		copy_group(worker, TA_CONTAINER(at, struct ta_group, link), trace++, last);
+		if (at_group++ >= skip)
+			copy_group(worker, TA_CONTAINER(at, struct ta_group, link), at_group, last);
 	}
 	return 0;
 }
@@ -171,28 +173,36 @@ static int earlier(const void *left, const void *right)
 	return a < b ? -1 : a > b;
 }
 
-int ta_batch_events(struct ta_worker *worker, uint32_t count)
+static void copy_event(struct ta_worker *worker, const struct ta_held_event *held,
+		       struct merged *last)
 {
 	struct ta_gathered *gathered = &worker->flush.gathered;
 	struct ta_batch *batch = &worker->flush.exporter.batch;
+	struct ta_event *event = &gathered->events[batch->event_count];
 	uint32_t crumbs = (uint32_t)worker->config.max_breadcrumbs;
+	bool hub = held->event.record->flags & TA_CAPTURE_HUB;
+
+	*event = held->event;
+	event->process = copy_process(gathered, held->proc);
+	event->scope = merge(worker, last, held->family, held->versions,
+			     hub && crumbs > HUB_CRUMBS_MAX ? HUB_CRUMBS_MAX : crumbs);
+	batch->events[batch->event_count++] = event;
+}
+
+int ta_batch_events(struct ta_worker *worker, uint32_t skip, uint32_t count)
+{
+	struct ta_batch *batch = &worker->flush.exporter.batch;
 	struct merged last = { 0 };
-	int error = begin(gathered, batch, 0, count);
+	uint32_t at_event = 0;
+	int error = begin(&worker->flush.gathered, batch, 0, count);
 
 	if (error)
 		return error;
 	TA_LIST_EACH(at, &worker->state.events.ready) {
-		const struct ta_held_event *held = TA_CONTAINER(at, struct ta_held_event, link);
-		struct ta_event *event = &gathered->events[batch->event_count];
-		bool hub = held->event.record->flags & TA_CAPTURE_HUB;
-
 		if (batch->event_count == count)
 			break;
-		*event = held->event;
-		event->process = copy_process(gathered, held->proc);
-		event->scope = merge(worker, &last, held->family, held->versions,
-				     hub && crumbs > HUB_CRUMBS_MAX ? HUB_CRUMBS_MAX : crumbs);
-		batch->events[batch->event_count++] = event;
+		if (at_event++ >= skip)
+			copy_event(worker, TA_CONTAINER(at, struct ta_held_event, link), &last);
 	}
 	qsort(batch->events, batch->event_count, sizeof(batch->events[0]), earlier);
 	return 0;

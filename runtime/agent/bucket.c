@@ -20,7 +20,7 @@
 int ta_buckets_init(struct ta_buckets *buckets, struct ta_procs *procs, struct ta_scopes *scopes)
 {
 	*buckets = (struct ta_buckets){
-		.procs = procs, .scopes = scopes, .sample_rate = 1, .pass = 1
+		.procs = procs, .scopes = scopes, .bytes_max = TA_HELD_BYTES_MAX, .pass = 1
 	};
 	ta_list_init(&buckets->all);
 	ta_list_init(&buckets->settling);
@@ -162,6 +162,17 @@ static void add_open(struct ta_buckets *buckets, struct ta_bucket *bucket, struc
 	ta_map_add(&buckets->spans, &held->node, held->span.span_id);
 }
 
+/* Of callers that disagree the one counts who wants the trace. */
+static void note_parent(struct ta_bucket *bucket, const struct ta_record_span_start *start)
+{
+	if (start->flags & TA_SPAN_NOT_SAMPLED) {
+		if (bucket->parent == TA_PARENT_NONE)
+			bucket->parent = TA_PARENT_NOT_SAMPLED;
+	} else if (start->flags & TA_SPAN_REMOTE_PARENT) {
+		bucket->parent = TA_PARENT_SAMPLED;
+	}
+}
+
 struct ta_held *ta_bucket_start(struct ta_buckets *buckets, struct ta_proc *proc, uint64_t family,
 				uint32_t tid, const struct ta_record_span_start *start)
 {
@@ -169,7 +180,8 @@ struct ta_held *ta_bucket_start(struct ta_buckets *buckets, struct ta_proc *proc
 		buckets->counters.twice++;
 		return NULL;
 	}
-	struct ta_held *held = buckets->held_count < TA_SPANS_HELD_MAX ?
+	struct ta_held *held = buckets->held_count < TA_SPANS_HELD_MAX &&
+					       ta_buckets_bytes(buckets) < buckets->bytes_max ?
 				       ta_held_new(buckets, proc, family, tid, start) :
 				       NULL;
 	struct ta_bucket *bucket =
@@ -181,6 +193,7 @@ struct ta_held *ta_bucket_start(struct ta_buckets *buckets, struct ta_proc *proc
 			ta_held_free(buckets, held);
 		return NULL;
 	}
+	note_parent(bucket, start);
 	add_open(buckets, bucket, held);
 	return held;
 }

@@ -10,7 +10,7 @@
  * spans still take attributes and tags, until the group leaves.  The bucket of a
  * trace lives as long as a span of it is held.
  *
- * Pure: no clock, no I/O, no configuration but the sample rate.  The same calls in
+ * Pure: no clock, no I/O, no configuration but the sampler.  The same calls in
  * the same order give the same groups; the journal relies on it.
  *
  * Who else: held.h (one span), orphan.h (records before their span), tags.h (tags
@@ -28,6 +28,7 @@
 #include "runtime/agent/scope.h"
 #include "runtime/agent/session.h"
 #include "runtime/agent/tags.h"
+#include "runtime/wire/sampler.h"
 
 struct ta_bucket {
 	struct ta_map_node by_trace; /* its key is no part of the trace id */
@@ -45,6 +46,7 @@ struct ta_bucket {
 	uint64_t age;	      /* lower is older */
 	struct ta_tag_list tags; /* of the trace: for its later spans too */
 	struct ta_trace_session session;
+	uint8_t parent; /* enum ta_parent_decision: of a caller, or of the host */
 	bool counted_active, counted_open; /* in struct ta_bucket_counts */
 };
 
@@ -77,6 +79,7 @@ struct ta_group {
 	uint32_t capacity;
 	uint64_t bytes; /* of all their records */
 	bool leaving;	/* being exported: nothing in it changes */
+	bool unsampled; /* by head sampling: for metrics only */
 	struct ta_trace_session session; /* what its spans point to, from the time it leaves */
 };
 
@@ -92,7 +95,9 @@ struct ta_bucket_counters {
 struct ta_buckets {
 	struct ta_procs *procs;
 	struct ta_scopes *scopes;
-	double sample_rate; /* 1 unless set after init; the same for a whole journal */
+	struct ta_sampler sampler; /* takes all unless set after init; the same for a whole journal */
+	uint64_t bytes_max; /* of all that is held; no new spans or attributes above; the same */
+	bool keep_unsampled; /* their groups are made, too (for metrics); the same */
 	struct ta_map spans;
 	struct ta_map traces;
 	struct ta_map sessions;
@@ -117,9 +122,16 @@ struct ta_buckets {
 
 #define TA_SPANS_HELD_MAX 2000000u
 #define TA_SPAN_BYTES_MAX 65536u	   /* records of one span, without what was replaced */
-#define TA_HELD_BYTES_MAX (1ull << 30) /* records of all spans; no new spans or attributes above */
+#define TA_HELD_BYTES_MAX (1ull << 30) /* all spans, unless set after init */
+#define TA_HELD_OVERHEAD 512u /* of a span, besides its records: about */
 #define TA_ORPHANS_MAX 65536u
 #define TA_ORPHAN_BYTES_MAX 65536u /* of one */
+
+/* About the memory of all spans and orphans. */
+static inline uint64_t ta_buckets_bytes(const struct ta_buckets *buckets)
+{
+	return buckets->held_bytes + (uint64_t)buckets->held_count * TA_HELD_OVERHEAD;
+}
 
 int ta_buckets_init(struct ta_buckets *buckets, struct ta_procs *procs, struct ta_scopes *scopes);
 void ta_buckets_fini(struct ta_buckets *buckets);

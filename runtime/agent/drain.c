@@ -67,12 +67,14 @@ static const struct ta_record *next_record(struct piece pieces[2])
 	return record;
 }
 
-static uint32_t merge(struct ta_buf *out, struct piece pieces[2])
+static uint32_t merge(struct ta_worker *worker, struct piece pieces[2])
 {
+	struct ta_buf *out = &worker->events;
 	const struct ta_record *record;
 	uint32_t bad = 0;
 
 	while ((record = next_record(pieces)) != NULL) {
+		worker->records++;
 		if (ta_record_valid(record, bytes_of(record)))
 			ta_buf_put(out, record, bytes_of(record));
 		else
@@ -143,6 +145,7 @@ static void take_rings(struct ta_worker *worker, struct ta_mapped *mapped, uint3
 	pieces[0] = (struct piece){ worker->ring[0], worker->ring[0] + main_bytes };
 	pieces[1] = (struct piece){ worker->ring[1], worker->ring[1] + signal_bytes };
 	mapped->busy_bytes += main_bytes + signal_bytes;
+	worker->record_bytes += main_bytes + signal_bytes;
 	note_filling(worker, main_bytes, main_ring.size);
 	note_filling(worker, signal_bytes, signal_ring.size);
 }
@@ -180,7 +183,7 @@ static void take_lane(struct ta_worker *worker, struct ta_mapped *mapped,
 	take_rings(worker, mapped, index, pieces, &event);
 	ta_buf_clear(&worker->events);
 	ta_buf_put(&worker->events, &event, sizeof(event));
-	event.bad = merge(&worker->events, pieces);
+	event.bad = merge(worker, pieces);
 	if (worker->events.failed)
 		return; /* no memory for one lane: nothing that could be saved */
 	memcpy(worker->events.data, &event, sizeof(event));

@@ -15,6 +15,7 @@
 int ta_events_init(struct ta_events *events, struct ta_procs *procs, struct ta_scopes *scopes)
 {
 	*events = (struct ta_events){ .procs = procs, .scopes = scopes, .pass = 1 };
+	events->bytes_max = TA_EVENT_BYTES_MAX;
 	ta_list_init(&events->waiting);
 	ta_list_init(&events->ready);
 	return ta_map_init(&events->by_id);
@@ -96,7 +97,7 @@ static struct ta_held_event *add(struct ta_events *events, struct ta_proc *proc,
 		return NULL;
 	}
 	struct ta_held_event *held = events->count < 2 * TA_EVENTS_MAX &&
-						     events->bytes < 2ull * TA_EVENT_BYTES_MAX ?
+						     events->bytes < 2 * events->bytes_max ?
 					     make(proc, family, tid, record) :
 					     NULL;
 
@@ -148,7 +149,7 @@ uint32_t ta_events_surplus(const struct ta_events *events, uint32_t spare)
 
 	for (int i = 0; i < 2; i++) {
 		TA_LIST_EACH(at, lists[i]) {
-			if (count <= TA_EVENTS_MAX && bytes <= TA_EVENT_BYTES_MAX)
+			if (count <= TA_EVENTS_MAX && bytes <= events->bytes_max)
 				return surplus;
 			if (spare > 0) {
 				spare--;

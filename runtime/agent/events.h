@@ -26,7 +26,7 @@
 #include "runtime/agent/scope.h"
 
 #define TA_EVENTS_MAX 100000u
-#define TA_EVENT_BYTES_MAX (32u << 20) /* of all of them */
+#define TA_EVENT_BYTES_MAX (32u << 20) /* of all of them, unless set after init */
 
 struct ta_held_event {
 	struct ta_event event;
@@ -52,6 +52,7 @@ struct ta_events {
 	struct ta_list waiting, ready; /* struct ta_held_event, oldest first */
 	uint64_t pass;
 	uint64_t bytes; /* of all that are held */
+	uint64_t bytes_max; /* the same for a whole journal */
 	uint64_t gone;	/* all that ever left, one way or the other */
 	uint32_t count, ready_count;
 	struct ta_event_counters counters;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exporter.c - the thread that encodes spans and events and appends them to where they go.
+ * exporter.c - the thread that encodes spans and events and hands them to where they go.
  *
- * Runs: agent.  encode(), append() and close_all() on the exporter's thread (or on
- * the caller's, when there is none), the rest on the worker's.
+ * Runs: agent.  encode(), append(), collect() and close_all() on the exporter's thread (or
+ * on the caller's, when there is none), the rest on the worker's.
  */
 #include "runtime/agent/exporter.h"
 
@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "runtime/agent/watch.h"
-#include "runtime/export/otlp_json.h"
+#include "runtime/export/metrics.h"
 
 void ta_exporter_init(struct ta_exporter *exporter)
 {
@@ -33,29 +33,29 @@ void ta_exporter_fini(struct ta_exporter *exporter)
 	ta_exporter_stop(exporter);
 	for (int i = 0; i < TA_OUTPUTS; i++)
 		ta_file_free(exporter->files[i]);
-	if (exporter->enrich)
-		ta_enrich_free(exporter->enrich);
-	ta_buf_fini(&exporter->line);
+	if (exporter->delivery)
+		ta_delivery_free(exporter->delivery);
+	ta_encode_fini(&exporter->encode);
 	pthread_cond_destroy(&exporter->changed);
 	pthread_mutex_destroy(&exporter->mutex);
 }
 
+/* The line of the file; NULL when there is nothing for it in the batch. */
+static struct ta_buf *line_of(struct ta_exporter *exporter)
+{
+	struct ta_messages *messages = &exporter->encode.routes[TA_ROUTE_FILE].messages;
+
+	return messages->count ? &messages->items[0].body : NULL;
+}
+
 static int encode(struct ta_exporter *exporter)
 {
-	struct ta_buf *line = &exporter->line;
 	struct ta_file *file = exporter->files[exporter->output];
+	int error = ta_encode_batch(&exporter->encode, &exporter->batch);
 
-	ta_buf_clear(line);
-	int error = exporter->output == TA_OUTPUT_EVENTS ?
-			    ta_otlp_json_logs(&exporter->batch, exporter->enrich, line) :
-			    ta_otlp_json_encode(&exporter->batch, exporter->enrich, line);
-
-	if (line->failed) {
-		ta_buf_fini(line);
-		*line = (struct ta_buf){ 0 };
-	}
+	exporter->delivered = false;
 	exporter->place = (struct ta_file_place){ 0 };
-	if (!error && file)
+	if (!error && file && line_of(exporter))
 		error = ta_file_place(file, &exporter->place);
 	return error == -ENOENT ? 0 : error; /* the first append makes the file */
 }
@@ -75,14 +75,74 @@ static int write_fd(int fd, struct ta_buf *line)
 	return 0;
 }
 
+/* Which queue the messages of a route wait in. */
+static enum ta_queue queue_of(const struct ta_exporter *exporter, int route)
+{
+	if (route == TA_ROUTE_OTLP)
+		return exporter->output == TA_OUTPUT_EVENTS ? TA_QUEUE_OTLP_LOGS :
+							      TA_QUEUE_OTLP_TRACES;
+	return route == TA_ROUTE_SENTRY ? TA_QUEUE_SENTRY : TA_QUEUE_ENVELOPES;
+}
+
+static void put_route(struct ta_exporter *exporter, int number)
+{
+	struct ta_route *route = &exporter->encode.routes[number];
+	enum ta_queue queue = queue_of(exporter, number);
+	struct ta_message_head left_out = { .spans = route->left_out_spans,
+					    .transactions = route->left_out,
+					    .category = TA_CATEGORY_TRANSACTION };
+
+	if (route->left_out)
+		ta_delivery_dropped(exporter->delivery, queue, TA_DROP_SAMPLED, &left_out);
+	if (route->messages.count)
+		ta_delivery_put(exporter->delivery, queue, exporter->number, &route->messages);
+}
+
+/* Whatever becomes of the file afterwards: no destination waits for another. */
+static void deliver(struct ta_exporter *exporter)
+{
+	if (exporter->batch.part == TA_BATCH_FILE)
+		return;
+	for (int i = TA_ROUTE_FILE + 1; exporter->delivery && i < TA_ROUTES; i++)
+		if (exporter->encode.routes[i].spans)
+			put_route(exporter, i);
+	exporter->delivered = exporter->delivery || exporter->encode.metrics;
+}
+
 static int append(struct ta_exporter *exporter)
 {
-	struct ta_buf *line = &exporter->line;
+	struct ta_buf *line = line_of(exporter);
 	struct ta_file *file = exporter->files[exporter->output];
 
+	deliver(exporter);
+	if (!line)
+		return 0;
 	if (exporter->fd >= 0)
 		return write_fd(exporter->fd, line);
 	return file ? ta_file_append(file, line->data, line->bytes) : 0;
+}
+
+static uint64_t unix_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Between two batches: a commit is of everything that was put. */
+static void collect(struct ta_exporter *exporter)
+{
+	struct ta_messages messages = { 0 };
+
+	ta_metrics_collect(exporter->encode.metrics, unix_now_ns(), &messages);
+	if (messages.count) {
+		exporter->number++;
+		ta_delivery_put(exporter->delivery, TA_QUEUE_OTLP_METRICS, exporter->number,
+				&messages);
+		ta_delivery_commit(exporter->delivery, exporter->number);
+	}
+	ta_messages_fini(&messages);
 }
 
 static bool is_turn(enum ta_export_step step)
@@ -121,6 +181,14 @@ static void one_turn(struct ta_exporter *exporter)
 	ta_watch_poke(exporter->watch);
 }
 
+static void collect_now(struct ta_exporter *exporter)
+{
+	exporter->collect = false;
+	pthread_mutex_unlock(&exporter->mutex);
+	collect(exporter);
+	pthread_mutex_lock(&exporter->mutex);
+}
+
 static void *run(void *argument)
 {
 	struct ta_exporter *exporter = argument;
@@ -129,6 +197,8 @@ static void *run(void *argument)
 	for (;;) {
 		if (is_turn(exporter->step))
 			one_turn(exporter);
+		else if (exporter->collect && exporter->step == TA_EXPORT_IDLE)
+			collect_now(exporter);
 		else if (exporter->closing_count > 0)
 			close_all(exporter);
 		else if (exporter->stop)
@@ -190,8 +260,25 @@ void ta_exporter_append(struct ta_exporter *exporter)
 	set_step(exporter, TA_EXPORT_APPEND);
 }
 
+void ta_exporter_commit(struct ta_exporter *exporter)
+{
+	if (exporter->delivery)
+		ta_delivery_commit(exporter->delivery, exporter->number);
+}
+
+void ta_exporter_collect(struct ta_exporter *exporter)
+{
+	if (!exporter->encode.metrics || !exporter->delivery || !exporter->running)
+		return;
+	pthread_mutex_lock(&exporter->mutex);
+	exporter->collect = true;
+	pthread_cond_broadcast(&exporter->changed);
+	pthread_mutex_unlock(&exporter->mutex);
+}
+
 void ta_exporter_reset(struct ta_exporter *exporter)
 {
+	ta_encode_clear(&exporter->encode);
 	set_step(exporter, TA_EXPORT_IDLE);
 }
 

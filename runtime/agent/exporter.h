@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exporter.h - the thread that encodes spans and events and appends them to where they go.
+ * exporter.h - the thread that encodes spans and events and hands them to where they go.
  *
  * Encoding takes long and a disk may take longer; lanes are small and have to be
  * read all the time.  So the worker's thread only hands a batch over, and takes
@@ -10,8 +10,9 @@
  *     worker                                   exporter
  *     ta_exporter_encode(batch)        ---->   encodes, finds the place
  *     ENCODED: journal says "begins"   <----
- *     ta_exporter_append()             ---->   appends
+ *     ta_exporter_append()             ---->   puts into the spools, appends to the file
  *     APPENDED: journal says "done"    <----
+ *     ta_exporter_commit()                     the spools may be sent from
  *
  * Everything in a batch is a copy, or is not changed before the batch is done.
  * Files, enricher and line belong to whom the step says; between two steps that is
@@ -28,8 +29,8 @@
 
 #include "runtime/agent/model.h"
 #include "runtime/agent/state.h"
-#include "runtime/export/buf.h"
-#include "runtime/export/enrich.h"
+#include "runtime/export/delivery.h"
+#include "runtime/export/encode.h"
 #include "runtime/export/file.h"
 
 struct ta_watch;
@@ -46,19 +47,21 @@ enum ta_export_step {
 
 struct ta_exporter {
 	struct ta_file *files[TA_OUTPUTS]; /* NULL: none, or a descriptor */
-	struct ta_enrich *enrich;
 	int fd; /* -1, or standard output */
-	struct ta_buf line;
+	struct ta_encode encode;
+	struct ta_delivery *delivery; /* NULL: nothing but files */
 
 	struct ta_batch batch;
 	enum ta_output output;	    /* what it is of */
+	uint64_t number;	    /* of the last put into the spools */
 	struct ta_file_place place; /* where the append goes */
+	bool delivered;		    /* of the batch: all but the file has it */
 	int error;		    /* of the last step */
 
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
 	enum ta_export_step step;
-	bool running, stop;
+	bool running, stop, collect;
 	int closing[TA_EXPORT_CLOSING];
 	uint32_t closing_count;
 	pthread_t thread;
@@ -77,11 +80,16 @@ void ta_exporter_stop(struct ta_exporter *exporter);
 void ta_exporter_encode(struct ta_exporter *exporter, enum ta_output output);
 /* Only when ENCODED without an error. */
 void ta_exporter_append(struct ta_exporter *exporter);
+/* What was put may be sent: the journal knows that it is out. */
+void ta_exporter_commit(struct ta_exporter *exporter);
 /* Only when ENCODED or APPENDED: the batch is done with. */
 void ta_exporter_reset(struct ta_exporter *exporter);
 
 /* Where the batch is.  With patience it waits so long for the exporter's turn to end. */
 enum ta_export_step ta_exporter_step(struct ta_exporter *exporter, uint64_t patience_ns);
+
+/* Sends the metrics as they are, soon. */
+void ta_exporter_collect(struct ta_exporter *exporter);
 
 /* Closes the last descriptor of a removed file, which can take milliseconds. */
 void ta_exporter_close(struct ta_exporter *exporter, int fd);

@@ -22,13 +22,13 @@
 #define PER_LINE 500u
 #define PER_RETRY 20u /* what fits into a nearly full disk */
 #define LINE_BYTES (1u << 20) /* of events' records */
-#define KEPT_BYTES_MAX (64u << 20)
 #define DELAY_FIRST_NS 100000000ull
 #define DELAY_LAST_NS 5000000000ull
 #define WAIT_NS 2000000ull /* lanes are read in between */
 #define TICK_NS 1000000000ull
 #define EARLY_NS 250000000ull /* rather a quarter of a second early than a whole one late */
 #define EVENTS_REST_NS 200000000ull
+#define NETWORK_REST_NS 1000000000ull /* while the file fails */
 
 static const char *const reasons[] = { "none",	   "max_spans", "interval", "explicit",
 				       "shutdown", "exit",	"pressure" };
@@ -38,12 +38,11 @@ int ta_flush_init(struct ta_worker *worker, const char *path)
 	struct ta_flush *flush = &worker->flush;
 
 	flush->start_ns = flush->last_ns = flush->tick_ns = ta_agent_now_ns();
-	flush->exporter.enrich = ta_enrich_new(&worker->config);
-	if (!flush->exporter.enrich)
-		return -ENOMEM;
-	for (size_t i = 0; ta_enrich_warning(flush->exporter.enrich, i); i++)
-		ta_log_say(&worker->log, "%s", ta_enrich_warning(flush->exporter.enrich, i));
-	return ta_outputs_open(worker, path);
+	int error = ta_destinations_open(worker, path);
+
+	for (size_t i = 0; !error && ta_enrich_warning(flush->exporter.encode.enrich, i); i++)
+		ta_log_say(&worker->log, "%s", ta_enrich_warning(flush->exporter.encode.enrich, i));
+	return error;
 }
 
 void ta_flush_fini(struct ta_flush *flush)
@@ -51,6 +50,7 @@ void ta_flush_fini(struct ta_flush *flush)
 	ta_exporter_stop(&flush->exporter);
 	ta_batch_free(&flush->gathered, &flush->exporter.batch);
 	ta_exporter_fini(&flush->exporter);
+	ta_targets_fini(&flush->targets);
 }
 
 void ta_flush_recover(struct ta_worker *worker)
@@ -65,12 +65,21 @@ void ta_flush_recover(struct ta_worker *worker)
 	if (error)
 		ta_log_say(&worker->log, "cannot cut a half-written line off %s: %s",
 			   worker->flush.ways[event.output].path, strerror(-error));
+	if (event.count > 0 && worker->flush.exporter.delivery)
+		ta_delivery_undo(worker->flush.exporter.delivery, event.number);
+	event.delivered = 0;
 	ta_worker_event(worker, TA_EVENT_FLUSH_FAILED, &event, sizeof(event));
 }
 
 bool ta_flush_busy(const struct ta_worker *worker)
 {
 	return worker->flush.exporter.batch.spans != NULL;
+}
+
+/* Of what is complete and cannot be written: two thirds of what is held at all. */
+static uint64_t kept_bytes_max(const struct ta_worker *worker)
+{
+	return worker->config.memory_bytes / 4;
 }
 
 /* ---- when ---- */
@@ -150,7 +159,7 @@ static enum ta_flush_reason reason_now(const struct ta_worker *worker)
 		return TA_FLUSH_MAX_SPANS;
 	if (flush->soon)
 		return TA_FLUSH_EXIT;
-	if (flush->parts || buckets->group_bytes > KEPT_BYTES_MAX / 2)
+	if (flush->parts || buckets->group_bytes > kept_bytes_max(worker) / 2)
 		return TA_FLUSH_PRESSURE;
 	return flush->interval_ns ? TA_FLUSH_INTERVAL : TA_FLUSH_NOT;
 }
@@ -231,15 +240,30 @@ static void plan(struct ta_worker *worker)
 
 /* ---- a batch ---- */
 
-/* How many of the oldest groups make a line; at least one. */
-static uint32_t groups_of_line(const struct ta_worker *worker, uint32_t *ret_spans)
+/* What is in the spools already goes to the file, and by itself. */
+static uint32_t most_of_line(const struct ta_worker *worker, enum ta_output output)
 {
-	const struct ta_list *groups = &worker->state.buckets.groups;
-	const struct ta_way *way = &worker->flush.ways[TA_OUTPUT_SPANS];
-	uint32_t limit = way->error ? PER_RETRY : PER_LINE, count = 0, spans = 0;
+	uint32_t delivered = worker->state.delivered[output];
+	uint32_t left = worker->flush.ways[output].left;
 
-	for (const struct ta_list *at = groups->next; at != groups && count < way->left;
-	     at = at->next) {
+	return delivered > 0 && delivered < left ? delivered : left;
+}
+
+static uint32_t line_limit(const struct ta_worker *worker, enum ta_output output, uint32_t skip)
+{
+	return worker->flush.ways[output].error && skip == 0 ? PER_RETRY : PER_LINE;
+}
+
+/* How many groups behind the `skip` oldest make a line: at least one, at most so many. */
+static uint32_t groups_of_line(const struct ta_worker *worker, uint32_t skip, uint32_t most,
+			       uint32_t *ret_spans)
+{
+	const struct ta_list *groups = &worker->state.buckets.groups, *at = groups->next;
+	uint32_t limit = line_limit(worker, TA_OUTPUT_SPANS, skip), count = 0, spans = 0;
+
+	for (; skip > 0; skip--)
+		at = at->next;
+	for (; at != groups && count < most; at = at->next) {
 		uint32_t more = TA_CONTAINER(at, struct ta_group, link)->count;
 
 		if (count > 0 && spans + more > limit)
@@ -251,40 +275,52 @@ static uint32_t groups_of_line(const struct ta_worker *worker, uint32_t *ret_spa
 	return count;
 }
 
-static uint32_t events_of_line(const struct ta_worker *worker)
+static uint32_t events_of_line(const struct ta_worker *worker, uint32_t skip, uint32_t most)
 {
-	const struct ta_list *ready = &worker->state.events.ready;
-	const struct ta_way *way = &worker->flush.ways[TA_OUTPUT_EVENTS];
-	uint32_t limit = way->error ? PER_RETRY : PER_LINE, count = 0, bytes = 0;
+	const struct ta_list *ready = &worker->state.events.ready, *at = ready->next;
+	uint32_t limit = line_limit(worker, TA_OUTPUT_EVENTS, skip), count = 0, bytes = 0;
 
-	for (const struct ta_list *at = ready->next;
-	     at != ready && count < way->left && count < limit && bytes < LINE_BYTES;
-	     at = at->next) {
+	for (; skip > 0; skip--)
+		at = at->next;
+	for (; at != ready && count < most && count < limit && bytes < LINE_BYTES; at = at->next) {
 		bytes += TA_CONTAINER(at, struct ta_held_event, link)->bytes;
 		count++;
 	}
 	return count;
 }
 
-static int gather(struct ta_worker *worker, enum ta_output output)
+/* Of at most so many groups, or events. */
+static int gather(struct ta_worker *worker, enum ta_output output, enum ta_batch_part part,
+		  uint32_t most)
 {
-	struct ta_event_flush *event = &worker->flush.event;
-	uint32_t spans = 0;
+	struct ta_flush *flush = &worker->flush;
+	struct ta_event_flush *event = &flush->event;
+	uint32_t delivered = worker->state.delivered[output];
+	uint32_t skip = part == TA_BATCH_NETWORK ? delivered : 0, spans = 0;
+	int error;
 
 	*event = (struct ta_event_flush){ .output = output };
+	flush->exporter.delivered = false;
 	if (output == TA_OUTPUT_EVENTS) {
-		event->count = events_of_line(worker);
-		return ta_batch_events(worker, event->count);
+		event->count = skip + events_of_line(worker, skip, most);
+		error = ta_batch_events(worker, skip, event->count - skip);
+	} else {
+		event->count = skip + groups_of_line(worker, skip, most, &spans);
+		ta_worker_event(worker, TA_EVENT_LEAVING, event, sizeof(*event));
+		error = ta_batch_spans(worker, skip, event->count - skip, spans);
 	}
-	event->count = groups_of_line(worker, &spans);
-	ta_worker_event(worker, TA_EVENT_LEAVING, event, sizeof(*event));
-	return ta_batch_spans(worker, event->count, spans);
+	if (part == TA_BATCH_WHOLE && delivered > 0)
+		part = TA_BATCH_FILE;
+	flush->exporter.batch.part = (uint8_t)part;
+	return error;
 }
 
 static void note_failure(struct ta_worker *worker, struct ta_way *way, int error)
 {
 	struct ta_flush *flush = &worker->flush;
 
+	flush->event.delivered = flush->exporter.delivered ||
+				 flush->exporter.batch.part == TA_BATCH_FILE;
 	ta_worker_event(worker, TA_EVENT_FLUSH_FAILED, &flush->event, sizeof(flush->event));
 	way->delay_ns = way->error ? way->delay_ns * 2 : DELAY_FIRST_NS;
 	if (way->delay_ns > DELAY_LAST_NS)
@@ -316,7 +352,7 @@ static void drop_surplus_groups(struct ta_worker *worker)
 	uint64_t bytes = buckets->group_bytes;
 
 	TA_LIST_EACH(at, &buckets->groups) {
-		if (bytes <= KEPT_BYTES_MAX)
+		if (bytes <= kept_bytes_max(worker))
 			break;
 		bytes -= TA_CONTAINER(at, struct ta_group, link)->bytes;
 		event.count++;
@@ -348,41 +384,75 @@ static void note_success(struct ta_worker *worker, struct ta_way *way)
 	way->left -= flush->event.count < way->left ? flush->event.count : way->left;
 }
 
+/* The file still has to get it. */
+static void note_delivered(struct ta_worker *worker)
+{
+	struct ta_flush *flush = &worker->flush;
+
+	flush->event.delivered = flush->exporter.delivered;
+	ta_worker_event(worker, TA_EVENT_FLUSH_FAILED, &flush->event, sizeof(flush->event));
+	ta_journal_write(&worker->journal);
+	flush->network_ns = worker->now_ns + NETWORK_REST_NS;
+}
+
 /* The batch is out, or it failed: the exporter is free again. */
 static void finish_batch(struct ta_worker *worker, int error)
 {
 	struct ta_flush *flush = &worker->flush;
 	struct ta_way *way = &flush->ways[flush->event.output];
 
-	ta_batch_free(&flush->gathered, &flush->exporter.batch);
-	if (error) {
+	if (flush->exporter.batch.part == TA_BATCH_NETWORK) {
+		note_delivered(worker);
+	} else if (error) {
 		note_failure(worker, way, error);
 		drop_surplus_groups(worker);
 		ta_journal_write(&worker->journal);
 	} else {
 		note_success(worker, way);
 	}
+	ta_exporter_commit(&flush->exporter);
+	ta_batch_free(&flush->gathered, &flush->exporter.batch);
 	ta_exporter_reset(&flush->exporter);
+}
+
+static bool begin_part(struct ta_worker *worker, enum ta_output output, enum ta_batch_part part,
+		       uint32_t most)
+{
+	int error = gather(worker, output, part, most);
+
+	if (error)
+		finish_batch(worker, error);
+	else
+		ta_exporter_encode(&worker->flush.exporter, output);
+	return !error;
+}
+
+/* What the others do not have yet while the file fails; enough for the line. */
+static uint32_t undelivered(const struct ta_worker *worker, enum ta_output output)
+{
+	uint32_t count = output == TA_OUTPUT_EVENTS ? worker->state.events.ready_count :
+						      worker->state.buckets.group_count;
+	bool others = worker->flush.exporter.delivery || worker->flush.exporter.encode.metrics;
+
+	return others && worker->flush.ways[output].error ?
+		       count - worker->state.delivered[output] :
+		       0;
 }
 
 /* Events first: an error is what somebody looks for. */
 static bool begin_batch(struct ta_worker *worker)
 {
 	struct ta_flush *flush = &worker->flush;
-	enum ta_output output = TA_OUTPUTS;
 
-	for (int i = TA_OUTPUTS; i-- > 0 && output == TA_OUTPUTS;)
+	for (enum ta_output i = TA_OUTPUTS; i-- > 0;) {
+		uint32_t fresh = undelivered(worker, i);
+
 		if (flush->ways[i].left > 0 && worker->now_ns >= flush->ways[i].retry_ns)
-			output = (enum ta_output)i;
-	if (output == TA_OUTPUTS)
-		return false;
-	int error = gather(worker, output);
-
-	if (error)
-		finish_batch(worker, error);
-	else
-		ta_exporter_encode(&flush->exporter, output);
-	return !error;
+			return begin_part(worker, i, TA_BATCH_WHOLE, most_of_line(worker, i));
+		if (fresh > 0 && worker->now_ns >= flush->network_ns)
+			return begin_part(worker, i, TA_BATCH_NETWORK, fresh);
+	}
+	return false;
 }
 
 static void begin_append(struct ta_worker *worker)
@@ -390,6 +460,7 @@ static void begin_append(struct ta_worker *worker)
 	struct ta_flush *flush = &worker->flush;
 
 	flush->event.place = flush->exporter.place;
+	flush->event.number = ++flush->exporter.number;
 	ta_worker_event(worker, TA_EVENT_FLUSH_BEGIN, &flush->event, sizeof(flush->event));
 	ta_journal_write(&worker->journal);
 	ta_exporter_append(&flush->exporter);
@@ -418,7 +489,7 @@ static bool advance(struct ta_worker *worker, uint64_t patience_ns)
 /* More complete than memory is set aside for: lanes have to wait for the output. */
 static bool is_behind(const struct ta_worker *worker)
 {
-	return worker->state.buckets.group_bytes > KEPT_BYTES_MAX && ta_flush_busy(worker);
+	return worker->state.buckets.group_bytes > kept_bytes_max(worker) && ta_flush_busy(worker);
 }
 
 void ta_flush_step(struct ta_worker *worker)
@@ -491,11 +562,13 @@ void ta_flush_due(struct ta_worker *worker)
 
 static bool is_overdue(const struct ta_worker *worker, const struct ta_bucket *bucket)
 {
+	const struct ta_buckets *buckets = &worker->state.buckets;
 	uint64_t age_ns = worker->config.max_trace_age_ms * 1000000u;
 
 	return bucket->ended_count > worker->config.max_trace_spans ||
 	       worker->now_ns > bucket->since_ns + age_ns ||
-	       worker->state.buckets.held_count > TA_SPANS_HELD_MAX / 8 * 7;
+	       buckets->held_count > TA_SPANS_HELD_MAX / 8 * 7 ||
+	       ta_buckets_bytes(buckets) > buckets->bytes_max / 8 * 7;
 }
 
 void ta_flush_parts(struct ta_worker *worker, bool all)

@@ -12,8 +12,6 @@
 #include "runtime/agent/held.h"
 #include "runtime/agent/order.h"
 
-#define RANDOM_BITS_MASK 0xffffffffffffffull /* of a trace id: W3C trace context, level 2 */
-
 struct ta_group *ta_group_new(struct ta_buckets *buckets, struct ta_bucket *bucket,
 			      uint32_t capacity)
 {
@@ -73,17 +71,9 @@ static void take_global(struct ta_buckets *buckets, struct ta_held *held)
 		ta_held_set_global(buckets, held, held->proc->global);
 }
 
-/* The share of traces with the highest random numbers: every program of a trace, and
- * every sampler that keeps to the rule, decides alike. */
 static bool is_sampled(const struct ta_buckets *buckets, const struct ta_bucket *bucket)
 {
-	double rate = buckets->sample_rate;
-
-	if (!(rate < 1))
-		return true;
-	uint64_t threshold = (uint64_t)((1 - (rate > 0 ? rate : 0)) * 0x1p56);
-
-	return (bucket->trace_lo & RANDOM_BITS_MASK) >= threshold;
+	return ta_sampler_takes(&buckets->sampler, bucket->trace_lo, bucket->parent);
 }
 
 static void forget_ended(struct ta_buckets *buckets, struct ta_bucket *bucket)
@@ -100,6 +90,7 @@ static void gather_ended(struct ta_buckets *buckets, struct ta_bucket *bucket)
 
 	if (!group)
 		return; /* without memory the trace simply waits */
+	group->unsampled = !is_sampled(buckets, bucket);
 	TA_LIST_EACH(at, &bucket->ended) {
 		struct ta_held *held = TA_CONTAINER(at, struct ta_held, link);
 
@@ -113,7 +104,7 @@ void ta_buckets_part(struct ta_buckets *buckets, struct ta_bucket *bucket)
 {
 	bucket->since_ns = buckets->now_ns;
 	if (bucket->ended_count > 0) {
-		if (is_sampled(buckets, bucket))
+		if (buckets->keep_unsampled || is_sampled(buckets, bucket))
 			gather_ended(buckets, bucket);
 		else
 			forget_ended(buckets, bucket);
@@ -178,6 +169,7 @@ static void drop(struct ta_buckets *buckets, struct ta_group *group)
 	buckets->leaving_count -= group->leaving;
 	buckets->group_spans -= group->count;
 	buckets->group_bytes -= group->bytes;
+	buckets->counters.unsampled += group->unsampled ? group->count : 0;
 	for (uint32_t i = 0; i < group->count; i++)
 		ta_held_free(buckets, group->spans[i]);
 	ta_session_drop(&buckets->sessions, &group->session);

@@ -87,7 +87,7 @@ void ta_held_set_global(struct ta_buckets *buckets, struct ta_held *held, uint64
 bool ta_held_has_room(const struct ta_buckets *buckets, const struct ta_held *held, uint32_t bytes)
 {
 	return held->record_bytes + (uint64_t)bytes <= TA_SPAN_BYTES_MAX &&
-	       buckets->held_bytes + bytes <= TA_HELD_BYTES_MAX;
+	       ta_buckets_bytes(buckets) + bytes <= buckets->bytes_max;
 }
 
 static bool make_place(struct ta_record_list *list)

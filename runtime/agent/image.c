@@ -44,7 +44,9 @@ struct image_trace {
 	uint64_t trace_hi, trace_lo;
 	uint64_t age;
 	uint32_t id_bytes, name_bytes, tag_count;
-	uint32_t rank; /* enum ta_session_rank */
+	uint8_t rank;	/* enum ta_session_rank */
+	uint8_t parent; /* enum ta_parent_decision */
+	uint8_t reserved[2];
 };
 
 struct image_session {
@@ -61,6 +63,8 @@ struct image_tag {
 struct image_group {
 	struct image head;
 	uint64_t trace_hi, trace_lo;
+	uint8_t unsampled;
+	uint8_t reserved[7];
 };
 
 struct image_span {
@@ -155,7 +159,8 @@ static void save_trace(struct out *out, const struct ta_bucket *bucket)
 				     .id_bytes = session ? session->bytes : 0,
 				     .name_bytes = name ? name->bytes : 0,
 				     .tag_count = bucket->tags.count,
-				     .rank = bucket->session.rank };
+				     .rank = bucket->session.rank,
+				     .parent = bucket->parent };
 
 	begin(out, &image, sizeof(image), IMAGE_TRACE);
 	put_padded(out, session ? session->id : "", image.id_bytes);
@@ -216,7 +221,8 @@ static void save_groups(struct out *out)
 	TA_LIST_EACH(at, &out->buckets->groups) {
 		const struct ta_group *group = TA_CONTAINER(at, struct ta_group, link);
 		struct image_group image = { .trace_hi = group->bucket->trace_hi,
-					     .trace_lo = group->bucket->trace_lo };
+					     .trace_lo = group->bucket->trace_lo,
+					     .unsampled = group->unsampled };
 
 		begin(out, &image, sizeof(image), IMAGE_GROUP);
 		end(out);
@@ -321,7 +327,8 @@ static int restore_trace(struct ta_buckets *buckets, struct in *in)
 	bucket->age = image->age;
 	ta_session_set(&buckets->sessions, &bucket->session, id, image->id_bytes, name,
 		       image->name_bytes);
-	bucket->session.rank = (uint8_t)image->rank;
+	bucket->session.rank = image->rank;
+	bucket->parent = image->parent;
 	return take_tags(in, &bucket->tags, image->tag_count);
 }
 
@@ -343,7 +350,12 @@ static int restore_group(struct ta_buckets *buckets, struct in *in)
 
 	if (!bucket)
 		return -EINVAL;
-	return ta_group_new(buckets, bucket, 0) ? 0 : -ENOMEM;
+	struct ta_group *group = ta_group_new(buckets, bucket, 0);
+
+	if (!group)
+		return -ENOMEM;
+	group->unsampled = image->unsampled;
+	return 0;
 }
 
 static struct ta_held *restore_records(struct ta_buckets *buckets, struct ta_proc *proc,

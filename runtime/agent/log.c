@@ -6,12 +6,13 @@
  * share a file.  A file that has grown past its bound is begun anew: the newest
  * messages are the ones that somebody looks for.
  *
- * Runs: agent, one thread.
+ * Runs: agent; ta_log_say() on any thread, the rest before the others begin.
  */
 #include "runtime/agent/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -101,21 +102,27 @@ static bool open_log(struct ta_log *log)
 	return true;
 }
 
-void ta_log_say(struct ta_log *log, const char *format, ...)
+/* "2026-11-22T10:11:12.345Z tagalong[PID]: " */
+static size_t put_time(char *line, size_t bytes)
 {
-	char line[1024];
 	struct timespec now;
 	struct tm utc;
-	va_list arguments;
 
-	if (!open_log(log))
-		return;
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &utc);
-	size_t length = strftime(line, sizeof(line), "%Y-%m-%dT%H:%M:%S", &utc);
+	size_t length = strftime(line, bytes, "%Y-%m-%dT%H:%M:%S", &utc);
 
-	length += (size_t)snprintf(line + length, sizeof(line) - length, ".%03ldZ tagalong[%d]: ",
-				   now.tv_nsec / 1000000, (int)getpid());
+	return length + (size_t)snprintf(line + length, bytes - length, ".%03ldZ tagalong[%d]: ",
+					 now.tv_nsec / 1000000, (int)getpid());
+}
+
+void ta_log_say(struct ta_log *log, const char *format, ...)
+{
+	static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+	char line[1024];
+	va_list arguments;
+	size_t length = put_time(line, sizeof(line));
+
 	va_start(arguments, format);
 	int more = vsnprintf(line + length, sizeof(line) - length - 1, format, arguments);
 
@@ -125,6 +132,8 @@ void ta_log_say(struct ta_log *log, const char *format, ...)
 	if (length > sizeof(line) - 2)
 		length = sizeof(line) - 2;
 	line[length++] = '\n';
-	if (write(log->fd, line, length) < 0 && errno == EBADF)
+	pthread_mutex_lock(&mutex);
+	if (open_log(log) && write(log->fd, line, length) < 0 && errno == EBADF)
 		log->fd = -1;
+	pthread_mutex_unlock(&mutex);
 }

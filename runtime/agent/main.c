@@ -32,6 +32,8 @@
 #include "runtime/agent/worker.h"
 
 #define DEATHS_MAX 5
+#define STOP_PATIENCE_NS 5000000000ull	/* of who stops us */
+#define SPLIT_PATIENCE_NS 2000000000ull /* for requests that are under way */
 #define DEATHS_WITHIN_NS 10000000000ull
 
 struct agent {
@@ -82,6 +84,8 @@ static uint64_t pause_ns(const struct ta_worker *worker)
 	if (worker->nap_ns)
 		return nap > now ? nap - now : 0;
 	next = due < next ? due : next;
+	due = ta_destinations_wake_ns(worker);
+	next = due < next ? due : next;
 	return next > now + 1000000 ? next - now : 1000000;
 }
 
@@ -92,14 +96,24 @@ static void start_threads(struct ta_worker *worker)
 	ta_priority_set();
 	ta_watch_start(&worker->watch, worker->dir_fd);
 	ta_exporter_start(&worker->flush.exporter, &worker->watch);
+	if (worker->flush.exporter.delivery &&
+	    ta_delivery_start(worker->flush.exporter.delivery) != 0)
+		ta_log_say(&worker->log, "no thread: nothing is sent, all of it waits");
+}
+
+static void stop_threads(struct ta_worker *worker, uint64_t patience_ns)
+{
+	ta_exporter_stop(&worker->flush.exporter);
+	if (worker->flush.exporter.delivery)
+		ta_delivery_stop(worker->flush.exporter.delivery, patience_ns);
+	ta_watch_stop(&worker->watch);
 }
 
 /* Our watcher has died: the child of this fork is the worker from now on. */
 static void split(struct agent *agent, struct ta_worker *worker)
 {
 	ta_flush_wait(worker); /* no thread, no lock, no half-written line at the fork */
-	ta_exporter_stop(&worker->flush.exporter);
-	ta_watch_stop(&worker->watch);
+	stop_threads(worker, SPLIT_PATIENCE_NS);
 	pid_t parent = getpid(), child = fork();
 
 	if (child > 0)
@@ -122,6 +136,21 @@ static void split(struct agent *agent, struct ta_worker *worker)
 	worker->rescan = true;
 }
 
+/* What cannot be sent in time waits in the spool for the next agent. */
+static void stop_serving(struct ta_worker *worker)
+{
+	uint64_t patience_ns = worker->config.bsp_export_timeout_ms * 1000000u;
+
+	ta_worker_stop(worker);
+	ta_report_status(worker);
+	ta_exporter_collect(&worker->flush.exporter);
+	ta_exporter_stop(&worker->flush.exporter);
+	if (patience_ns > STOP_PATIENCE_NS)
+		patience_ns = STOP_PATIENCE_NS;
+	if (worker->flush.exporter.delivery)
+		ta_delivery_flush(worker->flush.exporter.delivery, patience_ns);
+}
+
 static void serve(struct agent *agent, struct ta_worker *worker)
 {
 	while (!stop_asked && ta_worker_round(worker)) {
@@ -134,7 +163,7 @@ static void serve(struct agent *agent, struct ta_worker *worker)
 			split(agent, worker);
 	}
 	if (stop_asked)
-		ta_worker_stop(worker);
+		stop_serving(worker);
 	else
 		ta_tell_state(worker); /* it may not have been time for that */
 }
@@ -194,8 +223,7 @@ static int work(struct agent *agent)
 		serve(agent, worker);
 	while (take_up_again(agent, worker));
 	poke_at = NULL;
-	ta_exporter_stop(&worker->flush.exporter);
-	ta_watch_stop(&worker->watch);
+	stop_threads(worker, 0);
 	ta_worker_fini(worker);
 	free(worker);
 	return 0;

@@ -98,6 +98,7 @@ struct ta_span {
 	const char *session_id, *session_name; /* of its trace, or NULL; set before export */
 	uint32_t session_id_bytes, session_name_bytes;
 	uint32_t trace_index; /* which trace of the batch */
+	bool unsampled;	      /* its trace: for metrics only */
 };
 
 /* Something that was captured (runtime/wire/record.h, struct ta_record_event). */
@@ -106,6 +107,13 @@ struct ta_event {
 	uint32_t tid;
 	struct ta_process *process;
 	const struct ta_scope_data *scope; /* set before export; or NULL */
+};
+
+/* Which destinations a batch is for: no destination waits for one that fails. */
+enum ta_batch_part {
+	TA_BATCH_WHOLE,
+	TA_BATCH_FILE,	  /* the others have it already */
+	TA_BATCH_NETWORK, /* the file cannot be written now, and gets it later */
 };
 
 /* What goes out in one write.  Either spans of whole traces, in order of completion,
@@ -118,6 +126,7 @@ struct ta_batch {
 	uint32_t event_count;
 	/* wall = monotonic + this; may be set anew for each batch (clock steps) */
 	int64_t wall_offset_ns;
+	uint8_t part; /* enum ta_batch_part */
 };
 
 #endif

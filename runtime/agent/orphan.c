@@ -106,7 +106,7 @@ static bool has_room(const struct ta_buckets *buckets, const struct ta_record *r
 	uint32_t bytes = (uint32_t)record->units * 8;
 
 	return buckets->orphan_count < TA_ORPHANS_MAX && bytes <= TA_ORPHAN_BYTES_MAX &&
-	       buckets->held_bytes + bytes <= TA_HELD_BYTES_MAX;
+	       ta_buckets_bytes(buckets) + bytes <= buckets->bytes_max;
 }
 
 static struct orphan *new_orphan(const struct ta_record *record)

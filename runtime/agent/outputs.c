@@ -30,8 +30,21 @@ int ta_output_beside(const char *path, char *out, size_t out_bytes)
 	return bytes >= 0 && (size_t)bytes < out_bytes ? 0 : -ENAMETOOLONG;
 }
 
+/* Who has a receiver gets a file when he asks for it. */
+static bool has_receiver(const struct ta_worker *worker)
+{
+	const struct ta_target *targets = worker->flush.targets.targets;
+
+	return targets[TA_QUEUE_OTLP_TRACES].wanted || targets[TA_QUEUE_SENTRY].wanted ||
+	       targets[TA_QUEUE_ENVELOPES].wanted;
+}
+
 static int configured_path(const struct ta_worker *worker, char *out, size_t out_bytes)
 {
+	if (!worker->config.file[0] && has_receiver(worker)) {
+		out[0] = '\0';
+		return 0;
+	}
 	return ta_file_default_path(&worker->config, worker->options.envp,
 				    worker->options.cwd ? worker->options.cwd : "/", out, out_bytes);
 }

@@ -403,6 +403,7 @@ static void drop(struct ta_worker *worker, struct ta_mapped *mapped)
 	int fd = mapped->fd;
 
 	mapped->fd = -1;
+	worker->lost_gone += ta_lost_records(mapped);
 	ta_segment_drop(&worker->segments, mapped, !worker->keep);
 	ta_exporter_close(&worker->flush.exporter, fd);
 }

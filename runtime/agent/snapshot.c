@@ -98,6 +98,14 @@ static void put_events(struct out *out, struct ta_list *events, bool ready)
 	}
 }
 
+static void put_delivered(struct out *out, uint32_t output, uint32_t count)
+{
+	struct ta_event_flush event = { .count = count, .output = output, .delivered = 1 };
+
+	if (count > 0)
+		out->emit(out->user, TA_EVENT_FLUSH_FAILED, &event, sizeof(event), NULL, 0);
+}
+
 void ta_state_snapshot(struct ta_state *state, ta_event_emit_fn *emit, void *user)
 {
 	struct out out = { .emit = emit, .user = user, .pass = state->events.pass };
@@ -107,6 +115,8 @@ void ta_state_snapshot(struct ta_state *state, ta_event_emit_fn *emit, void *use
 	ta_scopes_visit(state->scopes, put_scope, &out);
 	TA_LIST_EACH(at, &state->procs.all)
 		put_proc(&out, TA_CONTAINER(at, struct ta_proc, link));
+	for (uint32_t i = 0; i < TA_OUTPUTS; i++)
+		put_delivered(&out, i, state->delivered[i]); /* before what is leaving */
 	ta_buckets_save(&state->buckets, put_image, &out);
 	put_events(&out, &state->events.ready, true);
 	put_events(&out, &state->events.waiting, false);

@@ -367,11 +367,12 @@ static int part(struct ta_state *state, const struct ta_event_trace *event)
 
 static void let_groups_go(struct ta_state *state, const struct ta_event_flush *event, bool written)
 {
-	uint32_t before = state->buckets.group_spans;
+	struct ta_buckets *buckets = &state->buckets;
+	uint64_t before = buckets->group_spans + buckets->counters.unsampled;
 
-	ta_buckets_drop_groups(&state->buckets, event->count);
-	*(written ? &state->exported : &state->buckets.counters.dropped) +=
-		before - state->buckets.group_spans;
+	ta_buckets_drop_groups(buckets, event->count);
+	*(written ? &state->exported : &buckets->counters.dropped) +=
+		before - buckets->group_spans - buckets->counters.unsampled;
 }
 
 static void let_events_go(struct ta_state *state, const struct ta_event_flush *event, bool written)
@@ -383,10 +384,27 @@ static void let_events_go(struct ta_state *state, const struct ta_event_flush *e
 		before - state->events.count;
 }
 
+/* What is delivered are the oldest; `count` are gone, behind `spare` ones. */
+static void count_delivered(struct ta_state *state, const struct ta_event_flush *event,
+			    uint32_t kind)
+{
+	uint32_t *delivered = &state->delivered[event->output];
+	uint32_t spare = kind == TA_EVENT_DROP ? event->spare : 0;
+
+	if (kind == TA_EVENT_FLUSH_FAILED) {
+		if (event->delivered && event->count > *delivered)
+			*delivered = event->count;
+	} else if (*delivered > spare) {
+		*delivered = *delivered - spare > event->count ? *delivered - event->count : spare;
+	}
+}
+
 static void flush_event(struct ta_state *state, uint32_t kind, const struct ta_event_flush *event)
 {
 	bool written = kind == TA_EVENT_FLUSH_DONE, spans = event->output == TA_OUTPUT_SPANS;
 
+	if (event->output >= TA_OUTPUTS)
+		return;
 	if (kind == TA_EVENT_LEAVING)
 		ta_buckets_leaving(&state->buckets, event->count);
 	if (kind == TA_EVENT_FLUSH_BEGIN)
@@ -395,6 +413,8 @@ static void flush_event(struct ta_state *state, uint32_t kind, const struct ta_e
 		state->flushing.count = 0;
 	if (kind == TA_EVENT_FLUSH_FAILED && spans)
 		ta_buckets_stay(&state->buckets);
+	if (kind == TA_EVENT_FLUSH_FAILED || written || kind == TA_EVENT_DROP)
+		count_delivered(state, event, kind);
 	if (!written && kind != TA_EVENT_DROP)
 		return;
 	if (spans)

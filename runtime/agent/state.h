@@ -92,7 +92,8 @@ struct ta_event_flush {
 	uint32_t count;	 /* of groups, or of events */
 	uint32_t output; /* enum ta_output */
 	uint32_t spare;	 /* DROP of events: so many of the oldest stay (they are being written) */
-	uint32_t reserved;
+	uint32_t delivered; /* FAILED: only the file is missing, the spools have it */
+	uint64_t number;    /* in the spools */
 	struct ta_file_place place;
 };
 
@@ -149,6 +150,8 @@ struct ta_state {
 	struct ta_globals globals;
 	bool settling;			/* another pass at once would complete something */
 	struct ta_event_flush flushing; /* a FLUSH_BEGIN that was not answered; count 0: none */
+	uint32_t delivered[TA_OUTPUTS]; /* so many of the oldest groups, or events, are in the
+					 * spools and wait only for the file */
 	uint64_t exported;		/* spans */
 	uint64_t exported_events;
 };

@@ -27,6 +27,7 @@
 #define NAP_FIRST_NS 100000ull
 #define NAP_LAST_NS 5000000ull
 #define READ_NS 20000000ull /* so long a round may do nothing but read lanes */
+#define FLUSH_INTERVAL_DEFAULT 10000u /* config.def */
 #define GIVE_UP_NS 5000000000ull /* an agent without programs whose output fails */
 
 void ta_worker_event(struct ta_worker *worker, uint32_t kind, const void *payload, size_t bytes)
@@ -51,6 +52,25 @@ static uint64_t own_pid_namespace(void)
 	return stat("/proc/self/ns/pid", &info) == 0 ? (uint64_t)info.st_ino : 0;
 }
 
+static void say(void *user, const char *sentence)
+{
+	ta_log_say(user, "%s", sentence);
+}
+
+/* What is drained by hand goes to the file that was named, and nowhere else. */
+static int load_targets(struct ta_worker *worker)
+{
+	struct ta_config *config = &worker->config;
+
+	if (config->sentry_debug)
+		worker->log.debug = true;
+	if (config->bsp_schedule_delay_ms && config->flush_interval_ms == FLUSH_INTERVAL_DEFAULT)
+		config->flush_interval_ms = config->bsp_schedule_delay_ms;
+	return worker->once ? 0 :
+			      ta_targets_load(&worker->flush.targets, config, worker->options.cwd,
+					      say, &worker->log);
+}
+
 int ta_worker_init(struct ta_worker *worker, const struct ta_agent_options *options, int dir_fd)
 {
 	size_t ring = 2 * (size_t)TA_LANE_BYTES_MAX;
@@ -68,11 +88,17 @@ int ta_worker_init(struct ta_worker *worker, const struct ta_agent_options *opti
 	ta_segments_init(&worker->segments, dir_fd, options->key);
 	ta_journal_init(&worker->journal, dir_fd, options->key);
 	ta_exporter_init(&worker->flush.exporter);
+	worker->status = ta_status_new(worker->once ? -1 : dir_fd, options->key);
+	if (!worker->status || load_targets(worker) != 0)
+		return -ENOMEM;
 	worker->ring[0] = malloc(ring);
 	worker->ring[1] = malloc(ring);
 	if (!worker->ring[0] || !worker->ring[1] || ta_state_init(&worker->state) != 0)
 		return -ENOMEM;
-	worker->state.buckets.sample_rate = worker->config.traces_sample_rate;
+	worker->state.buckets.sampler = ta_sampler_load(&worker->config, warn, worker);
+	worker->state.buckets.bytes_max = worker->config.memory_bytes / 8 * 3;
+	worker->state.events.bytes_max = worker->config.memory_bytes / 16;
+	worker->state.buckets.keep_unsampled = worker->flush.targets.metrics;
 	ta_scopes_set_max_crumbs(worker->state.scopes, (uint32_t)worker->config.max_breadcrumbs);
 	return 0;
 }
@@ -83,6 +109,7 @@ void ta_worker_fini(struct ta_worker *worker)
 	ta_segments_fini(&worker->segments);
 	ta_journal_fini(&worker->journal);
 	ta_flush_fini(&worker->flush);
+	ta_status_free(worker->status);
 	ta_log_fini(&worker->log);
 	ta_buf_fini(&worker->events);
 	free(worker->ring[0]);
@@ -249,7 +276,8 @@ static bool has_work(struct ta_worker *worker)
 	if (worker->state.buckets.group_count + worker->state.events.count > 0 &&
 	    patience_ns < GIVE_UP_NS)
 		patience_ns = GIVE_UP_NS;
-	return worker->now_ns - worker->empty_since_ns < patience_ns;
+	return worker->now_ns - worker->empty_since_ns < patience_ns ||
+	       ta_destinations_busy(worker, worker->config.bsp_export_timeout_ms * 1000000u);
 }
 
 /* Writers wake us when a lane is half full.  While one fills quickly we look
@@ -301,9 +329,12 @@ bool ta_worker_round(struct ta_worker *worker)
 	look_after_segments(worker, slow);
 	ta_flush_look(worker);
 	ta_flush_step(worker);
+	ta_destinations_tick(worker);
 	keep_journal(worker);
 	ta_processes_drop(worker);
 	tell_losses(worker);
+	if (slow)
+		ta_report_status(worker);
 	return has_work(worker);
 }
 

@@ -20,6 +20,7 @@
 #include "runtime/agent/log.h"
 #include "runtime/agent/segments.h"
 #include "runtime/agent/state.h"
+#include "runtime/agent/status.h"
 #include "runtime/agent/watch.h"
 
 /* Why spans go out; the words are in flush.c. */
@@ -55,6 +56,11 @@ struct ta_gathered {
 /* Where spans and events go. */
 struct ta_flush {
 	struct ta_exporter exporter;
+	struct ta_targets targets;
+	uint64_t metrics_ns; /* when metrics are due; 0: never */
+	uint64_t sent, sent_ns; /* things, by all receivers; when that last changed */
+	bool metrics_ended;  /* they went out when the last program had gone */
+	uint64_t network_ns; /* while the file fails: when the others get what is new */
 	struct ta_way ways[TA_OUTPUTS];
 	struct ta_event_flush event; /* of the batch that the exporter has */
 	struct ta_gathered gathered; /* for it */
@@ -90,6 +96,7 @@ struct ta_worker {
 	struct ta_segments segments;
 	struct ta_flush flush;
 	struct ta_watch watch;
+	struct ta_status_page *status;
 	struct ta_working_on *working_on;
 	int dir_fd;
 	bool keep; /* change nothing in the directory */
@@ -105,6 +112,8 @@ struct ta_worker {
 	uint64_t journal_retry_ns;
 	struct ta_mappers mappers;
 	uint32_t unknown_checks; /* of processes without a pid, in this round */
+	uint64_t records, record_bytes; /* read */
+	uint64_t lost_gone; /* records, of segments that are finished */
 	bool rescan;
 	bool someone_died; /* look at all processes now */
 	uint32_t filling; /* thousandths: the fullest lane that the last pass found */
@@ -153,9 +162,18 @@ int ta_output_beside(const char *path, char *out, size_t out_bytes);
 int ta_outputs_open(struct ta_worker *worker, const char *path); /* NULL: as configured */
 int ta_outputs_cut(struct ta_worker *worker, const struct ta_event_flush *event);
 
-/* batch.c: the oldest groups (with so many spans), or events, for the exporter.  0 or -ENOMEM. */
-int ta_batch_spans(struct ta_worker *worker, uint32_t groups, uint32_t spans);
-int ta_batch_events(struct ta_worker *worker, uint32_t count);
+/* destinations.c: files (path NULL: as configured), receivers, sinks, rules, metrics.  0 or
+ * -errno.  tick: what is due by time; when that is next (UINT64_MAX: never). */
+int ta_destinations_open(struct ta_worker *worker, const char *path);
+void ta_destinations_tick(struct ta_worker *worker);
+uint64_t ta_destinations_wake_ns(const struct ta_worker *worker);
+/* Something is still to be sent, and for so long not everybody has been away. */
+bool ta_destinations_busy(struct ta_worker *worker, uint64_t patience_ns);
+
+/* batch.c: groups (with so many spans), or events, behind the `skip` oldest, for the
+ * exporter.  0 or -ENOMEM. */
+int ta_batch_spans(struct ta_worker *worker, uint32_t skip, uint32_t groups, uint32_t spans);
+int ta_batch_events(struct ta_worker *worker, uint32_t skip, uint32_t count);
 void ta_batch_free(struct ta_gathered *gathered, struct ta_batch *batch);
 
 /* ask.c: questions of hosts.  Answers at most one of each segment, all together. */
@@ -180,6 +198,10 @@ void ta_flush_due(struct ta_worker *worker);
 int ta_flush_run(struct ta_worker *worker, enum ta_flush_reason reason);
 bool ta_flush_busy(const struct ta_worker *worker);
 void ta_flush_parts(struct ta_worker *worker, bool all);
+
+/* report.c: the status page, as it is now; what a segment's programs could not write. */
+void ta_report_status(struct ta_worker *worker);
+uint64_t ta_lost_records(const struct ta_mapped *mapped);
 
 /* tell.c: what was lost, into the log. */
 void ta_tell_segment(struct ta_worker *worker, struct ta_mapped *mapped);

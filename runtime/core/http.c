@@ -156,10 +156,12 @@ static void choose_ids(struct ta_conn *conn, struct ta_thread *thread, struct ta
 	if (remote && !(first && conn->referenced)) {
 		context->trace_hi = remote->trace_hi;
 		context->trace_lo = remote->trace_lo;
-		context->flags = remote->flags & 1 ? 0 : TA_SPAN_NOT_SAMPLED;
+		context->flags = ta_sampling_flags(remote->trace_lo,
+						   ta_parent_decided(remote->flags));
 		if (first) {
 			conn->context.trace_hi = remote->trace_hi;
 			conn->context.trace_lo = remote->trace_lo;
+			conn->context.flags = context->flags;
 		}
 	}
 	conn->first_taken = true;

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "runtime/wire/record.h"
+#include "runtime/wire/sampler.h"
 #include "runtime/wire/segment.h"
 
 struct ta_runtime {
@@ -26,6 +28,7 @@ struct ta_runtime {
 	uint64_t seed;
 	uint32_t pid; /* 0: not known */
 	uint32_t exit_wait_ms;
+	struct ta_sampler sampler;
 	bool ended;
 	bool keeper;	     /* the agent hangs below a child of ours, see preload/spawn.c */
 	bool clone_children; /* the program has made children without SIGCHLD itself */
@@ -43,6 +46,17 @@ extern struct ta_runtime ta_runtime __attribute__((visibility("hidden")));
 extern struct ta_wipe {
 	_Atomic uint32_t alive;
 } *ta_wipe __attribute__((visibility("hidden")));
+
+/* What the spans of a trace say of head sampling, and what is handed on (traceparent). */
+static inline uint8_t ta_sampling_flags(uint64_t trace_lo, enum ta_parent_decision parent)
+{
+	return ta_sampler_takes(&ta_runtime.sampler, trace_lo, parent) ? 0 : TA_SPAN_NOT_SAMPLED;
+}
+
+static inline enum ta_parent_decision ta_parent_decided(uint8_t traceparent_flags)
+{
+	return traceparent_flags & 1 ? TA_PARENT_SAMPLED : TA_PARENT_NOT_SAMPLED;
+}
 
 static inline void ta_lost(enum ta_loss loss)
 {

@@ -66,7 +66,7 @@ static inline void ta_span_new_trace(struct ta_thread *thread, struct ta_context
 	context->parent_id = 0;
 	context->span_ref = 0;
 	context->tags = 0;
-	context->flags = 0;
+	context->flags = ta_sampling_flags(context->trace_lo, TA_PARENT_NONE);
 }
 
 /* Why a span failed; either part may be missing (0 bytes). */

@@ -321,6 +321,7 @@ static void choose_parent(struct ta_thread *thread, const struct ta_conn *worked
 		if (born_in) {
 			base->trace_hi = born_in->trace_hi;
 			base->trace_lo = born_in->trace_lo;
+			base->flags = born_in->flags;
 			if (worked_for == NULL)
 				ta_conn_referenced(conn, thread->inherited_generation);
 		}

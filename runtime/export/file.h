@@ -46,4 +46,7 @@ int ta_file_append(struct ta_file *file, const char *line, size_t bytes);
 int ta_file_default_path(const struct ta_config *config, char *const *envp, const char *cwd,
 			 char *out, size_t out_bytes);
 
+/* name below $XDG_STATE_HOME, or ~/.local/state.  Returns 0 or -ENAMETOOLONG, -ENOENT. */
+int ta_file_state_path(char *const *envp, const char *name, char *out, size_t out_bytes);
+
 #endif

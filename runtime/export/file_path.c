@@ -40,21 +40,23 @@ static int join(char *out, size_t out_bytes, const char *directory, const char *
 	return bytes < 0 || (size_t)bytes >= out_bytes ? -ENAMETOOLONG : 0;
 }
 
-static int default_place(char *const *envp, char *out, size_t out_bytes)
+int ta_file_state_path(char *const *envp, const char *name, char *out, size_t out_bytes)
 {
+	char below[512];
 	const char *state = variable(envp, "XDG_STATE_HOME");
 	const char *home = variable(envp, "HOME");
 	struct passwd *user;
 
 	if (state[0] == '/') /* a relative one is to be ignored */
-		return join(out, out_bytes, state, "tagalong/tagalong.jsonl");
+		return join(out, out_bytes, state, name);
 	if (home[0] != '/') {
 		user = getpwuid(getuid());
 		home = user && user->pw_dir ? user->pw_dir : "";
 	}
 	if (home[0] != '/')
 		return -ENOENT;
-	return join(out, out_bytes, home, ".local/state/tagalong/tagalong.jsonl");
+	snprintf(below, sizeof(below), ".local/state/%s", name);
+	return join(out, out_bytes, home, below);
 }
 
 int ta_file_default_path(const struct ta_config *config, char *const *envp, const char *cwd,
@@ -76,5 +78,5 @@ int ta_file_default_path(const struct ta_config *config, char *const *envp, cons
 	}
 	if (wanted[0])
 		return cwd[0] == '/' ? join(out, out_bytes, cwd, wanted) : -ENOENT;
-	return default_place(envp, out, out_bytes);
+	return ta_file_state_path(envp, "tagalong/tagalong.jsonl", out, out_bytes);
 }

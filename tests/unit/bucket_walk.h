@@ -29,7 +29,6 @@ static void walker_init(struct walker *walker)
 	ta_procs_init(&walker->procs);
 	walker->scopes = ta_scopes_new();
 	ta_buckets_init(&walker->buckets, &walker->procs, walker->scopes);
-	walker->buckets.sample_rate = 1;
 	for (uint64_t i = 0; i < 2; i++)
 		walker->proc[i] = ta_procs_add(&walker->procs, 70 + i, 1 + i);
 }

@@ -121,7 +121,7 @@ static const char *sampled_of(double rate)
 	struct fixture f;
 
 	init(&f);
-	f.buckets.sample_rate = rate;
+	f.buckets.sampler.threshold = ta_sampler_threshold(rate);
 	for (uint64_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
 		send_trace(&f, i + 1, ids[i]);
 	settle(&f);
@@ -143,7 +143,7 @@ static void sampling(void)
 	check_text(sampled_of(0.0), "");
 	check_text(sampled_of(1e-9), "6");
 	init(&f);
-	f.buckets.sample_rate = 0;
+	f.buckets.sampler.threshold = ta_sampler_threshold(0);
 	start(&f, 1, 1, 0);
 	start(&f, 1, 2, 1);
 	end(&f, 2);
@@ -164,7 +164,7 @@ static void the_share(void)
 	uint64_t id = 1;
 
 	init(&f);
-	f.buckets.sample_rate = 0.25;
+	f.buckets.sampler.threshold = ta_sampler_threshold(0.25);
 	for (uint64_t i = 1; i <= 20000; i++) {
 		id = id * 6364136223846793005ull + 1442695040888963407ull;
 		send_trace(&f, i, id ^ id >> 31);

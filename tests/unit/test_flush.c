@@ -5,182 +5,11 @@
  * A worker without segments: its events are made by hand.  The clock of its timers is
  * ours (runtime/agent/clock.h).
  */
-#include <fcntl.h>
-#include <stdarg.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "runtime/agent/worker.h"
-#include "tests/unit/check.h"
-#include "tests/unit/support_segment.h"
-
-#define SEGMENT 9
-#define SECOND 1000000000ull
-
-static uint64_t ahead_ns;
-
-uint64_t ta_agent_now_ns(void)
-{
-	return ta_host_now_ns() + ahead_ns;
-}
-
-struct fixture {
-	struct host host; /* only its directory */
-	struct ta_worker *worker;
-	char file[600], log[600], max_spans[64], log_path[512];
-	char *envp[6];
-	int dir_fd;
-	uint64_t span, passed;
-};
-
-static void start(struct fixture *f)
-{
-	struct ta_agent_options options = { .key = f->host.key, .envp = f->envp, .cwd = "/" };
-
-	f->worker = calloc(1, sizeof(*f->worker));
-	check_same(ta_worker_init(f->worker, &options, f->dir_fd), 0);
-	check_same(ta_worker_resume(f->worker, NULL), 0);
-}
-
-static void stop(struct fixture *f)
-{
-	ta_journal_write(&f->worker->journal);
-	ta_worker_fini(f->worker);
-	free(f->worker);
-}
-
-static void init(struct fixture *f, unsigned int max_spans)
-{
-	struct ta_event_attach attach = { .segment_id = SEGMENT, .proc_id = 77, .lane_count = 4 };
-
-	memset(f, 0, sizeof(*f));
-	ahead_ns = 0;
-	host_dir(&f->host, 0xf1);
-	snprintf(f->log_path, sizeof(f->log_path), "%s/agent.log", f->host.dir);
-	snprintf(f->file, sizeof(f->file), "TAGALONG_FILE=%s", f->host.out);
-	snprintf(f->log, sizeof(f->log), "TAGALONG_LOG=%s", f->log_path);
-	snprintf(f->max_spans, sizeof(f->max_spans), "TAGALONG_MAX_SPANS=%u", max_spans);
-	f->envp[0] = f->file;
-	f->envp[1] = f->log;
-	f->envp[2] = f->max_spans;
-	f->envp[3] = (char *)"TAGALONG_LOG_LEVEL=debug";
-	f->dir_fd = open(f->host.dir, O_RDONLY | O_DIRECTORY);
-	start(f);
-	ta_worker_event(f->worker, TA_EVENT_ATTACH, &attach, sizeof(attach));
-}
-
-static void fini(struct fixture *f)
-{
-	stop(f);
-	close(f->dir_fd);
-	host_remove_dir(&f->host);
-}
-
-static void records(struct fixture *f, const void *record, size_t bytes)
-{
-	char both[sizeof(struct ta_event_records) + 4096];
-	struct ta_event_records head = {
-		.lane = { .segment_id = SEGMENT, .lane = 1, .tid = 3, .proc_id = 77 }
-	};
-
-	memcpy(both, &head, sizeof(head));
-	memcpy(both + sizeof(head), record, bytes);
-	((struct ta_record *)(void *)(both + sizeof(head)))->units = (uint16_t)(bytes / 8);
-	ta_worker_event(f->worker, TA_EVENT_RECORDS, both, sizeof(head) + bytes);
-}
-
-/* A trace of so many spans, complete (after two more passes). */
-static void trace(struct fixture *f, unsigned int spans)
-{
-	uint64_t root = f->span + 1;
-
-	for (unsigned int i = 0; i < spans; i++) {
-		struct ta_record_span_start record = { .head.kind = TA_RECORD_SPAN_START,
-						       .trace_lo = root,
-						       .span_id = ++f->span,
-						       .parent_id = i ? root : 0,
-						       .start_ns = f->span,
-						       .type = TA_SPAN_API };
-
-		records(f, &record, sizeof(record));
-	}
-	for (uint64_t span = f->span; span >= root; span--) {
-		struct ta_record_span_end record = { .head.kind = TA_RECORD_SPAN_END,
-						     .span_id = span,
-						     .end_ns = f->span + 1 };
-
-		records(f, &record, sizeof(record));
-	}
-}
-
-static void event(struct fixture *f, uint64_t id, uint64_t time_ns)
-{
-	struct ta_record_event record = { .head.kind = TA_RECORD_EVENT,
-					  .id_hi = 1,
-					  .id_lo = id,
-					  .time_ns = time_ns,
-					  .type = TA_CAPTURE_MESSAGE };
-
-	records(f, &record, sizeof(record));
-}
-
-static void passes(struct fixture *f)
-{
-	for (int i = 0; i < 2; i++)
-		ta_worker_event(f->worker, TA_EVENT_PASS, NULL, 0);
-}
-
-/* What a round does about output. */
-static void round_at(struct fixture *f, uint64_t ns)
-{
-	ahead_ns = ns;
-	f->worker->now_ns = ta_agent_now_ns();
-	ta_flush_step(f->worker);
-	ta_flush_look(f->worker);
-	ta_flush_step(f->worker);
-}
-
-static const char *text_of(const char *path)
-{
-	static char text[1u << 20];
-	int fd = open(path, O_RDONLY);
-	ssize_t bytes = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
-
-	if (fd >= 0)
-		close(fd);
-	text[bytes > 0 ? bytes : 0] = '\0';
-	return text;
-}
-
-/* All "flush ..." lines of the log, joined by "; ". */
-static const char *flushes(const struct fixture *f)
-{
-	static char joined[65536];
-	size_t used = 0;
-
-	joined[0] = '\0';
-	for (const char *at = text_of(f->log_path); (at = strstr(at, "]: flush ")) != NULL;) {
-		size_t length = strcspn(at += 9, "\n");
-
-		if (used + length + 3 < sizeof(joined))
-			used += (size_t)sprintf(joined + used, "%s%.*s", used ? "; " : "",
-						(int)length, at);
-	}
-	return joined;
-}
-
-static int lines_of(const char *path)
-{
-	int count = 0;
-
-	for (const char *at = text_of(path); (at = strchr(at, '\n')) != NULL; at++)
-		count++;
-	return count;
-}
+#include "tests/unit/flush.h"
 
 static void full(void)
 {
-	struct fixture f;
+	struct fixture f = { 0 };
 
 	init(&f, 3);
 	trace(&f, 2);
@@ -202,7 +31,7 @@ static void full(void)
 /* All at once, as after a pause of the agent: the cuts are where they would have been. */
 static void full_many_times(void)
 {
-	struct fixture f;
+	struct fixture f = { 0 };
 
 	init(&f, 3);
 	for (int i = 0; i < 5; i++) {
@@ -221,7 +50,7 @@ static void full_many_times(void)
 
 static void asked_for(void)
 {
-	struct fixture f;
+	struct fixture f = { 0 };
 
 	init(&f, 3);
 	for (int i = 0; i < 3; i++) {
@@ -238,7 +67,7 @@ static void asked_for(void)
 
 static void a_large_one(void)
 {
-	struct fixture f;
+	struct fixture f = { 0 };
 
 	init(&f, 100000);
 	for (int i = 0; i < 150; i++)
@@ -252,7 +81,7 @@ static void a_large_one(void)
 
 static void interval(void)
 {
-	struct fixture f;
+	struct fixture f = { 0 };
 
 	init(&f, 100);
 	trace(&f, 1);
@@ -277,7 +106,7 @@ static void interval(void)
 /* The interval begins anew with every flush that had spans. */
 static void interval_after_another(void)
 {
-	struct fixture f;
+	struct fixture f = { 0 };
 
 	init(&f, 2);
 	trace(&f, 2);
@@ -295,7 +124,7 @@ static void interval_after_another(void)
 /* Seconds are looked at once, however often a round comes. */
 static void once_a_second(void)
 {
-	struct fixture f;
+	struct fixture f = { 0 };
 
 	init(&f, 100);
 	round_at(&f, 30 * SECOND + SECOND / 10);
@@ -311,7 +140,7 @@ static void once_a_second(void)
 
 static void open_traces_stay(void)
 {
-	struct fixture f;
+	struct fixture f = { 0 };
 	struct ta_record_span_start record = { .head.kind = TA_RECORD_SPAN_START,
 					       .trace_lo = 1000,
 					       .span_id = 1000,
@@ -327,17 +156,9 @@ static void open_traces_stay(void)
 	fini(&f);
 }
 
-static const char *events_path(const struct fixture *f)
-{
-	static char path[600];
-
-	ta_output_beside(f->host.out, path, sizeof(path));
-	return path;
-}
-
 static void events_at_once(void)
 {
-	struct fixture f;
+	struct fixture f = { 0 };
 
 	init(&f, 100);
 	event(&f, 1, 5);
@@ -371,7 +192,7 @@ static size_t place_of(const struct fixture *f, const char *id)
 
 static void in_order_of_capture(void)
 {
-	struct fixture f;
+	struct fixture f = { 0 };
 
 	init(&f, 100);
 	event(&f, 0xa2, 200);
@@ -389,7 +210,7 @@ static void in_order_of_capture(void)
 /* Events cannot be written, spans can; and then events can again. */
 static void one_file_fails(void)
 {
-	struct fixture f;
+	struct fixture f = { 0 };
 
 	init(&f, 2);
 	check_same(mkdir(events_path(&f), 0700), 0);
@@ -416,7 +237,7 @@ static void one_file_fails(void)
  * file that it went to. */
 static void killed_while_appending(bool events, bool appended)
 {
-	struct fixture f;
+	struct fixture f = { 0 };
 	enum ta_output output = events ? TA_OUTPUT_EVENTS : TA_OUTPUT_SPANS;
 
 	init(&f, 100);
@@ -462,7 +283,7 @@ static void killed(void)
 /* Killed while the exporter encodes: no file is touched. */
 static void killed_while_encoding(void)
 {
-	struct fixture f;
+	struct fixture f = { 0 };
 	struct ta_event_flush flush = { .count = 1 };
 
 	init(&f, 100);
