@@ -4,14 +4,14 @@
  *
  * Input: type, flags, how it ended, status, then records: kind, two bytes of length,
  * the bytes behind the record's head.  Kinds are those that belong to a span.  Whatever
- * they hold, the line is JSON for cJSON too.
+ * they hold, the line is JSON for cJSON too, and protobuf says the same.
  */
-#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/export/enrich.h"
 #include "runtime/export/otlp_json.h"
+#include "tests/unit/otlp_tree.h"
+#include "tests/unit/otlp_walk.h"
 
 #define RECORDS_MAX 200u
 
@@ -54,6 +54,21 @@ static struct ta_record *make_record(uint8_t kind, const uint8_t *data, size_t b
 	return NULL;
 }
 
+static void check_protobuf(const struct ta_batch *batch, const cJSON *want)
+{
+	const struct ta_message_limits none = { 0 };
+	struct ta_sink *sink = ta_otlp_traces_sink(enricher(), TA_FORMAT_PROTOBUF, false, none);
+	struct ta_messages messages = { 0 };
+	cJSON *tree;
+
+	demand(walk(batch, enricher(), sink, &messages) == 0 && messages.count == 1);
+	tree = tree_of(messages.items[0].body.data, messages.items[0].body.bytes, tree_traces);
+	demand(tree_same(tree, want));
+	cJSON_Delete(tree);
+	ta_messages_fini(&messages);
+	sink->class->free(sink);
+}
+
 static void check_line(struct ta_span *span)
 {
 	struct ta_span *spans[1] = { span };
@@ -64,6 +79,7 @@ static void check_line(struct ta_span *span)
 	demand(ta_otlp_json_encode(&batch, enricher(), &buf) == 0);
 	tree = cJSON_ParseWithLength(buf.data, buf.bytes);
 	demand(tree != NULL);
+	check_protobuf(&batch, tree);
 	cJSON_Delete(tree);
 	ta_buf_fini(&buf);
 }

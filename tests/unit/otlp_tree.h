@@ -4,7 +4,7 @@
  *
  * Strict: a field that is not known, out of order, of another wire type or not UTF-8
  * makes it NULL, and so do scalars that are written though they are 0.  What JSON
- * writes and protobuf leaves out (name, kind, empty lists) is put in, so that trees of
+ * writes and protobuf leaves out (names, kinds, times, empty lists) is put in, so that trees of
  * both can be compared.
  */
 #ifndef TA_TESTS_UNIT_OTLP_TREE_H
@@ -67,7 +67,7 @@ static const struct tree_field tree_any[] = {
 	TREE_END,
 };
 static const struct tree_field tree_event[] = {
-	{ 1, "timeUnixNano", TREE_FIXED64, NULL, false, NULL },
+	{ 1, "timeUnixNano", TREE_FIXED64, NULL, false, "\"0\"" },
 	{ 2, "name", TREE_TEXT, NULL, false, "\"\"" },
 	{ 3, "attributes", TREE_LIST, tree_pair, false, NULL },
 	{ 4, "droppedAttributesCount", TREE_NUMBER, NULL, false, NULL },
@@ -93,8 +93,8 @@ static const struct tree_field tree_span[] = {
 	{ 4, "parentSpanId", TREE_HEX, NULL, false, NULL },
 	{ 5, "name", TREE_TEXT, NULL, false, "\"\"" },
 	{ 6, "kind", TREE_NUMBER, NULL, false, "0" },
-	{ 7, "startTimeUnixNano", TREE_FIXED64, NULL, false, NULL },
-	{ 8, "endTimeUnixNano", TREE_FIXED64, NULL, false, NULL },
+	{ 7, "startTimeUnixNano", TREE_FIXED64, NULL, false, "\"0\"" },
+	{ 8, "endTimeUnixNano", TREE_FIXED64, NULL, false, "\"0\"" },
 	{ 9, "attributes", TREE_LIST, tree_pair, false, NULL },
 	{ 10, "droppedAttributesCount", TREE_NUMBER, NULL, false, NULL },
 	{ 11, "events", TREE_LIST, tree_event, false, NULL },
@@ -106,7 +106,7 @@ static const struct tree_field tree_span[] = {
 	TREE_END,
 };
 static const struct tree_field tree_record[] = {
-	{ 1, "timeUnixNano", TREE_FIXED64, NULL, false, NULL },
+	{ 1, "timeUnixNano", TREE_FIXED64, NULL, false, "\"0\"" },
 	{ 2, "severityNumber", TREE_NUMBER, NULL, false, NULL },
 	{ 3, "severityText", TREE_TEXT, NULL, false, NULL },
 	{ 5, "body", TREE_MESSAGE, tree_any, false, NULL },
@@ -114,7 +114,7 @@ static const struct tree_field tree_record[] = {
 	{ 7, "droppedAttributesCount", TREE_NUMBER, NULL, false, NULL },
 	{ 9, "traceId", TREE_HEX, NULL, false, NULL },
 	{ 10, "spanId", TREE_HEX, NULL, false, NULL },
-	{ 11, "observedTimeUnixNano", TREE_FIXED64, NULL, false, NULL },
+	{ 11, "observedTimeUnixNano", TREE_FIXED64, NULL, false, "\"0\"" },
 	{ 12, "eventName", TREE_TEXT, NULL, false, NULL },
 	TREE_END,
 };

@@ -24,9 +24,6 @@ static struct made_span spans[MANY];
 static struct ta_span *list[MANY];
 static struct ta_batch batch;
 
-/* The allocation that fails, counted down; 0: none. */
-static long fail_after;
-
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define SANITIZED
@@ -37,6 +34,9 @@ static long fail_after;
 #define FAILING_ALLOCATIONS
 void *__libc_malloc(size_t bytes);
 void *__libc_realloc(void *memory, size_t bytes);
+
+/* The allocation that fails, counted down; 0: none. */
+static long fail_after;
 
 static bool fails(void)
 {
