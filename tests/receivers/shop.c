@@ -28,17 +28,24 @@ static void answer(int fd, int status, const char *words)
 		perror("write");
 }
 
+static void query(const char *name, unsigned int microseconds)
+{
+	struct tagalong_span_options options = { .op = "db" };
+
+	TAGALONG_SPAN_WITH(name, &options)
+	{
+		usleep(microseconds);
+		tagalong_span_add_event(tagalong_current_span(), "rows read", "{\"rows\":3}");
+	}
+}
+
 static void cart(int fd)
 {
 	TAGALONG_SPAN("load cart")
 	{
 		tagalong_add_breadcrumb("cart", "cart is asked for");
 		tagalong_span_set_int(tagalong_current_span(), "cart.items", 3);
-		TAGALONG_SPAN("SELECT items")
-		{
-			usleep(3000);
-			tagalong_span_add_event(tagalong_current_span(), "rows read", "{\"rows\":3}");
-		}
+		query("SELECT items", 3000);
 		TAGALONG_SPAN("render page") { usleep(1500); }
 	}
 	tagalong_capture_log(TAGALONG_LEVEL_INFO, "cart is shown", "{\"items\":3}");
@@ -47,7 +54,9 @@ static void cart(int fd)
 
 static void charge(void)
 {
-	tagalong_span_begin("charge card", NULL);
+	struct tagalong_span_options options = { .op = "payment" };
+
+	tagalong_span_begin("charge card", &options);
 	tagalong_span_set_str(tagalong_current_span(), "card.brand", "visa");
 	usleep(4000);
 	tagalong_span_end_error("CardError", "card was declined");
@@ -58,7 +67,7 @@ static void pay(int fd)
 	TAGALONG_SPAN("check order")
 	{
 		tagalong_add_breadcrumb("order", "order is complete");
-		usleep(1000);
+		query("SELECT price", 1000);
 		charge();
 	}
 	tagalong_add_breadcrumb("payment", "bank said no");

@@ -47,8 +47,8 @@ def put(**members):
     return lambda item, request: item.update(members)
 
 
-def within(name, **members):
-    return lambda item, request: item[name][0].update(members)
+def within(group, **members):
+    return lambda item, request: item[group][0].update(members)
 
 
 def point(**members):
@@ -232,7 +232,54 @@ def known_store(home):
     check(store.tool("search_logs", serviceName="sender")["totalCount"] == sent["logs"], "logs")
 
 
+# ---- comparisons ----
+
+class Received:
+    """A receiver that has what it is told."""
+
+    def __init__(self, *requests):
+        self.found = [triple for one in requests for triple in flatten("traces", one)]
+
+    def items(self, signal):
+        return self.found
+
+
+def comparison_rules(home):
+    """What differs from the file anywhere is seen."""
+    def all_of(change):
+        return Received(changed("traces", change))
+
+    home.write("tagalong.jsonl", json.dumps(good("traces")) + "\n")
+    # Written in another way, and the same: other order, a number that is 0 anyhow.
+    same_as_file(home, all_of(lambda item, request: (item["attributes"].reverse(), item.update(droppedLinksCount=0))))
+    cases = {
+        "nothing": Received(), "twice": Received(good("traces"), good("traces")), "another id": all_of(put(spanId=PARENT)),
+        "another parent": all_of(put(parentSpanId=SPAN)), "no parent": all_of(drop("parentSpanId")),
+        "another name": all_of(put(name="GET /x")), "another kind": all_of(put(kind=3)),
+        "a nanosecond": all_of(put(endTimeUnixNano=str(END + 1))), "no flags": all_of(drop("flags")),
+        "no status": all_of(drop("status")), "another message": all_of(put(status={"code": 2, "message": "yes"})),
+        "no event": all_of(drop("events")), "another event": all_of(within("events", name="f")),
+        "another link": all_of(within("links", spanId=SPAN)), "dropped": all_of(put(droppedAttributesCount=1)),
+        "another value": all_of(attribute(("n", {"intValue": "6"}), ("none", {}))),
+        "another type": all_of(attribute(("n", {"stringValue": "5"}), ("none", {}))),
+        "false for none": all_of(attribute(("n", {"intValue": "5"}), ("none", {"boolValue": False}))),
+        "one attribute less": all_of(attribute(("n", {"intValue": "5"}))),
+        "another service": all_of(lambda item, request: request["resourceSpans"][0]["resource"]["attributes"][0].update(
+            value={"stringValue": "y"})),
+        "another scope": all_of(lambda item, request: request["resourceSpans"][0]["scopeSpans"][0]["scope"].update(
+            name="other")),
+    }
+    for name, receiver in cases.items():
+        try:
+            same_as_file(home, receiver)
+        except Failure:
+            continue
+        raise Failure(f"not seen: {name}")
+    home.note(f"{len(cases)} differences seen")
+
+
 TESTS = [("receivers/json_rules", json_rules), ("receivers/protobuf_rules", protobuf_rules),
          ("receivers/transport_rules", transport_rules), ("receivers/protoc_rules", protoc_rules),
+         ("receivers/comparison_rules", comparison_rules),
          ("receivers/known_protobuf", known("protobuf")), ("receivers/known_gzip", known("protobuf", "gzip")),
          ("receivers/known_json", known("json")), ("receivers/known_store", known_store)]
