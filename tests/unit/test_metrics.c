@@ -441,15 +441,15 @@ static void hostile(void)
 	struct ta_span span;
 	const struct point *point;
 
-	memset(huge, 'x', sizeof(huge));
+	memset(huge, 'x', sizeof(huge) - 1);
 	for (int format = TA_FORMAT_PROTOBUF; format <= TA_FORMAT_JSON; format++) {
 		options.format = (enum ta_format)format;
 		start();
 		show_request(&span, "GET", "/a", 200, 1);
-		show_text("error.type", huge, sizeof(huge));
+		show_text("error.type", huge, sizeof(huge) - 1);
 		give(&span);
 		show_request(&span, "GET", "/a", 200, 1);
-		show_text("error.type", huge, sizeof(huge) - 1); /* the same, once it is cut */
+		show_text("error.type", huge, sizeof(huge) - 2); /* the same, once it is cut */
 		give(&span);
 		show_request(&span, "GET", "/b", 200, 1);
 		show_text("error.type", "a\xff\"\\\n\0z", 7);

@@ -282,7 +282,7 @@ static void give_streams(struct ta_sink *sink, unsigned int count)
 	static char text[300];
 	struct ta_span span;
 
-	memset(text, '"', sizeof(text)); /* twice as long in JSON */
+	memset(text, '"', sizeof(text) - 1); /* twice as long in JSON */
 	sink->class->begin(sink, &batch);
 	ta_metrics_exported(sink, true);
 	for (unsigned int i = 0; i < count; i++) {
@@ -291,7 +291,7 @@ static void give_streams(struct ta_sink *sink, unsigned int count)
 		snprintf(number, sizeof(number), "%06u", i);
 		memcpy(text, number, 6);
 		show_request(&span, "GET", text, 200, 1);
-		show_text("error.type", text, sizeof(text));
+		show_word("error.type", text);
 		show_number("http.request.body.size", 1);
 		show_number("http.response.body.size", 1);
 		for (uint64_t ns = 1; ns < 1ull << 40; ns <<= 1) {
