@@ -24,10 +24,12 @@
 #include "runtime/cli/env.h"
 #include "runtime/cli/place.h"
 #include "runtime/cli/settings.h"
+#include "runtime/cli/sent.h"
 #include "runtime/cli/tally.h"
 #include "runtime/cli/watch.h"
 
 #define SETTLE_MS 3000
+#define DELIVER_MS 2000 /* more, for receivers that answer */
 #define ROOT_PID "TAGALONG_ROOT_PID"
 
 static const char *const long_names[] = { "--output", "--service", "--no-follow", "--quiet",
@@ -261,12 +263,14 @@ static int run_traced(struct run *run, const char *program, struct ta_cli_child 
 {
 	static struct ta_cli_tally tally;
 	struct ta_cli_watch watch;
+	struct ta_cli_sent sent;
 	const char *file = run->settings.config.file;
 
 	if (set_preload(run) < 0)
 		ta_cli_say("LD_PRELOAD is too long; %s runs without traces", run->argv[0]);
 	ta_cli_tally_start(&tally, file);
 	ta_cli_watch_start(&watch, run->settings.run_dir, run->settings.key);
+	ta_cli_sent_start(&sent, run->settings.run_dir, run->settings.key);
 	start_agent(run);
 	int error = ta_cli_child_start(child, program, run->argv, run->settings.env.items,
 				       root_pid_slot(run));
@@ -278,6 +282,8 @@ static int run_traced(struct run *run, const char *program, struct ta_cli_child 
 		ta_cli_child_settle(child, &watch, SETTLE_MS);
 	if (!run->quiet && strcmp(file, "none") != 0)
 		summarize(run, child, &tally, &watch);
+	if (!run->quiet)
+		ta_cli_sent_end(&sent, DELIVER_MS);
 	return 0;
 }
 
