@@ -21,7 +21,7 @@ static void demand(int holds)
 /* A span with one name and one text. */
 static struct ta_record *make_record(void)
 {
-	static const char attrs[] = { TA_ATTR_NAME, TA_ATTR_STRING, 3,	 0,   'G', 'E', 'T', 0,
+	static const uint8_t attrs[] = { TA_ATTR_NAME, TA_ATTR_STRING, 3,	 0,   'G', 'E', 'T', 0,
 				      TA_ATTR_NAMED, TA_ATTR_STRING, 4, 0, 1,	'k', 'a', ',' };
 	struct ta_record *record = calloc(1, sizeof(struct ta_record_span_start) + sizeof(attrs));
 
