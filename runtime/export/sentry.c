@@ -11,6 +11,7 @@
 #include "runtime/export/sentry.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -154,6 +155,7 @@ static void prepare(struct ta_sentry *sentry, const struct ta_sentry_options *op
 	sentry->options = *options;
 	sentry->share = own < head ? own : head;
 	sentry->threshold = ta_sampler_threshold(own);
+	snprintf(sentry->share_text, sizeof(sentry->share_text), "%.9g", sentry->share);
 	sentry->share_threshold = ta_sampler_threshold(sentry->share);
 	sentry->error_threshold = ta_sampler_threshold(share_of(options->sample_rate));
 	if (gethostname(sentry->server_name, sizeof(sentry->server_name) - 1) != 0)

@@ -10,7 +10,6 @@
  */
 #include "runtime/export/sentry_internal.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define PUT TA_SENTRY_PUT
@@ -50,10 +49,12 @@ static void put_random(struct ta_buf *buf, uint64_t trace_lo)
 {
 	uint64_t random = 0x00ffffffffffffffull - (trace_lo & 0x00ffffffffffffffull);
 	uint64_t millionths = (uint64_t)((__extension__(unsigned __int128)random * 1000000) >> 56);
-	char text[24];
+	char text[10] = "\"0.000000";
 
-	snprintf(text, sizeof(text), "\"0.%06u\"", (unsigned int)millionths);
-	ta_buf_puts(buf, text);
+	for (int i = 8; i > 2; i--, millionths /= 10)
+		text[i] = (char)('0' + millionths % 10);
+	ta_buf_put(buf, text, 9);
+	ta_buf_putc(buf, '"');
 }
 
 static void put_trace_header(struct ta_buf *buf, const struct ta_sentry *sentry,
@@ -63,16 +64,15 @@ static void put_trace_header(struct ta_buf *buf, const struct ta_sentry *sentry,
 	const char *key = options->dsn ? options->dsn->public_key : NULL;
 	bool sampled = envelope->transaction_sent ||
 		       ta_sentry_takes(envelope->trace_lo, sentry->share_threshold);
-	char share[32];
 
 	if (!key || !(envelope->trace_hi | envelope->trace_lo))
 		return;
-	snprintf(share, sizeof(share), "%.9g", sentry->share);
 	ta_sentry_key(buf, "trace");
 	PUT(buf, "{\"trace_id\":");
 	ta_sentry_id(buf, envelope->trace_hi, envelope->trace_lo);
 	ta_sentry_member(buf, "public_key", key, strlen(key), TA_SENTRY_WHOLE);
-	ta_sentry_member(buf, "sample_rate", share, strlen(share), TA_SENTRY_WHOLE);
+	ta_sentry_member(buf, "sample_rate", sentry->share_text,
+			 strlen(sentry->share_text), TA_SENTRY_WHOLE);
 	PUT(buf, ",\"sample_rand\":");
 	put_random(buf, envelope->trace_lo);
 	ta_sentry_member(buf, "sampled", sampled ? "true" : "false", sampled ? 4 : 5,

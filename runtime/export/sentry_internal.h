@@ -54,6 +54,7 @@ struct ta_sentry {
 	uint64_t threshold, error_threshold; /* of sampling */
 	double share;			     /* of all traces that goes to Sentry */
 	uint64_t share_threshold;
+	char share_text[32];
 
 	const struct ta_batch *batch;
 	struct ta_messages done; /* of this batch */

@@ -67,7 +67,7 @@ static const char *own_word(const char *message)
 const char *ta_sentry_status(const struct ta_span *span, const struct ta_out_span *out)
 {
 	const struct ta_out_attr *code = ta_sentry_find(out, "http.response.status_code");
-	const char *word = own_word(out->status_message);
+	const char *word;
 
 	if (out->status == TA_STATUS_OK)
 		return "ok";
@@ -75,7 +75,8 @@ const char *ta_sentry_status(const struct ta_span *span, const struct ta_out_spa
 		return "aborted";
 	if (out->status == TA_STATUS_ERROR && span->reason == TA_END_CLOSED_EARLY)
 		return "cancelled";
-	if (out->status == TA_STATUS_ERROR && word)
+	word = out->status == TA_STATUS_ERROR ? own_word(out->status_message) : NULL;
+	if (word)
 		return word;
 	word = code && code->type == TA_ATTR_INT ? http_word(code->number) : NULL;
 	if (word)
@@ -111,18 +112,16 @@ static bool is_tag(const struct ta_out_attr *attr)
 	return has_prefix(attr, TAG, sizeof(TAG) - 1);
 }
 
+static bool has_name(const struct ta_out_attr *attr, const char *name, size_t bytes)
+{
+	return attr->name_bytes == bytes && memcmp(attr->name, name, bytes) == 0;
+}
+
 /* What stands elsewhere: attributes that have a prefix are all from scopes. */
 static bool is_data(const struct ta_out_attr *attr)
 {
-	static const char *const others[] = { "sentry.op", "tagalong.fingerprint" };
-
-	if (attr->prefix_bytes)
-		return false;
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (attr->name_bytes == strlen(others[i]) &&
-		    memcmp(attr->name, others[i], attr->name_bytes) == 0)
-			return false;
-	return true;
+	return !attr->prefix_bytes && !has_name(attr, "sentry.op", 9) &&
+	       !has_name(attr, "tagalong.fingerprint", 20);
 }
 
 void ta_sentry_put_span_tags(struct ta_buf *buf, const struct ta_out_span *out)
@@ -219,21 +218,37 @@ static void put_links(struct ta_buf *buf, const struct ta_out_span *out, size_t 
 		ta_buf_putc(buf, ']');
 }
 
+/* Most attributes: a name and a text that need no escape, in one go. */
+static bool put_plain(struct ta_buf *buf, const struct ta_out_attr *attr, size_t most)
+{
+	char *at;
+
+	if (attr->type != TA_ATTR_STRING || attr->text_bytes > most ||
+	    !(attr->plain_name || ta_text_plain(attr->name, attr->name_bytes)) ||
+	    !ta_text_plain(attr->text, attr->text_bytes))
+		return false;
+	ta_sentry_comma(buf);
+	at = ta_buf_reserve(buf, (size_t)attr->name_bytes + attr->text_bytes + 5);
+	if (!at)
+		return true;
+	*at++ = '"';
+	at = mempcpy(at, attr->name, attr->name_bytes);
+	at = mempcpy(at, "\":\"", 3);
+	if (attr->text_bytes)
+		at = mempcpy(at, attr->text, attr->text_bytes);
+	*at++ = '"';
+	buf->bytes = (size_t)(at - buf->data);
+	return true;
+}
+
 static void put_attrs(struct ta_buf *buf, const struct ta_out_span *out, size_t most)
 {
 	for (uint32_t i = 0; i < out->attr_count; i++) {
 		const struct ta_out_attr *attr = &out->attrs[i];
 
-		if (!is_data(attr))
+		if (!is_data(attr) || put_plain(buf, attr, most))
 			continue;
-		if (attr->plain_name) {
-			ta_sentry_comma(buf);
-			ta_buf_putc(buf, '"');
-			ta_buf_put(buf, attr->name, attr->name_bytes);
-			PUT(buf, "\":");
-		} else {
-			ta_sentry_key_text(buf, attr->name, attr->name_bytes);
-		}
+		ta_sentry_key_text(buf, attr->name, attr->name_bytes);
 		ta_sentry_attr(buf, attr, most);
 	}
 }

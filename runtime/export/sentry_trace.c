@@ -22,14 +22,16 @@
 
 /* Where a span is. */
 struct place {
-	uint64_t span_id; /* 0: free */
+	uint64_t span_id;
 	const struct ta_process *process;
 	uint32_t transaction, part;
+	uint32_t trace; /* number of the trace that it belongs to; another one's is free */
 };
 
 struct ta_sentry_traces {
 	struct place *places; /* by span id; open addressing, a power of two, half full at most */
 	uint32_t slots, used;
+	uint32_t trace; /* this one's number: nothing is cleared behind small traces */
 	struct ta_sentry_transaction *items;
 	uint8_t *types; /* enum ta_span_type of what each began with */
 	uint32_t count, capacity;
@@ -53,11 +55,12 @@ void ta_sentry_traces_free(struct ta_sentry_traces *traces)
 	free(traces);
 }
 
-static struct place *slot_of(struct place *places, uint32_t slots, uint64_t span_id)
+static struct place *slot_of(struct place *places, uint32_t slots, uint32_t trace,
+			     uint64_t span_id)
 {
 	uint32_t slot = (uint32_t)(ta_sentry_mix(span_id) & (slots - 1));
 
-	while (places[slot].span_id && places[slot].span_id != span_id)
+	while (places[slot].trace == trace && places[slot].span_id != span_id)
 		slot = (slot + 1) & (slots - 1);
 	return &places[slot];
 }
@@ -70,8 +73,9 @@ static bool grow_places(struct ta_sentry_traces *traces)
 	if (!places)
 		return false;
 	for (uint32_t i = 0; i < traces->slots; i++)
-		if (traces->places[i].span_id)
-			*slot_of(places, slots, traces->places[i].span_id) = traces->places[i];
+		if (traces->places[i].trace == traces->trace)
+			*slot_of(places, slots, traces->trace, traces->places[i].span_id) =
+				traces->places[i];
 	free(traces->places);
 	traces->places = places;
 	traces->slots = slots;
@@ -84,8 +88,8 @@ static const struct place *find(const struct ta_sentry_traces *traces, uint64_t 
 
 	if (!span_id || !traces->used)
 		return NULL;
-	place = slot_of(traces->places, traces->slots, span_id);
-	return place->span_id ? place : NULL;
+	place = slot_of(traces->places, traces->slots, traces->trace, span_id);
+	return place->trace == traces->trace ? place : NULL;
 }
 
 /* false: out of memory. */
@@ -98,9 +102,9 @@ static bool note(struct ta_sentry_traces *traces, const struct ta_span *span, ui
 		return true;
 	if (2 * (traces->used + 1) > traces->slots && !grow_places(traces))
 		return false;
-	place = slot_of(traces->places, traces->slots, span->span_id);
-	traces->used += !place->span_id;
-	*place = (struct place){ span->span_id, span->process, transaction, part };
+	place = slot_of(traces->places, traces->slots, traces->trace, span->span_id);
+	traces->used += place->trace != traces->trace;
+	*place = (struct place){ span->span_id, span->process, transaction, part, traces->trace };
 	return true;
 }
 
@@ -184,8 +188,11 @@ void ta_sentry_traces_reset(struct ta_sentry *sentry)
 {
 	struct ta_sentry_traces *traces = sentry->traces;
 
-	if (traces->used)
-		memset(traces->places, 0, traces->slots * sizeof(*traces->places));
+	if (++traces->trace == 0) { /* numbers begin again: 0 is nobody's */
+		if (traces->slots)
+			memset(traces->places, 0, traces->slots * sizeof(*traces->places));
+		traces->trace = 1;
+	}
 	traces->used = traces->count = 0;
 	traces->left_out = traces->left_out_spans = 0;
 }
