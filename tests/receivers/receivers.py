@@ -8,10 +8,8 @@ import glob
 import json
 import os
 import re
-import shutil
 import ssl
 import subprocess
-import sys
 import urllib.request
 
 from lib import ROOT, Failure, Skip, check, compare, need_program, wait_until

@@ -21,8 +21,8 @@ static void answer(int fd, int status, const char *words)
 {
 	char text[128];
 	int bytes = snprintf(text, sizeof(text),
-			     "HTTP/1.1 %d %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", status,
-			     words);
+			     "HTTP/1.1 %d %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+			     status, words);
 
 	if (write(fd, text, (size_t)bytes) != bytes)
 		perror("write");
@@ -46,7 +46,10 @@ static void cart(int fd)
 		tagalong_add_breadcrumb("cart", "cart is asked for");
 		tagalong_span_set_int(tagalong_current_span(), "cart.items", 3);
 		query("SELECT items", 3000);
-		TAGALONG_SPAN("render page") { usleep(1500); }
+		TAGALONG_SPAN("render page")
+		{
+			usleep(1500);
+		}
 	}
 	tagalong_capture_log(TAGALONG_LEVEL_INFO, "cart is shown", "{\"items\":3}");
 	answer(fd, 200, "OK");
@@ -84,7 +87,8 @@ static void serve(int listener)
 	if (bytes > 0) {
 		head[bytes] = 0;
 		tagalong_set_tag("tenant", "acme");
-		tagalong_scope_set_user(TAGALONG_SCOPE_ISOLATION, "{\"id\":\"7\",\"username\":\"kim\"}");
+		tagalong_scope_set_user(TAGALONG_SCOPE_ISOLATION,
+					"{\"id\":\"7\",\"username\":\"kim\"}");
 		if (strncmp(head, "POST /pay", 9) == 0)
 			pay(fd);
 		else

@@ -8,8 +8,6 @@ here that breaks this rule and no other.
 import copy
 import gzip
 import json
-import shutil
-import struct
 
 from lib import compare, free_port
 from receivers import *
@@ -84,8 +82,8 @@ WRONG_JSON = {
     "empty key": ("traces", attribute(("", {"intValue": "5"}))),
     "no value": ("traces", put(attributes=[{"key": "n"}])), "two values": ("traces", attribute(
         ("n", {"intValue": "5", "stringValue": "five"}))),
-    "empty list": ("traces", put(attributes=[])), "no spans": ("traces", lambda item, request: flatten(
-        "traces", request) and request["resourceSpans"][0]["scopeSpans"][0].update(spans=[])),
+    "empty list": ("traces", put(attributes=[])), "no spans": (
+        "traces", lambda item, request: request["resourceSpans"][0]["scopeSpans"][0].update(spans=[])),
     "no scopes": ("traces", lambda item, request: request["resourceSpans"][0].update(scopeSpans=[])),
     "nothing": ("traces", lambda item, request: request.clear()),
     "no resource": ("traces", lambda item, request: request["resourceSpans"][0].pop("resource")),

@@ -3,7 +3,6 @@
 
 import copy
 import json
-import subprocess
 
 import envelopes
 from receivers import *

@@ -99,21 +99,6 @@ def program(protocol=None, compression=None):
     return test
 
 
-def examples(home):
-    """The examples of the documents, one after the other, into one collector."""
-    receiver = Otlp(home)
-    for name in ("tags", "spans", "error", "detached", "hub"):
-        binary = api.compile_program(home, f"examples/{name}.c", "cc", "-std=gnu11", warnings=False)
-        status, out, err = home.run([binary], "run", env=collector(receiver.base))
-        check(status == 0, f"{name}: {status}: {out}{err}")
-        home.settle()
-    receiver.all_right()
-    spans = same_as_file(home, receiver)
-    same_as_file(home, receiver, "logs")
-    names = {item["name"] for item, _, _ in spans}
-    check({"serve", "nightly", "load order", "upload", "compress"} <= names, f"names: {names}")
-
-
 def request_counts(receiver):
     """(method, status) -> requests, of http.server.request.duration: the last word of each stream, or the sum of deltas."""
     last, total = {}, {}
@@ -301,7 +286,7 @@ def file_lines(home):
 TESTS = [("receivers/file", file_lines), ("receivers/otlp_program", program()),
          ("receivers/otlp_program_json", program("http/json")),
          ("receivers/otlp_program_gzip", program("http/protobuf", "gzip")),
-         ("receivers/otlp_program_json_gzip", program("http/json", "gzip")), ("receivers/otlp_examples", examples),
+         ("receivers/otlp_program_json_gzip", program("http/json", "gzip")),
          ("receivers/otlp_nginx", nginx()), ("receivers/otlp_nginx_delta", nginx("delta")),
          ("receivers/otlp_sampled", sampled), ("receivers/otlp_headers", headers), ("receivers/otlp_https", https),
          ("receivers/otlp_https_client", https_client), ("receivers/otlp_https_stranger", https_stranger),

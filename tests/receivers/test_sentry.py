@@ -255,6 +255,27 @@ def both(home):
     same_events(home, kit)
 
 
+def examples(home):
+    """The examples of the documents, one after the other, to both."""
+    kit, receiver = Testkit(home), Otlp(home)
+    names = sorted(name for name in os.listdir(os.path.join(api.HERE, "examples")) if name.endswith(".c"))
+    for name in names:
+        binary = api.compile_program(home, f"examples/{name}", "cc", "-std=gnu11", warnings=False)
+        status, out, err = home.run([binary], "run", env={**sentry(kit.dsn),
+                                                          "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.base})
+        check(status == 0, f"{name}: {status}: {out}{err}")
+        home.settle()
+    receiver.all_right()
+    all_keep_the_rules(home, kit)
+    spans = same_as_file(home, receiver)
+    same_as_file(home, receiver, "logs")
+    same_transactions(home, kit)
+    same_events(home, kit)
+    missing = {"serve", "nightly", "load order", "upload", "mail to acme", "answer", "batch"} - {item["name"] for item, _, _ in spans}
+    check(not missing, f"no spans {missing}")
+    home.note(f"{len(names)} programs, {len(spans)} spans")
+
+
 def spotlight(home):
     """Our trace and our error stand in Spotlight's page.  TAGALONG_TEST_SCREENSHOT=FILE keeps the picture."""
     light = Spotlight(home)
@@ -274,4 +295,5 @@ def spotlight(home):
 
 TESTS = [("receivers/sentry_program", program), ("receivers/sentry_shop", shop), ("receivers/sentry_nginx", nginx),
          ("receivers/sentry_large", large), ("receivers/sentry_files", files), ("receivers/sentry_and_otlp", both),
+         ("receivers/examples", examples),
          ("receivers/spotlight", spotlight)]
