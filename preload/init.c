@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "hooks/crash.h"
 #include "preload/baseline.h"
 #include "preload/real.h"
 #include "preload/segment_file.h"
@@ -29,6 +30,7 @@
 #include "runtime/core/conn.h"
 #include "runtime/core/fd.h"
 #include "runtime/core/id.h"
+#include "runtime/core/modules.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/sys.h"
 #include "runtime/core/thread.h"
@@ -123,6 +125,8 @@ static void set_runtime(const struct ta_config *config, const struct ta_segment_
 	ta_runtime.http = config->http;
 	ta_runtime.follow = config->follow;
 	ta_runtime.exit_wait_ms = (uint32_t)config->exit_wait_ms;
+	ta_runtime.crash_wait_ms = (uint32_t)config->crash_wait_ms;
+	ta_runtime.crashes = config->crashes;
 	ta_runtime.proc_id = plan->proc_id;
 	ta_runtime.seed = plan->seed;
 	ta_runtime.pid = plan->pid;
@@ -210,6 +214,8 @@ __attribute__((constructor(101))) static void start(int argc, char **argv, char 
 		set_fork_page();
 		pthread_atfork(ta_process_fork_prepare, NULL, ta_process_fork_child);
 		ta_runtime.enabled = true;
+		ta_modules_init();
+		ta_crash_install();
 		adopt_standard_input();
 	}
 	errno = saved_errno;

@@ -85,19 +85,28 @@ static int publish(struct ta_thread *thread, const struct ta_capture *capture,
 	return 0;
 }
 
-int ta_capture_publish(struct ta_thread *thread, const struct ta_capture *capture)
+int ta_capture_fill(struct ta_thread *thread, const struct ta_capture *capture,
+		    struct ta_record_event *ret_event)
 {
-	struct ta_record_event event = { .time_ns = ta_now_ns(),
-					 .type = (uint8_t)capture->type,
-					 .level = (uint8_t)capture->level };
-
+	*ret_event = (struct ta_record_event){ .time_ns = ta_now_ns(),
+					       .type = (uint8_t)capture->type,
+					       .level = (uint8_t)capture->level };
 	ta_context_settle(thread);
 	ta_context_matters(thread);
-	if (!set_scopes(thread, capture, &event))
+	if (!set_scopes(thread, capture, ret_event))
 		return -ESTALE;
-	set_trace(thread, &event);
-	set_id(thread, &event);
-	int error = publish(thread, capture, &event);
+	set_trace(thread, ret_event);
+	set_id(thread, ret_event);
+	return 0;
+}
+
+int ta_capture_publish(struct ta_thread *thread, const struct ta_capture *capture)
+{
+	struct ta_record_event event;
+	int error = ta_capture_fill(thread, capture, &event);
+
+	if (error == 0)
+		error = publish(thread, capture, &event);
 
 	if (error == 0 && capture->type != TA_CAPTURE_LOG) {
 		thread->event_hi = event.id_hi;

@@ -28,6 +28,8 @@ struct ta_runtime {
 	uint64_t seed;
 	uint32_t pid; /* 0: not known */
 	uint32_t exit_wait_ms;
+	uint32_t crash_wait_ms;
+	bool crashes; /* fatal signals are reported */
 	struct ta_sampler sampler;
 	bool ended;
 	bool keeper;	     /* the agent hangs below a child of ours, see preload/spawn.c */

@@ -5,8 +5,8 @@
  * One area at the end of the segment file, shared by the process and its forked
  * children; its pages exist from the first crash on.  Who crashes claims it (FREE to
  * FILLING), fills it in, says FILLED and sleeps on the word, for a bounded time.  The
- * agent reads what it needs of the process (FILLED to READING), says READ, and when it
- * has copied the area, FREE.  A process that finds it claimed dies without leaving
+ * agent copies the area (READING), reads what it needs of the process, and says FREE:
+ * the process may die.  A process that finds it claimed dies without leaving
  * anything here; its event is in its lane all the same.
  *
  * The agent treats every byte as hostile and copies before it looks.
@@ -24,8 +24,7 @@ enum ta_crash_state {
 	TA_CRASH_FREE,
 	TA_CRASH_FILLING,
 	TA_CRASH_FILLED,  /* the host waits */
-	TA_CRASH_READING, /* the agent is at it */
-	TA_CRASH_READ,	  /* the host may die */
+	TA_CRASH_READING, /* the agent has a copy, and is at the process */
 };
 
 /* Registers in DWARF's numbering of the architecture: x86_64 0 to 16 (rax rdx rcx rbx
@@ -68,5 +67,11 @@ struct ta_crash {
 #define TA_CRASH_BYTES ((sizeof(struct ta_crash) + TA_WIRE_PAGE - 1) & ~(size_t)(TA_WIRE_PAGE - 1))
 
 _Static_assert(offsetof(struct ta_crash, registers) == 80, "wire format");
+
+static inline struct ta_crash *ta_segment_crash(struct ta_segment *segment)
+{
+	return (struct ta_crash *)(void *)((char *)segment + segment->total_bytes -
+					   TA_CRASH_BYTES);
+}
 
 #endif

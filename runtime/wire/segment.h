@@ -10,6 +10,7 @@
  *     uint8_t  ready[lane_count]        1: every page of the lane exists
  *     (padding to a page)
  *     struct ta_lane, lane_count times  lane_bytes each, page aligned
+ *     struct ta_crash                   see crash.h; no pages before somebody crashes
  *
  * The header is complete once magic is visible (release store, written last).
  * The agent treats every byte as hostile: sizes are checked against the file
@@ -25,7 +26,7 @@
 #include <stdint.h>
 
 #define TA_WIRE_MAGIC 0x3147414C41474154ull /* "TAGALAG1", little endian */
-#define TA_WIRE_VERSION 2u
+#define TA_WIRE_VERSION 3u
 #define TA_WIRE_PAGE 4096u
 #define TA_CACHE_LINE 64
 #define TA_SEGMENT_SUFFIX ".seg"
