@@ -153,6 +153,8 @@ static uint64_t publish(struct ta_delivery *delivery, uint64_t now_ns)
 		uint64_t waiting = ta_channel_publish(channel);
 
 		due = sooner(due, channel_due(channel, waiting, now_ns));
+		if (waiting == 0 && atomic_load(&channel->in_flight) == 0)
+			ta_channel_trim(channel);
 		publish_next_try(channel, now_ns);
 		ta_channel_say_drops(channel, now_ns);
 	}
