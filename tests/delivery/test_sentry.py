@@ -159,7 +159,20 @@ def reports_survive_a_fault(home):
     check(sum(reports(receiver).values()) == THINGS, f"reported once: {reports(receiver)}")
 
 
+def sampled_is_reported(home):
+    receiver = home.receiver()
+    driver = sentry(home, receiver)
+    driver.tell(f"drop {SENTRY} 7")
+    driver.tell(f"drop {SENTRY} 2")
+    status = driver.status(SENTRY)
+    check(status["taken"] == status["sampled"] == 9, status)
+    check(driver.flush(), "not flushed")
+    check(reports(receiver) == {("sample_rate", "error"): 9}, reports(receiver))
+    check(driver.said == [], f"that was wanted: {driver.said}")
+
+
 TESTS = [
+    ("sentry_sampled_is_reported", sampled_is_reported),
     ("sentry_as_it_is_sent", as_it_is_sent),
     ("sentry_no_answer_is_tried_again", no_answer_is_tried_again),
     ("sentry_network_errors_are", network_errors_are),
