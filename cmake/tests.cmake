@@ -43,6 +43,11 @@ endforeach()
 add_executable(bench_agent_rate ${CMAKE_SOURCE_DIR}/tests/bench/agent_rate.c
   ${CMAKE_SOURCE_DIR}/tests/unit/support_segment.c)
 target_link_libraries(bench_agent_rate PRIVATE ta_agent Threads::Threads)
+add_executable(bench_spans ${CMAKE_SOURCE_DIR}/tests/bench/spans.c
+  ${CMAKE_SOURCE_DIR}/tests/unit/support_segment.c)
+target_link_libraries(bench_spans PRIVATE ta_agent)
+add_executable(bench_receiver ${CMAKE_SOURCE_DIR}/tests/bench/receiver.c)
+target_link_libraries(bench_receiver PRIVATE ta_flags PkgConfig::ZLIB)
 
 # By hand: what a span costs to encode.
 add_executable(bench_encode ${CMAKE_SOURCE_DIR}/tests/bench/encode.c)

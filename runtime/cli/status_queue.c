@@ -106,20 +106,23 @@ static void put_waiting(const struct show_screen *screen, const struct status_vi
 {
 	uint64_t next_ns = ta_count_get(&queue->next_try_ns);
 	uint64_t oldest_ns = ta_count_get(&queue->oldest_ns);
+	uint64_t messages = ta_count_get(&queue->waiting_messages);
 	const ta_count things[TA_THINGS] = { ta_count_get(&queue->waiting_spans),
 					     ta_count_get(&queue->waiting_events) };
 	char bytes[32], age[32];
 
-	if (!ta_count_get(&queue->waiting_messages))
+	if (!messages)
 		return;
 	ta_cli_status_bytes(ta_count_get(&queue->waiting_bytes), bytes);
 	ta_cli_status_label(screen, "");
 	ta_show_style(screen, "33");
 	fputs("waiting: ", screen->out);
 	ta_show_style(screen, NULL);
-	put_things(screen, things);
-	fprintf(screen->out, " in %" PRIu64 " messages, %s", ta_count_get(&queue->waiting_messages),
-		bytes);
+	if (sum(things)) {
+		put_things(screen, things);
+		fputs(" in ", screen->out);
+	}
+	fprintf(screen->out, "%" PRIu64 " message%s, %s", messages, messages == 1 ? "" : "s", bytes);
 	ta_cli_status_age(oldest_ns, view->now_ns, age);
 	if (oldest_ns)
 		fprintf(screen->out, ", for up to %s", age);

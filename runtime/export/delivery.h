@@ -7,12 +7,13 @@
  * away holds up nothing but its own queue.  libcurl is loaded when there is something to
  * send to, and never otherwise: an agent that writes a file does not pay for it.
  *
- * OTLP: 200 is delivered (what a partial success rejects is counted, never sent again);
+ * OTLP: 2xx is delivered (what a partial success rejects is counted, never sent again);
  * 429, 502, 503, 504 and everything that is no answer is tried again, after Retry-After or an
  * exponential back-off with jitter; every other answer is final.  Sentry: rate limits by
  * category out of every answer; what is limited is dropped and reported; 429 is not tried
- * again; no answer is.  (FACTS: OTLP/HTTP; Sentry's envelopes, rate limiting, client
- * reports.)
+ * again; no answer is.  A directory of envelopes is a receiver too: what it holds beyond
+ * spool_bytes is removed, oldest first, and was delivered all the same.  (FACTS: OTLP/HTTP;
+ * Sentry's envelopes, rate limiting, client reports.)
  *
  * Time by ta_agent_now_ns(), and Unix time for ages and Retry-After dates as the agent's
  * clock has it: tests move it.
@@ -37,8 +38,8 @@ struct ta_delivery_options {
 	void *user;
 };
 
-/* Opens the spools of all wanted targets.  NULL when out of memory, or when nothing is
- * wanted. */
+/* Opens the spools of all wanted targets, each with its share of memory_bytes.  NULL when out
+ * of memory, or when nothing is wanted: no target, no Prometheus. */
 struct ta_delivery *ta_delivery_new(const struct ta_delivery_options *options);
 void ta_delivery_free(struct ta_delivery *delivery);
 
@@ -64,7 +65,8 @@ void ta_delivery_dropped(struct ta_delivery *delivery, enum ta_queue queue, enum
 /* Nothing waits and nothing is under way. */
 bool ta_delivery_idle(struct ta_delivery *delivery);
 
-/* Waits until that, at most so long; tries at once what waits for a back-off. */
+/* Waits until that, at most so long; tries at once what waits for a back-off of ours, but not
+ * before a time that a receiver named.  Client reports go along. */
 bool ta_delivery_flush(struct ta_delivery *delivery, uint64_t patience_ns);
 
 /* GET /metrics on the address of the targets, answered by the same thread: render() is

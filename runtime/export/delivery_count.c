@@ -73,10 +73,14 @@ static void report(struct ta_delivery *delivery, enum ta_drop why,
 {
 	pthread_mutex_lock(&delivery->report_mutex);
 	ta_sentry_report_add(&delivery->report, why, head);
-	if (!delivery->report_ns && ta_sentry_report_any(&delivery->report))
+	bool first = !delivery->report_ns && ta_sentry_report_any(&delivery->report);
+
+	if (first)
 		delivery->report_ns =
 			ta_agent_now_ns() + (delivery->report_at_once ? 0 : TA_REPORT_NS);
 	pthread_mutex_unlock(&delivery->report_mutex);
+	if (first)
+		ta_delivery_wake(delivery); /* it may have nothing else to wait for */
 }
 
 /* The channel whose spool is asked for a message by this thread, at the moment. */

@@ -156,6 +156,8 @@ void ta_request_words(const struct ta_request *request, CURLcode code, enum ta_v
 
 /* Begins what may be begun now; true when there is more to do at once. */
 bool ta_channel_send(struct ta_channel *channel, uint64_t now_ns);
+/* Nothing waits: what large bodies needed goes back. */
+void ta_channel_trim(struct ta_channel *channel);
 /* A request that is free (there is one), without a message yet. */
 struct ta_request *ta_channel_reserve(struct ta_channel *channel, uint64_t now_ns);
 void ta_request_release(struct ta_request *request);

@@ -167,7 +167,13 @@ static const char *advice_for_status(int status, bool sentry)
 	}
 }
 
-static const char *advice_for_code(CURLcode code)
+static const char *advice_for_tls(bool sentry)
+{
+	return sentry ? "is its certificate's authority known to this machine? it is tried again"
+		      : "check OTEL_EXPORTER_OTLP_CERTIFICATE; it is tried again";
+}
+
+static const char *advice_for_code(CURLcode code, bool sentry)
 {
 	switch (code) {
 	case CURLE_COULDNT_RESOLVE_HOST:
@@ -178,12 +184,14 @@ static const char *advice_for_code(CURLcode code)
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_ISSUER_ERROR:
-		return "check OTEL_EXPORTER_OTLP_CERTIFICATE; it is tried again";
+		return advice_for_tls(sentry);
 	case CURLE_SSL_CERTPROBLEM:
 		return "check OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY; it is tried "
 		       "again";
 	case CURLE_OPERATION_TIMEDOUT:
-		return "OTEL_EXPORTER_OTLP_TIMEOUT is how long it may take; it is tried again";
+		return sentry ? "is the network slow? it is tried again"
+			      : "OTEL_EXPORTER_OTLP_TIMEOUT is how long it may take; it is tried "
+				"again";
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_SSL_CONNECT_ERROR:
@@ -206,7 +214,7 @@ static const char *advice(const struct ta_request *request, CURLcode code, enum 
 	if (request->too_large)
 		return "is that the right port? It is not tried again";
 	if (!request->answered)
-		return advice_for_code(code);
+		return advice_for_code(code, is_sentry(request));
 	if (verdict == TA_VERDICT_SENT)
 		return "the rest was taken; the receiver's log says more";
 	if (verdict == TA_VERDICT_RETRY)

@@ -17,20 +17,39 @@
 
 /* ---- the ways that a request ends ---- */
 
-static void trim(struct ta_buf *buf)
+/* Its memory is for the next one. */
+static void empty(struct ta_buf *buf)
 {
-	ta_buf_clear(buf);
-	if (buf->capacity > TA_BODY_KEPT || buf->failed) {
+	if (buf->failed) {
 		ta_buf_fini(buf);
 		*buf = (struct ta_buf){ 0 };
 	}
+	ta_buf_clear(buf);
+}
+
+static void trim(struct ta_buf *buf)
+{
+	if (buf->capacity <= TA_BODY_KEPT)
+		return;
+	ta_buf_fini(buf);
+	*buf = (struct ta_buf){ 0 };
+}
+
+void ta_channel_trim(struct ta_channel *channel)
+{
+	for (unsigned int i = 0; i < TA_IN_FLIGHT; i++) {
+		trim(&channel->requests[i].body);
+		trim(&channel->requests[i].wire);
+		trim(&channel->requests[i].answer);
+	}
+	trim(&channel->delivery->scratch);
 }
 
 void ta_request_release(struct ta_request *request)
 {
-	trim(&request->body);
-	trim(&request->wire);
-	trim(&request->answer);
+	empty(&request->body);
+	empty(&request->wire);
+	empty(&request->answer);
 	request->busy = false;
 	request->has_ticket = false;
 	request->has_report = false;
@@ -157,14 +176,12 @@ static const struct ta_buf *wire_of(struct ta_request *request, bool *ret_gzip)
 	*ret_gzip = request->ticket.head.gzip;
 	if (request->ticket.head.format != TA_FORMAT_ENVELOPE)
 		return &request->body;
-	ta_buf_clear(dressed);
-	ta_buf_clear(&request->wire);
+	empty(dressed);
+	empty(&request->wire);
 	int error = ta_sentry_dress(request, dressed);
 
 	if (!error && gzip)
 		error = ta_gzip(dressed->data, dressed->bytes, &request->wire);
-	if (gzip)
-		trim(&delivery->scratch);
 	*ret_gzip = gzip;
 	return error || request->wire.failed ? NULL : &request->wire;
 }

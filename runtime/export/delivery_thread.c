@@ -17,6 +17,7 @@
 #include "runtime/export/delivery_internal.h"
 
 #define LOOK_AT_LEAST_NS TA_SECOND_NS
+#define SHORT_MS 100
 #define FDS_MAX (1 + TA_SCRAPE_FDS)
 
 /* ---- what one round does ---- */
@@ -153,6 +154,8 @@ static uint64_t publish(struct ta_delivery *delivery, uint64_t now_ns)
 		uint64_t waiting = ta_channel_publish(channel);
 
 		due = sooner(due, channel_due(channel, waiting, now_ns));
+		if (waiting == 0 && atomic_load(&channel->in_flight) == 0)
+			ta_channel_trim(channel);
 		publish_next_try(channel, now_ns);
 		ta_channel_say_drops(channel, now_ns);
 	}
@@ -175,7 +178,7 @@ static int patience_ms(uint64_t due_ns, uint64_t now_ns)
 	return due_ns > now_ns ? (int)((due_ns - now_ns + 999999) / 1000000) : 0;
 }
 
-static void wait_with_curl(struct ta_delivery *delivery, struct pollfd *fds, unsigned int count,
+static bool wait_with_curl(struct ta_delivery *delivery, struct pollfd *fds, unsigned int count,
 			   int ms)
 {
 	struct curl_waitfd theirs[FDS_MAX];
@@ -186,7 +189,15 @@ static void wait_with_curl(struct ta_delivery *delivery, struct pollfd *fds, uns
 
 		theirs[i] = (struct curl_waitfd){ .fd = fds[i].fd, .events = events };
 	}
-	delivery->curl->multi_poll(delivery->multi, theirs, count, ms < 0 ? INT_MAX : ms, NULL);
+	return delivery->curl->multi_poll(delivery->multi, theirs, count, ms < 0 ? INT_MAX : ms,
+					  NULL) == CURLM_OK;
+}
+
+/* Without libcurl's connections, or when it has no memory to wait: then not for long. */
+static void wait_plainly(const struct ta_delivery *delivery, struct pollfd *fds, unsigned int count,
+			 int ms)
+{
+	poll(fds, count, delivery->multi && (ms < 0 || ms > SHORT_MS) ? SHORT_MS : ms);
 }
 
 static void wait_round(struct ta_delivery *delivery, uint64_t due_ns)
@@ -197,10 +208,10 @@ static void wait_round(struct ta_delivery *delivery, uint64_t due_ns)
 
 	if (delivery->scrape)
 		count += ta_scrape_fds(delivery->scrape, fds + 1, now_ns, &due_ns);
-	if (delivery->multi)
-		wait_with_curl(delivery, fds, count, patience_ms(due_ns, now_ns));
-	else
-		poll(fds, count, patience_ms(due_ns, now_ns));
+	int ms = patience_ms(due_ns, now_ns);
+
+	if (!delivery->multi || !wait_with_curl(delivery, fds, count, ms))
+		wait_plainly(delivery, fds, count, ms);
 	if (delivery->scrape)
 		ta_scrape_turn(delivery->scrape, ta_agent_now_ns());
 }

@@ -5,12 +5,12 @@
  *
  * Instruments and attributes as OpenTelemetry's semantic conventions (1.44) have them:
  * http.server.request.duration, http.server.request.body.size and .response.body.size,
- * http.client.request.duration, db.client.operation.duration: explicit buckets, seconds or
- * bytes; one stream per service (resource) and set of attributes, bounded: what comes
- * beyond goes to one stream with otel.metric.overflow = true.  Exemplars: the newest span
- * of each bucket of those that are exported.  Of the agent itself: spans read, lost by
- * cause, exported, waiting, by destination (otel.sdk.* where they have a name, else
- * tagalong.*).
+ * http.client.request.duration, db.client.operation.duration; and tagalong.span.duration of
+ * local roots that are none of these: explicit buckets, seconds or bytes; one stream per
+ * service (resource) and set of attributes, bounded: what comes beyond goes to one stream
+ * with otel.metric.overflow = true.  Exemplars: the newest span of each bucket of those that
+ * are exported.  Of the agent itself: spans read, lost by cause, exported, waiting, by
+ * destination (otel.sdk.* where they have a name, else tagalong.*).  docs/metrics.md.
  *
  * A sink (spans only) that takes unsampled traces too; its end() makes no messages.  Asked
  * for them it does.
@@ -24,7 +24,7 @@
 #include "runtime/agent/status.h"
 #include "runtime/export/sink.h"
 
-#define TA_METRIC_STREAMS_MAX 2000u
+#define TA_METRIC_STREAMS_MAX 2000u /* and one for what overflows, of each service and instrument */
 
 struct ta_metrics_options {
 	bool delta;	/* since the last collect(); else since the start */

@@ -45,21 +45,24 @@ static const struct name names[TA_METRIC_ATTRS] = {
 	[TA_METRIC_OVERFLOW] = NAME("otel.metric.overflow"),
 };
 
-/* The names that spans may have, by length; at most three of each. */
-static const uint8_t by_length[26][3] = {
-	[9] = { TA_METRIC_OP },
-	[10] = { TA_METRIC_SCHEME, TA_METRIC_ROUTE, TA_METRIC_ERROR },
-	[11] = { TA_METRIC_PORT },
-	[12] = { TA_METRIC_TEMPLATE, TA_METRIC_DB_NAMESPACE },
-	[14] = { TA_METRIC_ADDRESS, TA_METRIC_DB_SYSTEM },
-	[16] = { TA_METRIC_DB_SUMMARY },
-	[17] = { TA_METRIC_DB_OPERATION },
-	[18] = { TA_METRIC_DB_COLLECTION, TA_METRIC_NAMESPACE },
-	[19] = { TA_METRIC_METHOD },
-	[22] = { TA_METRIC_REQUEST_SIZE },
-	[23] = { TA_METRIC_RESPONSE_SIZE, TA_METRIC_DB_STATUS },
-	[24] = { TA_METRIC_VERSION, TA_METRIC_DB_PROCEDURE },
-	[25] = { TA_METRIC_STATUS },
+/* The names that spans may have, by length and first letter; at most three of a length. */
+static const struct candidate {
+	char first;
+	uint8_t number;
+} by_length[26][3] = {
+	[9] = { { 's', TA_METRIC_OP } },
+	[10] = { { 'u', TA_METRIC_SCHEME }, { 'h', TA_METRIC_ROUTE }, { 'e', TA_METRIC_ERROR } },
+	[11] = { { 's', TA_METRIC_PORT } },
+	[12] = { { 'u', TA_METRIC_TEMPLATE }, { 'd', TA_METRIC_DB_NAMESPACE } },
+	[14] = { { 's', TA_METRIC_ADDRESS }, { 'd', TA_METRIC_DB_SYSTEM } },
+	[16] = { { 'd', TA_METRIC_DB_SUMMARY } },
+	[17] = { { 'd', TA_METRIC_DB_OPERATION } },
+	[18] = { { 'd', TA_METRIC_DB_COLLECTION }, { 't', TA_METRIC_NAMESPACE } },
+	[19] = { { 'h', TA_METRIC_METHOD } },
+	[22] = { { 'h', TA_METRIC_REQUEST_SIZE } },
+	[23] = { { 'h', TA_METRIC_RESPONSE_SIZE }, { 'd', TA_METRIC_DB_STATUS } },
+	[24] = { { 'n', TA_METRIC_VERSION }, { 'd', TA_METRIC_DB_PROCEDURE } },
+	[25] = { { 'h', TA_METRIC_STATUS } },
 };
 
 /* The attributes of each kind of work, in the order in which they are shown. */
@@ -86,18 +89,17 @@ static void find(const struct ta_out_span *out, struct found *found)
 	memset(found, 0, sizeof(*found));
 	for (uint32_t i = 0; i < out->attr_count; i++) {
 		const struct ta_out_attr *attr = &out->attrs[i];
-		const uint8_t *candidates;
+		const struct candidate *candidate;
 
-		if (attr->prefix_bytes || attr->name_bytes >= sizeof(by_length) / 3)
+		if (attr->prefix_bytes || attr->name_bytes >= sizeof(by_length) / sizeof(by_length[0]))
 			continue;
-		candidates = by_length[attr->name_bytes];
-		for (unsigned int j = 0; j < 3 && candidates[j]; j++) {
-			const struct name *name = &names[candidates[j]];
-
-			if (attr->name[0] == name->text[0] &&
-			    memcmp(attr->name, name->text, name->bytes) == 0)
-				found->attrs[candidates[j]] = attr;
-		}
+		candidate = by_length[attr->name_bytes];
+		for (unsigned int j = 0; j < 3 && candidate->number; j++, candidate++)
+			if (attr->name[0] == candidate->first &&
+			    memcmp(attr->name, names[candidate->number].text, attr->name_bytes) == 0) {
+				found->attrs[candidate->number] = attr;
+				break;
+			}
 	}
 }
 

@@ -137,8 +137,8 @@ static uint32_t bucket_of(const struct ta_metric *metric, uint64_t value)
 {
 	uint32_t bucket = 0;
 
-	for (uint32_t i = 0; i < metric->bound_count; i++)
-		bucket += value > metric->bounds[i];
+	while (bucket < metric->bound_count && value > metric->bounds[bucket])
+		bucket++;
 	return bucket;
 }
 

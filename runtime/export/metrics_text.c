@@ -7,6 +7,8 @@
  * as a collector does it, their names are in the labels job and instance of every sample,
  * and the rest of their resources is in target_info.
  *
+ * The lock is held for one copy at a time: counting goes on while a scrape is written.
+ *
  * Runs: agent, the delivery's thread; takes the lock of the metrics.
  */
 #include "runtime/export/metrics_name.h"
@@ -164,14 +166,34 @@ static void put_buckets(struct text *text, const struct ta_histogram *histogram,
 	ta_buf_put_u64(text->out, count);
 }
 
-static void put_histogram(struct text *text, struct ta_stream *stream, enum ta_measure measure)
+/* A histogram as it is at one moment. */
+struct moment {
+	struct ta_histogram histogram;
+	struct ta_exemplar exemplars[TA_METRIC_BUCKETS_MAX];
+};
+
+/* False when the stream has none. */
+static bool copy_histogram(struct ta_stream *stream, enum ta_measure measure,
+			   struct moment *moment)
 {
 	const struct ta_histogram *histogram = ta_stream_histogram(stream, measure);
+
+	if (!histogram)
+		return false;
+	moment->histogram = *histogram;
+	if (histogram->exemplar_count)
+		memcpy(moment->exemplars, histogram->exemplars,
+		       histogram->exemplar_count * sizeof(moment->exemplars[0]));
+	moment->histogram.exemplars = moment->exemplars;
+	return true;
+}
+
+static void put_histogram(struct text *text, const struct ta_stream *stream,
+			  enum ta_measure measure, const struct ta_histogram *histogram)
+{
 	struct ta_out_attr attrs[TA_METRIC_KEY_ATTRS];
 	struct ta_buf labels = { 0 }, bound = { 0 };
 
-	if (!histogram)
-		return;
 	open_family(text, ta_metric_of(stream->work, measure));
 	put_labels(&labels, stream->service, attrs,
 		   ta_metric_key_attrs(stream->key, stream->key_bytes, attrs));
@@ -190,14 +212,21 @@ static void put_histogram(struct text *text, struct ta_stream *stream, enum ta_m
 	ta_buf_fini(&bound);
 }
 
+/* With the lock held, but not while a stream is written: streams and their keys stay. */
 static void put_histograms(struct text *text, enum ta_work work, enum ta_measure measure)
 {
+	struct moment moment;
+
 	if (!ta_metric_of(work, measure))
 		return;
 	for (struct ta_service *service = text->metrics->services; service; service = service->next)
-		for (struct ta_stream *stream = service->first; stream; stream = stream->next)
-			if (stream->work == work)
-				put_histogram(text, stream, measure);
+		for (struct ta_stream *stream = service->first; stream; stream = stream->next) {
+			if (stream->work != work || !copy_histogram(stream, measure, &moment))
+				continue;
+			pthread_mutex_unlock(&text->metrics->lock);
+			put_histogram(text, stream, measure, &moment.histogram);
+			pthread_mutex_lock(&text->metrics->lock);
+		}
 }
 
 static void put_self_point(struct text *text, const struct ta_self_point *point)

@@ -9,7 +9,8 @@
 
 #include <string.h>
 
-#define FORM(name, ...) static const struct ta_sentry_form name = { .fields = name##_fields, __VA_ARGS__ }
+#define FORM(name, ...)                                                                            \
+	static const struct ta_sentry_form name = { .fields = name##_fields, __VA_ARGS__ }
 #define FIELDS(name) static const struct ta_sentry_field name##_fields[] =
 
 FIELDS(lock){ { "type", TA_FORM_STRING, NULL },	       { "address", TA_FORM_STRING, NULL },
@@ -248,31 +249,31 @@ static bool put_values(struct ta_buf *buf, const struct ta_sentry_form *form,
 	return fits;
 }
 
+/* Of the kinds that are written as they are. */
+static bool fits_kind(uint8_t kind, struct ta_json_slice value)
+{
+	int64_t number;
+
+	switch (kind) {
+	case TA_FORM_STRING:
+		return is_number_or_text(value);
+	case TA_FORM_INTEGER:
+		return ta_json_int(value, &number);
+	case TA_FORM_BOOL:
+		return kind_of(value) == TA_JSON_BOOL;
+	case TA_FORM_ID:
+		return is_id(value);
+	case TA_FORM_ADDRESS:
+		return is_address(value);
+	default:
+		return kind_of(value) == TA_JSON_OBJECT;
+	}
+}
+
 static bool put_kind(struct ta_buf *buf, const struct ta_sentry_field *field,
 		     struct ta_json_slice value, size_t most)
 {
-	bool fits = false;
-	int64_t number;
-
 	switch (field->kind) {
-	case TA_FORM_STRING:
-		fits = is_number_or_text(value);
-		break;
-	case TA_FORM_INTEGER:
-		fits = ta_json_int(value, &number);
-		break;
-	case TA_FORM_BOOL:
-		fits = kind_of(value) == TA_JSON_BOOL;
-		break;
-	case TA_FORM_ID:
-		fits = is_id(value);
-		break;
-	case TA_FORM_ADDRESS:
-		fits = is_address(value);
-		break;
-	case TA_FORM_OBJECT:
-		fits = kind_of(value) == TA_JSON_OBJECT;
-		break;
 	case TA_FORM_TEXTS:
 		return put_texts(buf, value, true, false, most);
 	case TA_FORM_ADDRESSES:
@@ -285,10 +286,12 @@ static bool put_kind(struct ta_buf *buf, const struct ta_sentry_field *field,
 	case TA_FORM_PARTS:
 	case TA_FORM_OBJECTS:
 		return put_parts(buf, field->part, value, most);
-	default:
+	case TA_FORM_VALUES:
 		return put_values(buf, field->part, value, most);
+	default:
+		break;
 	}
-	if (!fits)
+	if (!fits_kind(field->kind, value))
 		return false;
 	if (field->kind == TA_FORM_STRING)
 		return ta_sentry_string(buf, value.text, value.bytes, most);

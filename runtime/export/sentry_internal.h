@@ -31,8 +31,7 @@ struct ta_sentry_shrink {
 #define TA_SENTRY_SHRINKS 5u
 extern const struct ta_sentry_shrink ta_sentry_shrinks[TA_SENTRY_SHRINKS];
 
-/* A row of "transactions" that are being filled; see sentry_trace.c. */
-struct ta_sentry_traces;
+struct ta_sentry_traces; /* sentry_trace.c */
 
 /* What a process is, made once for a batch. */
 struct ta_sentry_process {

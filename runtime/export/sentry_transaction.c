@@ -201,7 +201,8 @@ static void put_payload(struct ta_buf *buf, const struct ta_sentry_transaction *
 	PUT(buf, "]}");
 }
 
-void ta_sentry_transaction_close(struct ta_sentry *sentry, struct ta_sentry_transaction *transaction)
+void ta_sentry_transaction_close(struct ta_sentry *sentry,
+				 struct ta_sentry_transaction *transaction)
 {
 	uint64_t mixed = ta_sentry_mix(transaction->span_id + transaction->part);
 	struct ta_sentry_envelope envelope = {

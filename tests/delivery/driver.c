@@ -8,6 +8,7 @@
  *
  *   put QUEUE COUNT ID BYTES [CATEGORY]   messages ID, ID+1 ..., a put each, committed
  *   hold QUEUE COUNT ID BYTES [CATEGORY]  the same without a commit
+ *   drop QUEUE COUNT                      so many errors were left out by sampling
  *   commit | undo | start | stop MS | flush MS | advance MS | status | idle | serve | quit
  *
  * Each line is answered by one line of JSON; what the delivery says comes as lines
@@ -213,6 +214,18 @@ static enum ta_queue queue_of(const char *name)
 	exit(2);
 }
 
+/* What was never encoded. */
+static void leave_out(const char *arguments)
+{
+	struct ta_message_head head = { .category = TA_CATEGORY_ERROR };
+	char name[32];
+
+	if (sscanf(arguments, "%31s %u", name, &head.events) != 2)
+		exit(2);
+	ta_delivery_dropped(delivery, queue_of(name), TA_DROP_SAMPLED, &head);
+	answer("drop", head.events);
+}
+
 static void put(const char *arguments, bool commit)
 {
 	unsigned long count, id, bytes;
@@ -257,6 +270,8 @@ static void run(char *line)
 		*space = '\0';
 	if (strcmp(line, "put") == 0 || strcmp(line, "hold") == 0) {
 		put(rest, line[0] == 'p');
+	} else if (strcmp(line, "drop") == 0) {
+		leave_out(rest);
 	} else if (strcmp(line, "commit") == 0) {
 		ta_delivery_commit(delivery, number);
 		answer("commit", number);

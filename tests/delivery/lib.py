@@ -84,6 +84,15 @@ class Driver:
             check(time.monotonic() < deadline, f"not {what}: {status}")
             time.sleep(0.01)
 
+    def pass_time(self, holds=None, step=31):
+        """Moves the clock until holds(), or until nothing waits any more."""
+        holds = holds or (lambda: self.tell("idle")["idle"])
+        deadline = time.monotonic() + PATIENCE
+        while not holds():
+            check(time.monotonic() < deadline, "it never comes")
+            self.advance(step)
+            self.tell("flush 50")
+
     def kill(self):
         self.process.kill()
         self.process.wait()

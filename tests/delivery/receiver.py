@@ -18,6 +18,8 @@ request is said per path, as a list of behaviours: each is for one request, the 
     reset-request             resets the connection in the middle of the request
     reset-head                resets in the middle of the answer's head
     reset-body                a whole 200 head, then resets in the middle of the body
+    interim                   200 behind two interim answers
+    reset-interim             resets behind an interim answer
     garbage                   no HTTP
     huge                      200 with 5 MiB of body
     huge-head                 200 with 1 MiB of header lines
@@ -275,6 +277,13 @@ class Receiver:
         elif name == "reset-body":
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
             time.sleep(0.05)  # so that the head is read before the reset throws it away
+            self.reset(connection)
+        elif name == "interim":
+            connection.sendall(b"HTTP/1.1 102 Wait\r\nRetry-After: 7\r\n\r\n" * 2 +
+                               b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        elif name == "reset-interim":
+            connection.sendall(b"HTTP/1.1 102 Wait\r\n\r\n")
+            time.sleep(0.05)  # so that it is read before the reset throws it away
             self.reset(connection)
         elif name == "garbage":
             connection.sendall(b"\x16\x03\x01 220 mail.example ESMTP\r\n\0\0\xff" * 20)

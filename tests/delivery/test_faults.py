@@ -4,7 +4,6 @@
 import os
 import random
 import subprocess
-import time
 
 from lib import (LOGS, PATIENCE, THINGS, TRACES, Skip, check, check_sums, dropped, ids, make_ca,
                  make_certificate, tls_context)
@@ -28,9 +27,7 @@ def no_answer(behaviour, words):
         check(status["waiting"] == THINGS and dropped(status) == 0, status)
         check(any(word in status["error"].lower() for word in words), status["error"])
         check("no answer from http://localhost" in status["error"], status["error"])
-        while not driver.tell("idle")["idle"]:
-            driver.advance(31)
-            time.sleep(0.01)
+        driver.pass_time()
         status = check_sums(driver, TRACES, 1, receiver)
         check(status["sent"] == THINGS and status["retries"] >= 1, status)
     return test
@@ -43,6 +40,16 @@ def answered_by_its_head(home):
     driver.put(TRACES, 1, 1)
     check(driver.flush(), "not flushed")
     check(check_sums(driver, TRACES, 1, receiver)["sent"] == THINGS, "a 200 is one")
+    check(len(receiver.of()) == 1, "not sent again")
+
+
+def interim_answers(home):
+    receiver = home.receiver()
+    receiver.behave("/v1/traces", "interim")
+    driver = traces(home, receiver)
+    driver.put(TRACES, 1, 1)
+    check(driver.flush(), "not flushed")
+    check(check_sums(driver, TRACES, 1, receiver)["sent"] == THINGS, "the last one counts")
     check(len(receiver.of()) == 1, "not sent again")
 
 
@@ -159,9 +166,7 @@ def up_and_down(home):
         driver.tell("flush 20")
     if not receiver.listener:
         receiver.open()
-    while not driver.tell("idle")["idle"]:
-        driver.advance(31)
-        driver.tell("flush 100")
+    driver.pass_time()
     status = check_sums(driver, TRACES, 200, receiver)
     check(status["sent"] == 200 * THINGS, status)
     check(set(ids(receiver.of())) == set(range(1, 201)), "every one")
@@ -176,9 +181,7 @@ def an_hour(**bounds):
             driver.put(TRACES, 1, number, 4000)
             driver.advance(10)
         receiver.open()
-        while not driver.tell("idle")["idle"]:
-            driver.advance(31)
-            driver.tell("flush 100")
+        driver.pass_time()
         status = check_sums(driver, TRACES, 360, receiver)
         kept = sorted(set(ids(receiver.of())))
         gone = dropped(status) // THINGS
@@ -265,9 +268,7 @@ def left_to_another(home):
     second.put(TRACES, 5, 21)
     backs_off(second)
     receiver.open()
-    while second.status(TRACES)["sent"] < 25 * THINGS:
-        second.advance(15)
-        time.sleep(0.02)
+    second.pass_time(lambda: second.status(TRACES)["sent"] >= 25 * THINGS, 15)
     status = check_sums(second, TRACES, 25, receiver)
     check(status["adopted"] == 20 * THINGS, status)
     check(set(ids(receiver.of())) == set(range(1, 26)), "all")
@@ -295,7 +296,7 @@ def libcurl_missing(home):
                    "\treturn name && strstr(name, \"libcurl\") ? 0 : (void *)1;\n}\n")
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
     receiver = home.receiver()
-    home.environment["LD_PRELOAD"] = library
+    home.environment.update(LD_PRELOAD=library, ASAN_OPTIONS="verify_asan_link_order=0")
     driver = traces(home, receiver, key=1)
     driver.put(TRACES, 1, 1)
     status = backs_off(driver)
@@ -313,6 +314,8 @@ TESTS = [
     ("fault_reset", no_answer("reset", ["reset", "recv", "receiv", "empty reply"])),
     ("fault_reset_in_request", no_answer("reset-request", ["reset", "send", "recv", "pipe", "sent"])),
     ("fault_reset_in_head", no_answer("reset-head", ["reset", "recv", "receiv", "empty", "closed"])),
+    ("fault_reset_behind_interim", no_answer("reset-interim", ["reset", "recv", "receiv", "empty", "closed"])),
+    ("fault_interim_answers", interim_answers),
     ("fault_garbage", no_answer("garbage", ["http"])),
     ("fault_slow", no_answer("slow", ["timed out", "timeout"])),
     ("fault_answered_by_its_head", answered_by_its_head),

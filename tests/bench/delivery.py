@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: MIT
+"""delivery.py - what an agent costs that delivers: processor time, memory, bytes, losses.
+
+    tests/bench/run BUILD_DIR delivery
+    TAGALONG_BENCH_ROUNDS=1 TAGALONG_BENCH_RATES="10000" TAGALONG_BENCH_EXPORTERS="file gzip" ...
+
+A writer (spans.c) records spans like real ones at a given rate, an agent of its own (the real
+binary) delivers them, a receiver (receiver.c) counts what arrives.  Exporters take turns.
+Nothing fails because of a time; what was written, arrived and was counted as lost is printed,
+and said loudly when it does not add up.
+"""
+
+import glob
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import lib
+
+SECONDS = 5
+QUEUES = ("otlp-traces", "sentry")
+
+
+def environment(bench, name, port, place):
+    """The settings of one exporter."""
+    url = f"http://127.0.0.1:{port}"
+    env = {key: value for key, value in os.environ.items()
+           if not key.startswith(("TAGALONG_", "OTEL_", "SENTRY_", "LD_"))}
+    env.update(TAGALONG_LOG=os.path.join(place, "agent.log"), TAGALONG_AGENT_LINGER_MS="600000",
+               TAGALONG_SPOOL_DIR=os.path.join(place, "spool"), TAGALONG_FILE="none",
+               TAGALONG_FILE_MAX_BYTES=str(1 << 40))
+    file = {"TAGALONG_FILE": os.path.join(place, "spans.jsonl")}
+    otlp = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": url + "/v1/traces"}
+    metrics = {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": url + "/v1/metrics",
+               "OTEL_METRIC_EXPORT_INTERVAL": "1000", "OTEL_METRICS_EXPORTER": "otlp,prometheus",
+               "TAGALONG_PROMETHEUS": str(free_port())}
+    sentry = {"SENTRY_DSN": f"http://key@127.0.0.1:{port}/1"}
+    env.update({"file": file,
+                "protobuf": otlp,
+                "protobuf gzip": {**otlp, "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip"},
+                "json": {**otlp, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"},
+                "sentry": sentry,
+                "metrics": metrics,
+                "all": {**file, **otlp, **sentry, **metrics}}[name])
+    return env
+
+
+EXPORTERS = ("file", "protobuf", "protobuf gzip", "json", "sentry", "metrics", "all")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Agent:
+    """An agent in the foreground with a run directory and a receiver of its own."""
+
+    def __init__(self, bench, name, receive=True, more=None, key="be7c"):
+        self.build = os.path.dirname(bench.preload)
+        self.run_dir = tempfile.mkdtemp(prefix="tagalong-bench-", dir="/dev/shm")
+        self.place = tempfile.mkdtemp(prefix="delivery-", dir=bench.place)
+        self.key, self.port, self.receiver = key, free_port(), None
+        for program in ("bench_spans", "bench_receiver", "tagalong"):
+            if not os.path.exists(os.path.join(self.build, program)):
+                raise lib.Unable(f"no {program} in {self.build}: build with tests")
+        if receive:
+            self.receiver = subprocess.Popen([self.program("bench_receiver"), str(self.port)],
+                                             stdout=subprocess.PIPE, text=True)
+            bench.started.append(self.receiver)
+            self.receiver.stdout.readline()
+        env = environment(bench, name, self.port, self.place)
+        env.update(more or {})
+        self.env = env
+        self.process = subprocess.Popen([self.program("tagalong"), "agent", "--foreground", "--run-dir",
+                                         self.run_dir, "--key", key], env=env,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        bench.started.append(self.process)
+
+    def program(self, name):
+        return os.path.join(self.build, name)
+
+    def writer(self, rate, seconds, *options):
+        return subprocess.Popen([self.program("bench_spans"), self.run_dir, self.key, str(rate), str(seconds),
+                                 *options], stdout=subprocess.PIPE, text=True)
+
+    def cpu_ns(self):
+        total = 0
+        for path in glob.glob(f"/proc/{self.process.pid}/task/*/schedstat"):
+            with open(path) as stat:
+                total += int(stat.read().split()[0])
+        return total
+
+    def memory(self):
+        """Bytes: of memory of its own now, resident now, resident at most."""
+        found = {}
+        with open(f"/proc/{self.process.pid}/status") as lines:
+            for line in lines:
+                word, _, rest = line.partition(":")
+                if word in ("RssAnon", "VmRSS", "VmHWM"):
+                    found[word] = int(rest.split()[0]) * 1024
+        return found["RssAnon"], found["VmRSS"], found["VmHWM"]
+
+    def switches(self):
+        total = 0
+        for path in glob.glob(f"/proc/{self.process.pid}/task/*/status"):
+            with open(path) as lines:
+                total += sum(int(line.split()[1]) for line in lines if "ctxt_switches" in line)
+        return total
+
+    def status(self):
+        env = {**self.env, "TAGALONG_RUN_DIR": self.run_dir}
+        done = subprocess.run([self.program("tagalong"), "status", "--json"], env=env,
+                              capture_output=True, text=True)
+        found = [agent for agent in json.loads(done.stdout)["agents"] if agent["run_dir"] == self.run_dir]
+        return found[0]
+
+    def settle(self, seconds=60):
+        """Until nothing is held and nothing waits."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            status = self.status()
+            waiting = sum(queue["waiting"]["messages"] + queue["in_flight"]
+                          for queue in status["destinations"].values())
+            if not status["programs"] and status["held_spans"] == 0 and waiting == 0:
+                break
+            time.sleep(0.2)
+        time.sleep(1.2)  # the page is filled in once a second when it is quiet
+        return self.status()
+
+    def file_spans(self):
+        count = 0
+        for path in glob.glob(os.path.join(self.place, "spans.jsonl*")):
+            with open(path, "rb") as lines:
+                count += sum(line.count(b'"spanId":') for line in lines)
+        return count
+
+    def stop(self):
+        """What the receiver has counted."""
+        lib.stop(self.process)
+        found = None
+        if self.receiver:
+            self.receiver.send_signal(signal.SIGTERM)
+            found = json.loads(self.receiver.communicate()[0].strip().splitlines()[-1])
+        shutil.rmtree(self.run_dir, ignore_errors=True)
+        return found
+
+    def clean(self):
+        shutil.rmtree(self.place, ignore_errors=True)
+
+
+def dropped(queue, thing="spans"):
+    return sum(counts[thing] for counts in queue["dropped"].values())
+
+
+def measure(bench, name, rate):
+    agent = Agent(bench, name)
+    time.sleep(1)
+    before = agent.cpu_ns()
+    wrote = json.loads(agent.writer(rate, SECONDS).communicate()[0])
+    status = agent.settle()
+    cpu = agent.cpu_ns() - before
+    _, _, peak = agent.memory()
+    file_spans = agent.file_spans()
+    got = agent.stop()
+    agent.clean()
+    counted = status["lost_spans"] + sum(dropped(status["destinations"][queue]) for queue in QUEUES)
+    kinds = {"file": 1, "metrics": 0, "all": 3}.get(name, 1)
+    expected, arrived = wrote["known"] * kinds, got["spans"] + file_spans
+    if arrived + counted != expected or got["bad"] or wrote["lost"] != status["lost_records"]:
+        print(f"* does not add up: {name} at {rate}: {wrote} {got} file {file_spans}, counted {counted}")
+    return {"cpu": cpu / wrote["known"] / 1000, "share": cpu / 1e7 / wrote["seconds"], "peak": peak / (1 << 20),
+            "bytes": got["wire_bytes"] / wrote["known"], "lost": wrote["lost"], "known": wrote["known"],
+            "arrived": arrived, "counted": counted}
+
+
+def chosen(variable, usual, kind=str):
+    words = os.environ.get(variable)
+    if not words:
+        return usual
+    return [kind(word) for word in words.replace(",", " ").split()]
+
+
+def rates(bench):
+    names = [name.replace("_", " ") for name in chosen("TAGALONG_BENCH_EXPORTERS", EXPORTERS)]
+    found = {}
+    for _ in range(bench.rounds(3)):
+        for rate in chosen("TAGALONG_BENCH_RATES", (1000, 10000, 50000), int):
+            for name in names:
+                found.setdefault((rate, name), []).append(measure(bench, name, rate))
+    rows = []
+    for (rate, name), runs in found.items():
+        middle = {key: lib.median([run[key] for run in runs]) for key in runs[0]}
+        total = {key: sum(run[key] for run in runs) for key in ("lost", "known", "arrived", "counted")}
+        rows.append([f"{name}, {rate}/s", f"{middle['cpu']:.2f}",
+                     lib.spread([run["cpu"] for run in runs]), f"{middle['share']:.1f}",
+                     f"{middle['peak']:.1f}", f"{middle['bytes']:.0f}", total["known"], total["arrived"],
+                     total["counted"], total["lost"]])
+    lib.table(f"Delivery: cost of a span ({bench.rounds(3)} runs of {SECONDS} s each)",
+              ["exporter, spans", "us/span", "range", "% of a core", "MiB at most", "bytes/span", "spans",
+               "arrived", "counted", "records lost"], rows)
+
+
+def idle(bench):
+    """An agent with a program that does nothing, everything configured, for ten seconds."""
+    rows = []
+    for name in ("file", "protobuf", "sentry", "all"):
+        more = {"OTEL_METRIC_EXPORT_INTERVAL": "60000"}
+        agent = Agent(bench, name, more=more)
+        writer = agent.writer(100, 1, "stay=60")
+        time.sleep(6)
+        cpu, switches = agent.cpu_ns(), agent.switches()
+        time.sleep(10)
+        rows.append([name, f"{(agent.cpu_ns() - cpu) / 1e7 / 10:.3f}", f"{(agent.switches() - switches) / 10:.1f}",
+                     f"{agent.memory()[1] / (1 << 20):.1f}"])
+        lib.stop(writer)
+        agent.stop()
+        agent.clean()
+    lib.table("Delivery: an agent at rest", ["exporter", "% of a core", "switches/s", "MiB"], rows)
+
+
+def main(bench):
+    parts = chosen("TAGALONG_BENCH_DELIVERY", ("rates", "idle"))
+    if "rates" in parts:
+        rates(bench)
+    if "idle" in parts:
+        idle(bench)
