@@ -107,6 +107,8 @@ struct ta_event {
 	uint32_t tid;
 	struct ta_process *process;
 	const struct ta_scope_data *scope; /* set before export; or NULL */
+	const char *stack; /* JSON as runtime/stacks/protocol.h has it; set before export; or NULL */
+	uint32_t stack_bytes;
 };
 
 /* Which destinations a batch is for: no destination waits for one that fails. */
