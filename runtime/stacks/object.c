@@ -31,6 +31,7 @@
 static struct ta_object *objects[TA_OBJECTS_MAX];
 static struct ta_object *vdso;
 static uint64_t uses, request_began;
+static bool in_a_hurry;
 
 static void object_free(struct ta_object *object)
 {
@@ -291,6 +292,11 @@ bool ta_object_is_code(const struct ta_object *object, uint64_t at)
 	return false;
 }
 
+void ta_objects_hurry(bool hurry)
+{
+	in_a_hurry = hurry;
+}
+
 Dwarf_Frame *ta_object_frame(struct ta_object *object, uint64_t at)
 {
 	Dwarf_Frame *frame = NULL;
@@ -302,7 +308,7 @@ Dwarf_Frame *ta_object_frame(struct ta_object *object, uint64_t at)
 	}
 	if (object->eh_cfi && dwarf_cfi_addrframe(object->eh_cfi, at, &frame) == 0)
 		return frame;
-	if (!object->debug_tried) {
+	if (!object->debug_tried && !in_a_hurry) {
 		object->debug_cfi = dwfl_module_dwarf_cfi(object->module, &bias);
 		object->debug_tried = true;
 	}

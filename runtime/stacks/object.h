@@ -76,6 +76,9 @@ bool ta_object_is_code(const struct ta_object *object, uint64_t at);
 /* The unwind rules at an address, to be freed; NULL: there are none. */
 Dwarf_Frame *ta_object_frame(struct ta_object *object, uint64_t at);
 
+/* While a process is held, no debug file is looked for. */
+void ta_objects_hurry(bool hurry);
+
 /* A symbol that the dynamic linker sees, by name: its address, or 0. */
 uint64_t ta_object_symbol(const struct ta_object *object, const char *name);
 /* The name of such a symbol at exactly this address; NULL: none. */
