@@ -96,6 +96,16 @@ static bool end_piece(struct frames *frames, size_t from)
 	return true;
 }
 
+/* As debuggers call it; there is no other name for it. */
+static const struct ta_named *signal_frame(void)
+{
+	static char text[] = ",\"function\":\"<signal handler called>\"";
+	static struct ta_named_frame frame = { .text = text };
+	static const struct ta_named named = { .count = 1, .frames = &frame };
+
+	return &named;
+}
+
 static bool put_bare(struct frames *frames, const struct ta_frame *frame, const struct ta_place *place)
 {
 	size_t from = frames->text.bytes;
@@ -141,7 +151,9 @@ static bool put_frame(struct frames *frames, const struct ta_frame *frame, bool 
 	const struct ta_place *place = ta_space_at(frames->answer->space, pc);
 	const struct ta_named *named = NULL;
 
-	if (place && place->object)
+	if (place && frame->signal)
+		named = signal_frame();
+	else if (place && place->object)
 		named = ta_name(place->object, pc - place->base,
 				ta_stacks_now_ns() > frames->answer->hurry_ns);
 	return named ? put_named(frames, frame, place, named, context) : put_bare(frames, frame, place);

@@ -50,15 +50,17 @@ static const char *fetch(struct ta_memory *memory, uint64_t page)
 	for (unsigned int i = 0; i < memory->page_count; i++)
 		if (memory->pages[i].at == page)
 			return memory->pages[i].data;
-	if (!memory->pid || memory->page_count == TA_MEMORY_PAGES_MAX)
+	if (!memory->pid || (page && page == memory->missing) || memory->page_count == TA_MEMORY_PAGES_MAX)
 		return NULL;
 	if (!memory->pages)
 		memory->pages = calloc(TA_MEMORY_PAGES_MAX, sizeof(*memory->pages));
 	if (!memory->pages)
 		return NULL;
 	slot = &memory->pages[memory->page_count];
-	if (ta_peek(memory->pid, page, slot->data, PAGE) != PAGE)
+	if (ta_peek(memory->pid, page, slot->data, PAGE) != PAGE) {
+		memory->missing = page;
 		return NULL;
+	}
 	slot->at = page;
 	memory->page_count++;
 	return slot->data;

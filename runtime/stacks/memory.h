@@ -25,6 +25,7 @@ struct ta_memory {
 	uint32_t pid; /* to be read as well; 0: not any more */
 	struct ta_memory_page *pages;
 	unsigned int page_count;
+	uint64_t missing; /* a page that is not there, asked for last */
 };
 
 void ta_memory_fini(struct ta_memory *memory);

@@ -11,6 +11,7 @@
 #include "runtime/stacks/serve.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,7 +120,7 @@ static void look(struct job *job)
 	ta_objects_hurry(false);
 	if (job->live)
 		ta_abort_message(&job->space, job->pid, job->abort_message);
-	if (job->live && job->request->signal)
+	if (job->live && job->request->signal == SIGABRT)
 		ta_thrown(&job->space, &job->memory, job->registers.value[TA_REGISTER_SP], job->type,
 			  job->value);
 	job->memory.pid = 0;

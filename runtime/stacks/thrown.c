@@ -44,7 +44,9 @@ static uint64_t find_head(const struct ta_space *space, struct ta_memory *memory
 	unsigned int tried = 0;
 
 	for (uint64_t at = sp & ~7ull; at - sp < STACK_LOOKED_AT && tried < HEADS_TRIED; at += 8) {
-		if (!ta_memory_word(memory, at, &word) || word == last || !plausible(space, word))
+		if (!ta_memory_word(memory, at, &word))
+			break;
+		if (word == last || !plausible(space, word))
 			continue;
 		last = word;
 		tried++;

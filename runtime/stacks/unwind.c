@@ -194,6 +194,13 @@ static enum step by_frame_pointer(struct walk *walk)
 	return caller_at(walk, ip, at + 16, TA_TRUST_FP);
 }
 
+/* Nothing but these two is known of it. */
+static enum step found_at(struct walk *walk, uint64_t ip, uint64_t sp)
+{
+	walk->registers.known = 0;
+	return caller_at(walk, ip, sp, TA_TRUST_SCAN);
+}
+
 /* The next word of the stack that is where a call returns to. */
 static enum step by_scan(struct walk *walk)
 {
@@ -203,7 +210,7 @@ static enum step by_scan(struct walk *walk)
 		return STEP_NONE;
 	for (uint64_t at = from; at - from < SCAN_BYTES; at += 8)
 		if (ta_memory_word(walk->memory, at, &ip) && ta_space_after_call(walk->space, ip))
-			return caller_at(walk, ip, at + 8, TA_TRUST_SCAN);
+			return found_at(walk, ip, at + 8);
 	return STEP_NONE;
 }
 
@@ -222,17 +229,18 @@ static enum step guess(struct walk *walk, bool first)
 }
 
 /* The newest ones in their order, then a ring of the oldest. */
-static void keep(struct ta_stack *stack, const struct walk *walk)
+static struct ta_frame *keep(struct ta_stack *stack, const struct walk *walk)
 {
 	struct ta_frame frame = { .ip = ip_of(walk), .exact = walk->exact, .trust = walk->trust };
 	uint64_t number = stack->count + stack->left_out;
 
 	if (stack->count < TA_STACKS_FRAMES_MAX) {
-		stack->frames[stack->count++] = frame;
-		return;
+		stack->frames[stack->count] = frame;
+		return &stack->frames[stack->count++];
 	}
-	stack->frames[NEWEST + (number - NEWEST) % OLDEST] = frame;
 	stack->left_out++;
+	stack->frames[NEWEST + (number - NEWEST) % OLDEST] = frame;
+	return &stack->frames[NEWEST + (number - NEWEST) % OLDEST];
 }
 
 static void straighten(struct ta_stack *stack)
@@ -250,12 +258,13 @@ static void straighten(struct ta_stack *stack)
 static void run(struct walk *walk, uint64_t deadline_ns, struct ta_stack *stack)
 {
 	for (unsigned int steps = 0; steps < STEPS_MAX; steps++) {
+		struct ta_frame *frame;
 		enum step step;
 
 		/* Where a thread begins, its return address is 0. */
 		if (steps && !ip_of(walk))
 			return;
-		keep(stack, walk);
+		frame = keep(stack, walk);
 		if (steps % 1024 == 1023 && ta_stacks_now_ns() > deadline_ns)
 			break;
 		step = by_tables(walk);
@@ -265,6 +274,8 @@ static void run(struct walk *walk, uint64_t deadline_ns, struct ta_stack *stack)
 			stack->truncated = walk->short_of_stack;
 			return;
 		}
+		/* Only then is what follows exact. */
+		frame->signal = walk->exact;
 	}
 	stack->truncated = true;
 }

@@ -21,6 +21,7 @@ enum ta_trust {
 struct ta_frame {
 	uint64_t ip;
 	bool exact; /* was executed or about to be; else it is where a call returns to */
+	bool signal; /* the kernel's frame between a handler and what it interrupted */
 	enum ta_trust trust;
 };
 
