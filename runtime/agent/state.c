@@ -237,6 +237,9 @@ static void one_record(struct ta_state *state, struct ta_segment_state *segment,
 		ta_events_record(&state->events, proc, segment->id, lane->tid,
 				 (const struct ta_record_event *)record);
 		break;
+	case TA_RECORD_STACK:
+		ta_events_stack_record(&state->events, (const struct ta_record_stack *)record);
+		break;
 	case TA_RECORD_SCOPE_SET:
 		scope_record(state, segment, proc, (const struct ta_record_scope_set *)record);
 		break;
@@ -470,6 +473,20 @@ static int captured_event(struct ta_state *state, const struct ta_event_captured
 	return 0;
 }
 
+static void stack_event(struct ta_state *state, const struct ta_event_stack *event, size_t bytes)
+{
+	ta_events_stack(&state->events, event->id_hi, event->id_lo, (const char *)(event + 1),
+			(uint32_t)(bytes - sizeof(*event)));
+}
+
+static int stack_record_event(struct ta_state *state, const struct ta_record *record, size_t bytes)
+{
+	if (!ta_record_valid(record, (uint32_t)bytes) || record->kind != TA_RECORD_STACK)
+		return -EINVAL;
+	ta_events_stack_record(&state->events, (const struct ta_record_stack *)record);
+	return 0;
+}
+
 static size_t fixed_bytes(uint32_t kind)
 {
 	switch (kind) {
@@ -501,6 +518,10 @@ static size_t fixed_bytes(uint32_t kind)
 		return sizeof(struct ta_event_captured);
 	case TA_EVENT_GLOBAL:
 		return sizeof(struct ta_global);
+	case TA_EVENT_STACK:
+		return sizeof(struct ta_event_stack);
+	case TA_EVENT_STACK_RECORD:
+		return sizeof(struct ta_record);
 	default:
 		return 0;
 	}
@@ -521,6 +542,8 @@ static int snapshot_event(struct ta_state *state, uint32_t kind, const void *pay
 		return 0;
 	case TA_EVENT_CAPTURED:
 		return captured_event(state, payload, bytes);
+	case TA_EVENT_STACK_RECORD:
+		return stack_record_event(state, payload, bytes);
 	case TA_EVENT_GLOBAL:
 		ta_globals_keep(&state->globals, payload);
 		return 0;
@@ -557,6 +580,9 @@ int ta_state_apply(struct ta_state *state, uint32_t kind, const void *payload, s
 	case TA_EVENT_FLUSH_FAILED:
 	case TA_EVENT_DROP:
 		flush_event(state, kind, payload);
+		return 0;
+	case TA_EVENT_STACK:
+		stack_event(state, payload, bytes);
 		return 0;
 	default:
 		return snapshot_event(state, kind, payload, bytes);

@@ -43,6 +43,8 @@ enum ta_event_kind {
 	TA_EVENT_CAPTURED,     /* struct ta_event_captured, its record: snapshot */
 	TA_EVENT_GLOBAL,       /* struct ta_global, not known yet: snapshot */
 	TA_EVENT_SETTLING,     /* nothing: snapshot, something waits for another pass */
+	TA_EVENT_STACK,	       /* struct ta_event_stack, JSON: of a crash */
+	TA_EVENT_STACK_RECORD, /* a STACK record: snapshot */
 };
 
 struct ta_event_attach {
@@ -118,6 +120,11 @@ struct ta_event_captured {
 	uint32_t tid;
 	uint16_t ready;
 	uint16_t passes; /* over all lanes, since it came */
+};
+
+struct ta_event_stack {
+	uint64_t id_hi, id_lo; /* of the event */
+	/* the JSON; none: there will be none */
 };
 
 struct ta_lane_state {

@@ -77,6 +77,7 @@ int ta_worker_init(struct ta_worker *worker, const struct ta_agent_options *opti
 
 	worker->options = *options;
 	worker->dir_fd = dir_fd;
+	ta_list_init(&worker->crashes);
 	worker->rescan = true;
 	worker->now_ns = ta_agent_now_ns();
 	worker->active_ns = worker->now_ns;
@@ -105,6 +106,7 @@ int ta_worker_init(struct ta_worker *worker, const struct ta_agent_options *opti
 
 void ta_worker_fini(struct ta_worker *worker)
 {
+	ta_crashes_fini(worker);
 	ta_state_fini(&worker->state);
 	ta_segments_fini(&worker->segments);
 	ta_journal_fini(&worker->journal);
@@ -325,6 +327,7 @@ bool ta_worker_round(struct ta_worker *worker)
 		ta_worker_scan(worker);
 		ta_drain_pass(worker);
 	}
+	ta_crashes_look(worker);
 	ta_asks_answer(worker);
 	look_after_segments(worker, slow);
 	ta_flush_look(worker);

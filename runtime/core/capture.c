@@ -13,6 +13,7 @@
 #include "runtime/core/now.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
+#include "runtime/core/stack.h"
 
 /* Outside any span events have the isolation scope's trace. */
 static void set_trace(struct ta_thread *thread, struct ta_record_event *event)
@@ -108,9 +109,11 @@ int ta_capture_publish(struct ta_thread *thread, const struct ta_capture *captur
 	if (error == 0)
 		error = publish(thread, capture, &event);
 
-	if (error == 0 && capture->type != TA_CAPTURE_LOG) {
-		thread->event_hi = event.id_hi;
-		thread->event_lo = event.id_lo;
-	}
-	return error;
+	if (error != 0 || capture->type == TA_CAPTURE_LOG)
+		return error;
+	thread->event_hi = event.id_hi;
+	thread->event_lo = event.id_lo;
+	if (capture->type != TA_CAPTURE_CUSTOM)
+		ta_stack_publish(thread, event.id_hi, event.id_lo);
+	return 0;
 }

@@ -21,6 +21,7 @@
 #include <time.h>
 #include <ucontext.h>
 
+#include "runtime/core/abort_message.h"
 #include "runtime/core/capture.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/modules.h"
@@ -85,12 +86,11 @@ static bool was_sent(const siginfo_t *info)
 	return info->si_code <= 0;
 }
 
-static void emit_signal(struct ta_emit *emit, int number, const siginfo_t *info)
+static void emit_signal(struct ta_emit *emit, int number, const siginfo_t *info,
+			const struct words *words)
 {
-	struct words words = words_of(number);
-
-	ta_emit_string(emit, TA_ATTR_EXCEPTION_TYPE, words.name, (uint32_t)strlen(words.name));
-	ta_emit_string(emit, TA_ATTR_EXCEPTION_MESSAGE, words.text, (uint32_t)strlen(words.text));
+	ta_emit_string(emit, TA_ATTR_EXCEPTION_TYPE, words->name, (uint32_t)strlen(words->name));
+	ta_emit_string(emit, TA_ATTR_EXCEPTION_MESSAGE, words->text, (uint32_t)strlen(words->text));
 	ta_emit_int(emit, TA_ATTR_SIGNAL_NUMBER, number);
 	ta_emit_int(emit, TA_ATTR_SIGNAL_CODE, info->si_code);
 	if (was_sent(info))
@@ -99,22 +99,28 @@ static void emit_signal(struct ta_emit *emit, int number, const siginfo_t *info)
 		ta_emit_int(emit, TA_ATTR_SIGNAL_ADDRESS, (int64_t)(uintptr_t)info->si_addr);
 }
 
-#define SIGNAL_ROOM (TA_ATTR_ROOM(8) * 4 + TA_ATTR_ROOM(16) + TA_ATTR_ROOM(32))
+#define SIGNAL_ROOM (TA_ATTR_ROOM(8) * 4)
 
 static bool publish_event(struct ta_thread *thread, int number, const siginfo_t *info,
-			  struct ta_record_event *event)
+			  const void *context, struct ta_record_event *event)
 {
 	struct ta_capture capture = { .type = TA_CAPTURE_CRASH, .level = TA_LEVEL_FATAL };
+	struct words words = words_of(number);
 	struct ta_emit emit;
 
+	if (number == SIGABRT)
+		ta_abort_message(info, context, &words.name, &words.text);
+	uint32_t room = SIGNAL_ROOM + TA_ATTR_ROOM(strlen(words.name)) +
+			TA_ATTR_ROOM(strlen(words.text));
+
 	if (ta_capture_fill(thread, &capture, event) != 0 ||
-	    !ta_emit_begin(&emit, thread, TA_RECORD_EVENT, sizeof(*event), SIGNAL_ROOM))
+	    !ta_emit_begin(&emit, thread, TA_RECORD_EVENT, sizeof(*event), room))
 		return false;
 	struct ta_record head = *(struct ta_record *)(void *)emit.record;
 
 	memcpy(emit.record, event, sizeof(*event));
 	memcpy(emit.record, &head, sizeof(head));
-	emit_signal(&emit, number, info);
+	emit_signal(&emit, number, info, &words);
 	ta_emit_commit(&emit);
 	return true;
 }
@@ -210,6 +216,7 @@ static void fill_area(struct ta_crash *area, int number, const siginfo_t *info,
 	copy_stack(area);
 	area->module_bytes = ta_modules_put(area->modules, sizeof(area->modules));
 	atomic_store_explicit(&area->state, TA_CRASH_FILLED, memory_order_release);
+	atomic_fetch_or(&ta_runtime.segment->flags, TA_SEGMENT_CRASHED);
 }
 
 /* ---- waiting ---- */
@@ -287,7 +294,7 @@ void ta_crash_report(int number, const siginfo_t *info, const void *context)
 					  .stack = thread->stack,
 					  .depth = thread->stack->depth };
 	ta_tls.level++;
-	if (publish_event(thread, number, info, &event) && (area = claim_area()) != NULL) {
+	if (publish_event(thread, number, info, context, &event) && (area = claim_area()) != NULL) {
 		fill_area(area, number, info, context, &event);
 		wait_for_agent(area);
 	}

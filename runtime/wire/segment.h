@@ -53,7 +53,8 @@
 	X(HEAD_POOL, "head_pool", "too many requests with an unfinished head at once")             \
 	X(SCOPE_POOL, "scope_pool", "more scopes, hubs or contexts in use than there is room for") \
 	X(SPAN_POOL, "span_pool", "more spans opened by the program at once than there is room for") \
-	X(TOO_LONG, "too_long", "text of the program that was cut, or too long to be recorded")
+	X(TOO_LONG, "too_long", "text of the program that was cut, or too long to be recorded")    \
+	X(BREADCRUMB, "breadcrumb", "automatic breadcrumbs beyond 200 a second of one thread")
 
 enum ta_loss {
 #define X(name, word, text) TA_LOSS_##name,
@@ -72,6 +73,7 @@ enum ta_ask {
 
 enum ta_segment_flags {
 	TA_SEGMENT_CREATOR_ENDED = 1, /* the creating process ran its destructor */
+	TA_SEGMENT_CRASHED = 2,	      /* somebody has filled the crash area */
 };
 
 struct ta_segment {
