@@ -187,9 +187,6 @@ uint32_t ta_show_loose_events(const struct show_screen *screen, struct show_stor
 			      const struct show_filter *filter, unsigned long limit,
 			      bool only_now);
 
-/* The one with this id, or NULL; of a trace that was put in order by ta_show_trace() or this. */
-struct show_span *ta_show_find_span(struct show_trace *trace, uint64_t id);
-
 /* Prints one trace.  A span that is there twice (a batch that came again after an
  * agent's restart) is dropped from the trace first. */
 void ta_show_trace(const struct show_screen *screen, struct show_trace *trace);
