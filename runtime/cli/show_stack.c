@@ -44,7 +44,8 @@ static int line_of(const cJSON *frame)
 {
 	const cJSON *line = cJSON_GetObjectItemCaseSensitive(frame, "lineno");
 
-	return cJSON_IsNumber(line) && line->valuedouble > 0 ? line->valueint : 0;
+	return cJSON_IsNumber(line) && line->valuedouble > 0 && line->valuedouble < 1e9 ?
+		       line->valueint : 0;
 }
 
 /* A line of source without its tabs. */
