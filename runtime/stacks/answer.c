@@ -145,6 +145,13 @@ static bool put_named(struct frames *frames, const struct ta_frame *frame, const
 	return true;
 }
 
+/* Unpacking the debug information of libc takes half a second, which is too long where
+ * somebody waits for the answer. */
+static bool symbols_only(const struct ta_answer *answer, const struct ta_place *place)
+{
+	return (answer->own_lines_only && !in_app(place)) || ta_stacks_now_ns() > answer->hurry_ns;
+}
+
 static bool put_frame(struct frames *frames, const struct ta_frame *frame, bool context)
 {
 	uint64_t pc = frame->ip - (frame->exact ? 0 : 1);
@@ -155,7 +162,7 @@ static bool put_frame(struct frames *frames, const struct ta_frame *frame, bool 
 		named = signal_frame();
 	else if (place && place->object)
 		named = ta_name(place->object, pc - place->base,
-				ta_stacks_now_ns() > frames->answer->hurry_ns);
+				symbols_only(frames->answer, place));
 	return named ? put_named(frames, frame, place, named, context) : put_bare(frames, frame, place);
 }
 

@@ -14,6 +14,7 @@ struct ta_answer {
 	struct ta_buf *json;
 	const struct ta_space *space;
 	uint64_t hurry_ns;	/* from then on no more debug files are read */
+	bool own_lines_only;	/* lines for the program, symbols for the system's libraries */
 	unsigned int threads;	/* so far */
 	bool truncated;		/* something did not fit, or is missing */
 	bool terminates;	/* the first thread gave up for a C++ exception */

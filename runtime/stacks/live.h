@@ -38,6 +38,9 @@ void ta_live_fini(struct ta_gathered *gathered);
 char *ta_live_stack(uint32_t pid, const struct ta_maps *maps, uint64_t sp, size_t limit,
 		    uint64_t *ret_at, size_t *ret_bytes);
 
+/* The number that a thread has here, if its process counts in a namespace of its own. */
+uint32_t ta_live_tid(uint32_t pid, uint32_t tid);
+
 /* Name of a thread, "" when it is gone. */
 void ta_live_name(uint32_t pid, uint32_t tid, char name[32]);
 

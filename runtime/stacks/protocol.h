@@ -29,7 +29,9 @@
  *      "how":"ptrace" or "copy","truncated":false,
  *      "abort_message":"...", "exception":{"type":"std::runtime_error","value":".."}}
  *
- * Only what is known is there.  The first thread is the one that was asked for.
+ * Only what is known is there.  The first thread is the one that was asked for.  A frame that
+ * is a guess says how it was found ("trust":"fp" or "scan"); where the middle of a stack is
+ * left out, the thread has "frames_omitted":[first,behind the last], counted from the oldest.
  *
  * Runs: agent's side and tagalong-stacks.  Host byte order.
  */
@@ -54,7 +56,7 @@ struct ta_stacks_request {
 	uint32_t tid;  /* the thread whose registers these are */
 	int32_t signal, code;
 	uint32_t register_count, stack_bytes, module_bytes;
-	uint32_t patience_ms; /* LIVE: RELEASE has to come within this time */
+	uint32_t patience_ms; /* LIVE: until RELEASE; COPY: until DONE, 0 for the program's own limit */
 	uint64_t stack_at;
 	uint64_t registers[TA_REGISTERS_MAX];
 	char exe[512]; /* path of the program, for modules without one */

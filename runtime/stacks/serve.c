@@ -37,6 +37,7 @@ struct job {
 	struct ta_memory memory;
 	char *copied; /* of the first thread's stack */
 	char name[32];
+	uint32_t tid; /* in our pid namespace */
 	struct ta_stack stack;
 	char abort_message[TA_SAID_MAX], type[TA_SAID_MAX], value[TA_SAID_MAX];
 };
@@ -68,7 +69,7 @@ static void find_exe(struct job *job)
 		job->exe[strlen(job->exe) - 10] = '\0';
 }
 
-static int begin(struct job *job)
+static void begin(struct job *job)
 {
 	const struct ta_stacks_request *request = job->request;
 
@@ -82,8 +83,9 @@ static int begin(struct job *job)
 		job->pid = 0;
 	find_exe(job);
 	if (job->pid)
-		ta_live_name(job->pid, request->tid, job->name);
-	return 0;
+		job->tid = ta_live_tid(job->pid, request->tid);
+	if (job->pid)
+		ta_live_name(job->pid, job->tid, job->name);
 }
 
 static int lay_out(struct job *job)
@@ -100,7 +102,7 @@ static void hold(struct job *job)
 
 	if (!job->pid)
 		return;
-	ta_live_gather(&job->gathered, job->pid, job->request->tid, &job->maps,
+	ta_live_gather(&job->gathered, job->pid, job->tid, &job->maps,
 		       job->began_ns + patience_ns);
 	job->copied = ta_live_stack(job->pid, &job->maps, sp, FIRST_STACK_MAX,
 				    &job->memory.pieces[0].at, &job->memory.pieces[0].bytes);
@@ -174,7 +176,12 @@ static void put_other(struct job *job, struct ta_answer *answer, const struct ta
 
 static void encode(struct job *job, struct ta_buf *json)
 {
-	struct ta_answer answer = { .json = json, .space = &job->space, .hurry_ns = job->hurry_ns };
+	struct ta_answer answer = {
+		.json = json,
+		.space = &job->space,
+		.hurry_ns = job->hurry_ns,
+		.own_lines_only = job->request->kind == TA_STACKS_COPY,
+	};
 
 	ta_buf_puts(json, "{\"threads\":[");
 	put_first(job, &answer);
@@ -198,6 +205,17 @@ static void end(struct job *job)
 	free(job->copied);
 }
 
+/* From when on an answer that is poorer is better than none. */
+static uint64_t hurry_at(const struct job *job)
+{
+	uint64_t ms = (uint64_t)job->serving->limit_ms * 6 / 10;
+	uint64_t patience_ms = job->request->patience_ms / 2;
+
+	if (job->request->kind == TA_STACKS_COPY && patience_ms && patience_ms < ms)
+		ms = patience_ms;
+	return job->began_ns + ms * 1000000u;
+}
+
 int ta_stacks_serve(const struct ta_serving *serving, struct ta_buf *ret_json)
 {
 	bool live = serving->request->kind == TA_STACKS_LIVE;
@@ -209,12 +227,11 @@ int ta_stacks_serve(const struct ta_serving *serving, struct ta_buf *ret_json)
 	int error;
 
 	ta_objects_begin();
-	job.hurry_ns = job.began_ns + (uint64_t)serving->limit_ms * 1000000u * 6 / 10;
-	error = begin(&job);
-	if (!error && live)
+	job.hurry_ns = hurry_at(&job);
+	begin(&job);
+	if (live)
 		hold(&job);
-	if (!error)
-		error = lay_out(&job);
+	error = lay_out(&job);
 	if (!error && live) {
 		look(&job);
 		serving->release(serving->context);
