@@ -82,6 +82,23 @@ void ta_altstack_end(void)
 	ta_pool_give(&ta_arena.altstack_pool, slot - 1);
 }
 
+stack_t ta_altstack_hide(stack_t *shown)
+{
+	stack_t none = { .ss_flags = SS_DISABLE }, real = none;
+
+	if (shown && ta_tls.altstack && is_ours(shown)) {
+		real = *shown;
+		*shown = none;
+	}
+	return real;
+}
+
+void ta_altstack_show(stack_t *shown, const stack_t *real)
+{
+	if (real->ss_sp)
+		*shown = *real;
+}
+
 /* ---- SA_ONSTACK ---- */
 
 int ta_altstack_flags(int number, int flags)

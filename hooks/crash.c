@@ -19,6 +19,7 @@
 
 static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS, SIGXCPU };
 
+#define RESTORER 0x04000000 /* SA_RESTORER: libc has put its own there (x86_64) */
 #define FATAL_COUNT (sizeof(fatal) / sizeof(fatal[0]))
 
 /* Written before the kernel is told. */
@@ -64,22 +65,19 @@ static void on_reset(int number, siginfo_t *info, void *context)
 
 struct ta_crash_setting ta_crash_setting(int number)
 {
-	struct ta_crash_setting setting = { .handler = atomic_load(&settings[number].handler),
-					    .flags = atomic_load(&settings[number].flags) };
-	uint64_t mask = atomic_load(&settings[number].mask);
-
-	memcpy(&setting.mask, &mask, sizeof(mask));
-	return setting;
+	return (struct ta_crash_setting){ .handler = atomic_load(&settings[number].handler),
+					  .flags = atomic_load(&settings[number].flags),
+					  .mask = atomic_load(&settings[number].mask) };
 }
 
-void ta_crash_restore(int number, const struct ta_crash_setting *setting)
+static void keep(int number, const struct sigaction *set)
 {
 	uint64_t mask;
 
-	memcpy(&mask, &setting->mask, sizeof(mask));
+	memcpy(&mask, &set->sa_mask, sizeof(mask));
 	atomic_store(&settings[number].mask, mask);
-	atomic_store(&settings[number].flags, setting->flags);
-	atomic_store(&settings[number].handler, setting->handler);
+	atomic_store(&settings[number].flags, set->sa_flags);
+	atomic_store(&settings[number].handler, (uintptr_t)set->sa_sigaction);
 }
 
 static bool is_active(int number)
@@ -94,25 +92,23 @@ static bool is_handler(const void *handler)
 	return handler != (const void *)SIG_DFL && handler != (const void *)SIG_IGN;
 }
 
-const struct sigaction *ta_crash_wrap(int number, const struct sigaction *action,
-				      struct sigaction *own)
+/* What the kernel says after the program's call is what queries are to answer. */
+void ta_crash_take_over(int number)
 {
-	const void *handler = (const void *)action->sa_sigaction;
-	bool by_default = handler == (const void *)SIG_DFL;
+	struct sigaction set, own = ours();
 
-	if (!is_active(number) ||
-	    !(by_default || (is_handler(handler) && action->sa_flags & (int)SA_RESETHAND)))
-		return action;
-	*own = ours();
-	if (!by_default) {
-		own->sa_sigaction = on_reset;
-		own->sa_mask = action->sa_mask;
-		own->sa_flags = (action->sa_flags & ~(int)SA_RESETHAND) | SA_SIGINFO;
+	if (!is_active(number) || TA_REAL(sigaction)(number, NULL, &set) != 0)
+		return;
+	if (set.sa_handler != SIG_DFL) {
+		if (!is_handler((const void *)set.sa_sigaction) ||
+		    !(set.sa_flags & (int)SA_RESETHAND))
+			return;
+		own.sa_sigaction = on_reset;
+		own.sa_mask = set.sa_mask;
+		own.sa_flags = (set.sa_flags & ~(int)SA_RESETHAND) | SA_SIGINFO;
 	}
-	ta_crash_restore(number, &(struct ta_crash_setting){ .handler = (uintptr_t)handler,
-							     .flags = action->sa_flags,
-							     .mask = action->sa_mask });
-	return own;
+	keep(number, &set);
+	TA_REAL(sigaction)(number, &own, NULL);
 }
 
 void ta_crash_answer(struct sigaction *old, const struct ta_crash_setting *before)
@@ -121,20 +117,14 @@ void ta_crash_answer(struct sigaction *old, const struct ta_crash_setting *befor
 
 	if (handler != (const void *)on_fatal && handler != (const void *)on_reset)
 		return;
+	memcpy(&old->sa_mask, &before->mask, sizeof(before->mask));
 	old->sa_flags = before->flags;
-	old->sa_mask = before->mask;
+	if (!(before->flags & RESTORER))
+		old->sa_restorer = NULL;
 	if (handler == (const void *)on_fatal)
 		old->sa_handler = SIG_DFL;
 	else
 		old->sa_sigaction = (info_handler *)before->handler;
-}
-
-void ta_crash_signal_done(int number, sighandler_t handler)
-{
-	if (handler != SIG_DFL || !is_active(number))
-		return;
-	ta_crash_restore(number, &(struct ta_crash_setting){ 0 });
-	put_default(number);
 }
 
 sighandler_t ta_crash_signal_answer(sighandler_t old, const struct ta_crash_setting *before)
@@ -146,13 +136,10 @@ sighandler_t ta_crash_signal_answer(sighandler_t old, const struct ta_crash_sett
 
 void ta_crash_install(void)
 {
-	struct sigaction now;
-
 	if (!ta_runtime.crashes || !ta_runtime.enabled)
 		return;
 	for (size_t i = 0; i < FATAL_COUNT; i++)
-		if (TA_REAL(sigaction)(fatal[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL)
-			put_default(fatal[i]);
+		ta_crash_take_over(fatal[i]);
 	ta_altstack_begin();
 }
 

@@ -29,24 +29,19 @@ void ta_crash_install(void);
 /* Before a sandbox, where the handler could do nothing: the defaults again. */
 void ta_crash_uninstall(void);
 
-/* What the program has set for a signal. */
+/* What the program has set for a signal, as the kernel would answer it. */
 struct ta_crash_setting {
 	uintptr_t handler; /* that is called through ours; 0: none is */
 	int flags;	   /* of its default, or of that handler */
-	sigset_t mask;
+	uint64_t mask;
 };
 struct ta_crash_setting ta_crash_setting(int number);
-void ta_crash_restore(int number, const struct ta_crash_setting *setting);
 
-/* What goes to the kernel in place of an action that the program sets: action itself, or
- * *own filled in. */
-const struct sigaction *ta_crash_wrap(int number, const struct sigaction *action,
-				      struct sigaction *own);
-/* An answer of the kernel's, turned into what the program had set. */
+/* The program has set something: ours takes its place where that is how it is. */
+void ta_crash_take_over(int number);
+
+/* An answer of the kernel's, turned into what the program had set before. */
 void ta_crash_answer(struct sigaction *old, const struct ta_crash_setting *before);
-
-/* The same for signal() and its kin, after the real call. */
-void ta_crash_signal_done(int number, sighandler_t handler);
 sighandler_t ta_crash_signal_answer(sighandler_t old, const struct ta_crash_setting *before);
 
 /* ---- altstack.c ---- */
@@ -54,6 +49,11 @@ sighandler_t ta_crash_signal_answer(sighandler_t old, const struct ta_crash_sett
 /* A thread begins, or ends: its alternate stack. */
 void ta_altstack_begin(void);
 void ta_altstack_end(void);
+
+/* A handler's context names the alternate stack that comes back with its return: ours is
+ * hidden from the program meanwhile.  shown may be NULL. */
+stack_t ta_altstack_hide(stack_t *shown);
+void ta_altstack_show(stack_t *shown, const stack_t *real);
 
 /* Flags of a handler as the kernel is to have them, and as the program is to see them. */
 int ta_altstack_flags(int number, int flags);

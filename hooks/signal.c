@@ -17,6 +17,7 @@
 
 #include <stdatomic.h>
 #include <stddef.h>
+#include <ucontext.h>
 
 #include "hooks/crash.h"
 #include "runtime/core/delivery.h"
@@ -46,9 +47,13 @@ static __attribute__((noinline)) void deliver(int number, siginfo_t *info, void 
 
 	ta_delivery_begin(&delivery, number, told, told ? context : NULL,
 			  (uintptr_t)__builtin_frame_address(0));
+	stack_t *shown = told ? &((ucontext_t *)context)->uc_stack : NULL;
+	stack_t real = ta_altstack_hide(shown);
+
 	errno = saved_errno;
 	((info_handler *)handler_of(action))(number, info, context);
 	saved_errno = errno;
+	ta_altstack_show(shown, &real);
 	ta_delivery_end(&delivery);
 	errno = saved_errno;
 }
@@ -160,10 +165,7 @@ int ta_signal_set(ta_sigaction_fn *real, int number, const struct sigaction *act
 	int onstack = ta_altstack_answer(number, 0);
 	struct sigaction own;
 	const struct sigaction *action = action_set;
-
-	if (action)
-		action = ta_crash_wrap(number, action, &own);
-	bool wrap = action && action == action_set && wants(number, (const void *)action->sa_sigaction);
+	bool wrap = action && wants(number, (const void *)action->sa_sigaction);
 
 	if (wrap)
 		action = with_trampoline(number, action, &own);
@@ -173,10 +175,10 @@ int ta_signal_set(ta_sigaction_fn *real, int number, const struct sigaction *act
 
 	if (result != 0 && wrap)
 		atomic_store(&actions[number], before);
-	if (result != 0 && action_set)
-		ta_crash_restore(number, &crash);
 	if (result == 0 && action_set && !wrap && !ta_tls.passive)
 		atomic_fetch_or(&actions[number], DIRECT);
+	if (result == 0 && action_set)
+		ta_crash_take_over(number);
 	if (result == 0 && old) {
 		ta_crash_answer(old, &crash);
 		answer(old, before);
@@ -220,7 +222,7 @@ static sighandler_t set_by_signal(signal_fn *real, int number, sighandler_t hand
 	else if (old != SIG_ERR && !wrap && !ta_tls.passive)
 		atomic_fetch_or(&actions[number], DIRECT);
 	if (old != SIG_ERR)
-		ta_crash_signal_done(number, handler);
+		ta_crash_take_over(number);
 	return is_trampoline((const void *)old) ? (sighandler_t)handler_of(before) :
 						  ta_crash_signal_answer(old, &crash);
 }
