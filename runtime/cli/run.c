@@ -8,6 +8,8 @@
  *
  * Refuses to write to standard output, which is the program's.
  */
+#include "runtime/cli/run.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -23,7 +25,6 @@
 #include "runtime/cli/cli.h"
 #include "runtime/cli/env.h"
 #include "runtime/cli/place.h"
-#include "runtime/cli/run.h"
 #include "runtime/cli/settings.h"
 #include "runtime/cli/sent.h"
 #include "runtime/cli/tally.h"
