@@ -25,6 +25,7 @@
 #define OLDEST_SHOWN 4
 #define AROUND 2 /* lines */
 #define TAB 4u
+#define FRAMES_WRITTEN 250 /* of one thread; then the middle is not in the file */
 
 struct picture {
 	const struct show_screen *screen;
@@ -133,17 +134,19 @@ static bool same_place(const cJSON *a, const cJSON *b)
 	       strcmp(text_of(a, "package"), text_of(b, "package")) == 0;
 }
 
-static void put_again(const struct picture *picture, int times)
+static void put_again(const struct picture *picture, int times, bool cut)
 {
 	if (times)
 		ta_show_line(picture->screen, picture->margin, INDENT + 4, "2",
-			     "the same %d more time%s", times, times == 1 ? "" : "s");
+			     "the same %d more time%s%s", times, times == 1 ? "" : "s",
+			     cut ? ", or more" : "");
 }
 
 /* They stand there with the oldest first; a cJSON list's first points to its last. */
 static void put_frames(struct picture *picture, const cJSON *frames)
 {
 	int count = cJSON_GetArraySize(frames), shown = 0, again = 0;
+	bool cut = count >= FRAMES_WRITTEN;
 	const cJSON *frame = frames && frames->child ? frames->child->prev : NULL, *above = NULL;
 
 	for (int number = 0; number < count; number++, frame = frame->prev) {
@@ -151,7 +154,7 @@ static void put_frames(struct picture *picture, const cJSON *frames)
 			again++;
 			continue;
 		}
-		put_again(picture, again);
+		put_again(picture, again, cut);
 		again = 0;
 		above = frame;
 		if (shown >= FRAMES_SHOWN && count - number > OLDEST_SHOWN) {
@@ -165,7 +168,7 @@ static void put_frames(struct picture *picture, const cJSON *frames)
 		put_frame(picture, frame, number);
 		shown++;
 	}
-	put_again(picture, again);
+	put_again(picture, again, cut);
 }
 
 static void put_other_thread(struct picture *picture, const cJSON *thread)

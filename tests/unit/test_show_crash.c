@@ -167,6 +167,8 @@ static void deep(void)
 
 	put_deep(json, sizeof(json), 200, true);
 	check_text(print_stack(json), "    #0  f0\n        the same 199 more times\n");
+	put_deep(json, sizeof(json), 250, true);
+	check_text(print_stack(json), "    #0  f0\n        the same 249 more times, or more\n");
 	put_deep(json, sizeof(json), 200, false);
 	check(strstr(print_stack(json), "    #31 f168\n    ... 164 more frames\n    #196 f3\n") != NULL, "%s",
 	      print_stack(json));
