@@ -26,6 +26,14 @@
 #define HEAP_LIMIT (1ull << 30)
 #define IDLE_MS 60000
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED true
+#elif defined(__has_feature)
+#define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#else
+#define SANITIZED false
+#endif
+
 static unsigned int limit_ms = TA_STACKS_LIMIT_MS;
 
 static bool read_all(void *to, size_t bytes)
@@ -161,7 +169,9 @@ static void prepare(void)
 	struct rlimit heap = { HEAP_LIMIT, HEAP_LIMIT }, core = { 0, 0 };
 
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	setrlimit(RLIMIT_DATA, &heap);
+	/* Sanitizers map terabytes that they never use. */
+	if (!SANITIZED)
+		setrlimit(RLIMIT_DATA, &heap);
 	setrlimit(RLIMIT_CORE, &core);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGALRM, SIG_DFL);

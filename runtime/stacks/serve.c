@@ -22,6 +22,7 @@
 #include "runtime/stacks/said.h"
 
 #define FIRST_STACK_MAX (8u << 20)
+#define HELD_STEPS_MAX (TA_STACKS_FRAMES_MAX * 2) /* while a process waits */
 
 struct job {
 	const struct ta_serving *serving;
@@ -117,8 +118,8 @@ static void look(struct job *job)
 	uint64_t patience_ns = (uint64_t)job->request->patience_ms * 1000000u;
 
 	ta_objects_hurry(true);
-	ta_unwind(&job->space, &job->memory, &job->registers, job->began_ns + patience_ns * 3 / 4,
-		  &job->stack);
+	ta_unwind(&job->space, &job->memory, &job->registers, HELD_STEPS_MAX,
+		  job->began_ns + patience_ns * 3 / 4, &job->stack);
 	ta_objects_hurry(false);
 	if (job->live)
 		ta_abort_message(&job->space, job->pid, job->abort_message);
@@ -168,7 +169,8 @@ static void put_other(struct job *job, struct ta_answer *answer, const struct ta
 	struct ta_answer_thread thread = { .tid = other->tid, .name = other->name };
 
 	if (other->stopped && ta_stacks_now_ns() < job->hurry_ns) {
-		ta_unwind(&job->space, &memory, &other->registers, job->hurry_ns, &job->stack);
+		ta_unwind(&job->space, &memory, &other->registers, TA_UNWIND_ALL,
+			  job->hurry_ns, &job->stack);
 		thread.stack = &job->stack;
 	}
 	ta_answer_thread(answer, &thread);
@@ -235,9 +237,10 @@ int ta_stacks_serve(const struct ta_serving *serving, struct ta_buf *ret_json)
 	if (!error && live) {
 		look(&job);
 		serving->release(serving->context);
-	} else if (!error) {
-		ta_unwind(&job.space, &job.memory, &job.registers, job.hurry_ns, &job.stack);
 	}
+	/* A stack that overflowed is long: the whole of it is walked in its copy. */
+	if (!error && (!live || job.stack.count + job.stack.left_out >= HELD_STEPS_MAX))
+		ta_unwind(&job.space, &job.memory, &job.registers, TA_UNWIND_ALL, job.hurry_ns, &job.stack);
 	if (!error) {
 		encode(&job, ret_json);
 		error = ret_json->failed ? -ENOMEM : 0;

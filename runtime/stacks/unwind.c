@@ -255,9 +255,9 @@ static void straighten(struct ta_stack *stack)
 	stack->cut_at = NEWEST;
 }
 
-static void run(struct walk *walk, uint64_t deadline_ns, struct ta_stack *stack)
+static void run(struct walk *walk, uint32_t steps_max, uint64_t deadline_ns, struct ta_stack *stack)
 {
-	for (unsigned int steps = 0; steps < STEPS_MAX; steps++) {
+	for (unsigned int steps = 0; steps < STEPS_MAX && steps < steps_max; steps++) {
 		struct ta_frame *frame;
 		enum step step;
 
@@ -281,7 +281,8 @@ static void run(struct walk *walk, uint64_t deadline_ns, struct ta_stack *stack)
 }
 
 void ta_unwind(const struct ta_space *space, struct ta_memory *memory,
-	       const struct ta_registers *registers, uint64_t deadline_ns, struct ta_stack *ret_stack)
+	       const struct ta_registers *registers, uint32_t steps_max, uint64_t deadline_ns,
+	       struct ta_stack *ret_stack)
 {
 	struct walk walk = {
 		.space = space,
@@ -294,6 +295,6 @@ void ta_unwind(const struct ta_space *space, struct ta_memory *memory,
 	ret_stack->count = ret_stack->cut_at = 0;
 	ret_stack->left_out = 0;
 	ret_stack->truncated = false;
-	run(&walk, deadline_ns, ret_stack);
+	run(&walk, steps_max, deadline_ns, ret_stack);
 	straighten(ret_stack);
 }

@@ -33,9 +33,12 @@ struct ta_stack {
 	bool truncated;	      /* ended for want of stack bytes, or of time */
 };
 
-/* deadline_ns: of CLOCK_MONOTONIC. */
+#define TA_UNWIND_ALL UINT32_MAX
+
+/* At most so many steps; deadline_ns: of CLOCK_MONOTONIC. */
 void ta_unwind(const struct ta_space *space, struct ta_memory *memory,
-	       const struct ta_registers *registers, uint64_t deadline_ns, struct ta_stack *ret_stack);
+	       const struct ta_registers *registers, uint32_t steps_max, uint64_t deadline_ns,
+	       struct ta_stack *ret_stack);
 
 uint64_t ta_stacks_now_ns(void);
 

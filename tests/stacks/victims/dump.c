@@ -104,7 +104,7 @@ static void died(int signal, siginfo_t *info, void *context)
 	request.tid = (uint32_t)syscall(SYS_gettid);
 	request.signal = signal;
 	request.code = info->si_code;
-	request.patience_ms = 2000;
+	request.patience_ms = 20000;
 	request.module_bytes = 0;
 	take_registers(context);
 	take_stack();
