@@ -132,6 +132,8 @@ static void read_crumb(const struct ta_crumb *crumb, int64_t wall_offset_ns,
 			view->data = text_of(&attr);
 		else if (attr.key == TA_ATTR_CRUMB_LEVEL)
 			view->level = (uint8_t)ta_attr_int(&attr);
+		else if (attr.key == TA_ATTR_CRUMB_AUTOMATIC)
+			view->automatic = ta_attr_int(&attr) != 0;
 	}
 }
 
@@ -184,8 +186,15 @@ static int plain_text(struct ta_event_data *data, struct ta_json_slice inside,
 	return 0;
 }
 
+/* The process itself knew of an exception that nobody caught (core/cxx_uncaught.h). */
+static bool is_exception(const struct facts *facts)
+{
+	return facts->type.bytes < 3 || memcmp(facts->type.value, "SIG", 3) != 0;
+}
+
 /* What the agent found in the memory of who died says more than the signal: an exception
- * that nobody caught, and why abort() was called. */
+ * that nobody caught, and why abort() was called.  What the process said itself goes first:
+ * it could ask the exception. */
 static int take_crash(const struct facts *facts, struct ta_event_data *data)
 {
 	const struct ta_stack *stack = &data->stack;
@@ -198,6 +207,9 @@ static int take_crash(const struct facts *facts, struct ta_event_data *data)
 	data->signal = facts->signal;
 	data->exceptions = view;
 	data->exception_count = 1;
+	if (is_exception(facts))
+		return view->value.bytes ? 0 :
+					   plain_text(data, stack->exception_value, &view->value);
 	if (stack->has_exception) {
 		view->value = (struct ta_json_slice){ "", 0 };
 		error = plain_text(data, stack->exception_type, &view->type);
