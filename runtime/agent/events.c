@@ -194,6 +194,14 @@ void ta_events_stack(struct ta_events *events, uint64_t id_hi, uint64_t id_lo, c
 		make_ready(events, held);
 }
 
+/* The child itself has told it. */
+static void let_go(struct ta_events *events, struct ta_held_event *held)
+{
+	free_event(events, held);
+	events->gone++;
+	events->counters.told++;
+}
+
 bool ta_events_settle(struct ta_events *events)
 {
 	TA_LIST_EACH(at, &events->waiting) {
@@ -201,7 +209,10 @@ bool ta_events_settle(struct ta_events *events)
 
 		if (held->pass >= events->pass)
 			break; /* the others came later */
-		make_ready(events, held);
+		if (ta_deaths_told(&events->deaths, held->event.record))
+			let_go(events, held);
+		else
+			make_ready(events, held);
 	}
 	events->pass++;
 	return !ta_list_empty(&events->waiting);

@@ -61,7 +61,7 @@ struct ta_events {
 	uint64_t gone;	/* all that ever left, one way or the other */
 	uint32_t count, ready_count;
 	struct ta_event_counters counters;
-	struct ta_deaths deaths; /* not part of the journal */
+	struct ta_deaths deaths;
 };
 
 int ta_events_init(struct ta_events *events, struct ta_procs *procs, struct ta_scopes *scopes);

@@ -135,6 +135,9 @@ void ta_state_snapshot(struct ta_state *state, ta_event_emit_fn *emit, void *use
 	put_events(&out, &state->events.ready, true);
 	put_events(&out, &state->events.awaiting, true);
 	put_events(&out, &state->events.waiting, false);
+	if (state->events.deaths.count > 0)
+		emit(user, TA_EVENT_DEATHS, &state->events.deaths, sizeof(state->events.deaths),
+		     NULL, 0);
 	for (uint32_t i = 0; i < state->globals.count; i++)
 		emit(user, TA_EVENT_GLOBAL, &state->globals.items[i],
 		     sizeof(state->globals.items[i]), NULL, 0);

@@ -34,6 +34,7 @@ void ta_state_fini(struct ta_state *state)
 	ta_events_fini(&state->events);
 	ta_procs_fini(&state->procs);
 	ta_scopes_free(state->scopes);
+	ta_filter_fini(&state->filter);
 	TA_LIST_EACH(at, &state->segments) {
 		ta_list_remove(at);
 		free(TA_CONTAINER(at, struct ta_segment_state, link));
@@ -218,6 +219,9 @@ static void one_record(struct ta_state *state, struct ta_segment_state *segment,
 		return;
 	}
 	note_life(proc, record);
+	record = ta_filter_record(&state->filter, record);
+	if (!record)
+		return;
 	switch (record->kind) {
 	case TA_RECORD_FORK:
 		fork_record(state, segment, proc, (const struct ta_record_fork *)record);
@@ -522,6 +526,8 @@ static size_t fixed_bytes(uint32_t kind)
 		return sizeof(struct ta_event_stack);
 	case TA_EVENT_STACK_RECORD:
 		return sizeof(struct ta_record);
+	case TA_EVENT_DEATHS:
+		return sizeof(struct ta_deaths);
 	default:
 		return 0;
 	}
@@ -544,6 +550,9 @@ static int snapshot_event(struct ta_state *state, uint32_t kind, const void *pay
 		return captured_event(state, payload, bytes);
 	case TA_EVENT_STACK_RECORD:
 		return stack_record_event(state, payload, bytes);
+	case TA_EVENT_DEATHS:
+		memcpy(&state->events.deaths, payload, sizeof(state->events.deaths));
+		return 0;
 	case TA_EVENT_GLOBAL:
 		ta_globals_keep(&state->globals, payload);
 		return 0;

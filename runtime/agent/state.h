@@ -15,6 +15,7 @@
 
 #include "runtime/agent/bucket.h"
 #include "runtime/agent/events.h"
+#include "runtime/agent/filter.h"
 #include "runtime/agent/global.h"
 #include "runtime/export/file.h"
 #include "runtime/wire/segment.h"
@@ -45,6 +46,7 @@ enum ta_event_kind {
 	TA_EVENT_SETTLING,     /* nothing: snapshot, something waits for another pass */
 	TA_EVENT_STACK,	       /* struct ta_event_stack, JSON: of a crash */
 	TA_EVENT_STACK_RECORD, /* a STACK record: snapshot */
+	TA_EVENT_DEATHS,       /* struct ta_deaths: snapshot */
 };
 
 struct ta_event_attach {
@@ -155,6 +157,7 @@ struct ta_state {
 	struct ta_events events;
 	struct ta_list segments;
 	struct ta_globals globals;
+	struct ta_filter filter;
 	bool settling;			/* another pass at once would complete something */
 	struct ta_event_flush flushing; /* a FLUSH_BEGIN that was not answered; count 0: none */
 	uint32_t delivered[TA_OUTPUTS]; /* so many of the oldest groups, or events, are in the
