@@ -130,6 +130,7 @@ static void set_runtime(const struct ta_config *config, const struct ta_segment_
 	ta_runtime.follow = config->follow;
 	ta_runtime.exit_wait_ms = (uint32_t)config->exit_wait_ms;
 	ta_runtime.crash_wait_ms = (uint32_t)config->crash_wait_ms;
+	ta_runtime.agentless = strcmp(config->agent, "none") == 0;
 	ta_runtime.crashes = config->crashes;
 	ta_runtime.child_deaths = config->child_deaths;
 	ta_runtime.exit_events = (uint8_t)ta_exit_events(config->exit_status);

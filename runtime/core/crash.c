@@ -244,6 +244,8 @@ static void wait_for_agent(struct ta_crash *area)
 	uint64_t began = ta_now_ns(), now = began;
 	uint32_t agent = atomic_load(&ta_runtime.segment->agent_pid), tid = area->tid;
 
+	if (agent == 0 && ta_runtime.agentless)
+		return;
 	if (agent)
 		ta_sys(SYS_prctl, PR_SET_PTRACER, agent, 0, 0, 0);
 	while (is_waited_for(area, tid) && now - began < wait_ns) {

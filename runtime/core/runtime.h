@@ -29,6 +29,7 @@ struct ta_runtime {
 	uint32_t pid; /* 0: not known */
 	uint32_t exit_wait_ms;
 	uint32_t crash_wait_ms;
+	bool agentless; /* no agent is started; another's may come all the same */
 	bool crashes; /* fatal signals are reported */
 	bool child_deaths;    /* children that die of a signal are events */
 	uint8_t exit_events;  /* enum ta_exit_events (core/ends.h) */

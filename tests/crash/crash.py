@@ -5,6 +5,7 @@ Programs of tests/crash/victims are compiled once per run of the tests.  An Outc
 program ended; an Event is one log record of the output file.
 """
 
+import atexit
 import collections
 import json
 import os
@@ -101,7 +102,8 @@ def program(source, *flags, name=None, tool=None):
     return output
 
 
-def forget_programs():
+@atexit.register
+def _forget_programs():
     for place in _place:
         shutil.rmtree(place, ignore_errors=True)
 

@@ -4,11 +4,13 @@
 All victims run plain and preloaded, some at a time, under one agent; then each is judged.
 """
 
+import atexit
 import concurrent.futures
 import os
 import re
 import signal
 import subprocess
+import sys
 
 import crash
 import lib
@@ -158,7 +160,8 @@ class Zoo:
 
 
 ZOO = Zoo()
-WORDS = []  # of the command line: what is not asked for need not run
+atexit.register(ZOO.close)
+WORDS = sys.argv[2:]  # what is not asked for need not run
 
 
 def normal(text):
