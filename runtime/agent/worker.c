@@ -100,6 +100,7 @@ int ta_worker_init(struct ta_worker *worker, const struct ta_agent_options *opti
 	worker->state.buckets.bytes_max = worker->config.memory_bytes / 8 * 3;
 	worker->state.events.bytes_max = worker->config.memory_bytes / 16;
 	worker->state.buckets.keep_unsampled = worker->flush.targets.metrics;
+	ta_filter_init(&worker->state.filter, &worker->config);
 	ta_scopes_set_max_crumbs(worker->state.scopes, (uint32_t)worker->config.max_breadcrumbs);
 	return 0;
 }

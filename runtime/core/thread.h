@@ -73,6 +73,8 @@ struct ta_thread {
 	uint64_t event_hi, event_lo; /* id of what it captured last */
 	uint32_t spare_objects[TA_SPARE_OBJECTS]; /* free ones at hand; inside the guard only */
 	uint32_t spare_count;
+	uint32_t crumb_count; /* automatic breadcrumbs in the second that began then */
+	uint64_t crumbs_since_ns;
 	struct ta_http1_head head; /* scratch for heads that arrive whole */
 };
 

@@ -27,6 +27,7 @@ struct ta_crumb_view {
 	struct ta_json_slice message, category, type;
 	struct ta_json_slice data; /* a JSON value */
 	uint8_t level;		   /* enum ta_level */
+	bool automatic;		   /* left by a hook */
 };
 
 struct ta_exception_view {
