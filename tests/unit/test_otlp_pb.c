@@ -179,7 +179,7 @@ static int pipe_through(char *const argv[], const struct ta_buf *input, struct t
 
 static int protoc(const char *how, const struct ta_buf *input, struct ta_buf *output)
 {
-	char *const argv[] = { (char *)"protoc", (char *)"-Itests/unit", (char *)how,
+	char *const argv[] = { (char *)"protoc", (char *)"-Itests", (char *)how,
 			       (char *)"otlp.proto", NULL };
 
 	return pipe_through(argv, input, output);
