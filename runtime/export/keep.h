@@ -34,10 +34,12 @@
 
 struct ta_keep;
 
-/* text: a rule; empty keeps all.  What is not understood is described in error (a sentence:
- * what, and what is allowed; "" when all is well), and then everything is kept, so that
- * nothing is lost by a typing error.  NULL when out of memory. */
-struct ta_keep *ta_keep_new(const char *text, char *error, size_t error_bytes);
+/* text: a rule; empty keeps all.  variable: where it comes from.  What is not understood is
+ * described in error (a sentence: the variable, what, and what is allowed; "" when all is
+ * well), and then everything is kept, so that nothing is lost by a typing error.  NULL when
+ * out of memory. */
+struct ta_keep *ta_keep_new(const char *variable, const char *text, char *error,
+			    size_t error_bytes);
 void ta_keep_free(struct ta_keep *keep);
 
 /* Keeps everything: the walk need not ask. */
