@@ -96,6 +96,8 @@ bool ta_pairs_next(struct ta_pairs *pairs)
 		pairs->number++;
 		if (is_empty(text, bytes))
 			continue;
+		pairs->text = text;
+		pairs->text_bytes = bytes;
 		read_pair(pairs, text, bytes);
 		return !pairs->failed;
 	}

@@ -15,6 +15,8 @@
 /* A walk over a list. */
 struct ta_pairs {
 	const char *rest;
+	const char *text; /* of this pair, as it is written */
+	size_t text_bytes;
 	struct ta_buf key, value; /* of this pair: decoded, with a NUL behind them */
 	uint32_t number;	  /* of this pair: 1, 2 ... */
 	bool good;		  /* it is one; else key is as much of it as could be read */
