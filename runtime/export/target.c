@@ -204,12 +204,11 @@ int ta_targets_load(struct ta_targets *targets, const struct ta_config *config, 
 	struct ta_loading loading = {
 		.config = config, .cwd = cwd ? cwd : "/", .targets = targets, .warn = warn, .user = user
 	};
-	const char *file = getenv("OTEL_CONFIG_FILE");
 
 	*targets = (struct ta_targets){ 0 };
 	for (int i = 0; i < TA_QUEUES; i++)
 		targets->targets[i].queue = (enum ta_queue)i;
-	if (file && *file)
+	if (*config->config_file)
 		ta_loading_say(&loading, "OTEL_CONFIG_FILE is not read: settings are environment "
 					 "variables (tagalong help environment).");
 	ta_target_load_otlp(&loading);
