@@ -87,7 +87,9 @@ struct ta_bucket_counters {
 	uint64_t unknown; /* records of spans or traces that nobody started */
 	uint64_t twice;	  /* a second start or a second end */
 	uint64_t late;	  /* attributes of spans that were being exported */
-	uint64_t refused; /* no memory, or too much held */
+	uint64_t refused; /* records: no memory, or too much held */
+	uint64_t refused_spans; /* those of them that began a span */
+	uint64_t given_up; /* open spans that were closed because too much was held */
 	uint64_t dropped; /* spans thrown away because they could not be exported */
 	uint64_t unsampled; /* spans of traces that are not sampled */
 };
@@ -152,6 +154,12 @@ void ta_buckets_tags(struct ta_buckets *buckets, const struct ta_record_tags *re
 void ta_buckets_close_process(struct ta_buckets *buckets, struct ta_proc *proc, uint64_t end_ns);
 void ta_buckets_close_thread(struct ta_buckets *buckets, struct ta_proc *proc, uint32_t tid,
 			     uint64_t end_ns);
+
+/* Closes the open spans of a trace, to make room: they end at that time. */
+void ta_buckets_give_up(struct ta_buckets *buckets, struct ta_bucket *bucket, uint64_t end_ns);
+
+/* About the memory of spans that are in no group. */
+uint64_t ta_buckets_open_bytes(const struct ta_buckets *buckets);
 
 /* The end of a full pass.  True when another pass at once would settle more. */
 bool ta_buckets_settle(struct ta_buckets *buckets);

@@ -389,11 +389,11 @@ static int restore_span(struct ta_buckets *buckets, struct in *in)
 	struct ta_held *held = proc ? restore_records(buckets, proc, image, in) : NULL;
 	struct ta_list *groups = &buckets->groups;
 
-	if (!held)
+	if (!held || image->end > TA_SPAN_GIVEN_UP)
 		return -EINVAL;
 	ta_held_set_global(buckets, held, image->global);
 	if (image->end != TA_SPAN_OPEN && held->span.end == TA_SPAN_OPEN)
-		ta_bucket_close(buckets, held, image->end_ns, image->end == TA_SPAN_ENDED);
+		ta_bucket_close(buckets, held, image->end_ns, (enum ta_span_end)image->end);
 	held->tags_seen = image->tags_seen;
 	held->session_seen = image->session_seen;
 	held->ended_seq = image->ended_seq;

@@ -113,7 +113,7 @@ static void report_held(const struct ta_worker *worker)
 	ta_count_set(&status->events_captured,
 		     state->exported_events + state->events.count + state->events.counters.dropped);
 	ta_count_set(&status->unsampled_spans, buckets->counters.unsampled);
-	ta_count_set(&status->lost_spans, buckets->counters.dropped + buckets->counters.refused);
+	ta_count_set(&status->lost_spans, buckets->counters.dropped + buckets->counters.refused_spans);
 	ta_count_set(&status->lost_events,
 		     state->events.counters.dropped + state->events.counters.refused);
 	ta_count_set(&status->late_spans, buckets->counters.late);
@@ -132,6 +132,9 @@ static void report_file(struct ta_worker *worker, uint64_t now_ns)
 	if (spans->path[0]) {
 		ta_count_set(&worker->status->file_spans, worker->state.exported);
 		ta_count_set(&worker->status->file_events, worker->state.exported_events);
+		ta_count_set(&worker->status->file_bytes,
+			     atomic_load_explicit(&worker->flush.exporter.file_bytes,
+						  memory_order_relaxed));
 	}
 }
 

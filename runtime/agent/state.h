@@ -43,6 +43,7 @@ enum ta_event_kind {
 	TA_EVENT_CAPTURED,     /* struct ta_event_captured, its record: snapshot */
 	TA_EVENT_GLOBAL,       /* struct ta_global, not known yet: snapshot */
 	TA_EVENT_SETTLING,     /* nothing: snapshot, something waits for another pass */
+	TA_EVENT_GIVE_UP,      /* struct ta_event_give_up: open spans of a trace are closed */
 };
 
 struct ta_event_attach {
@@ -86,6 +87,11 @@ struct ta_event_id {
 
 struct ta_event_trace {
 	uint64_t trace_hi, trace_lo;
+};
+
+struct ta_event_give_up {
+	uint64_t trace_hi, trace_lo;
+	uint64_t time_ns;
 };
 
 struct ta_event_flush {

@@ -233,6 +233,7 @@ static void look_after_segments(struct ta_worker *worker, bool slow)
 	}
 	if (slow)
 		ta_flush_parts(worker, false);
+	ta_pressure_relieve(worker);
 }
 
 static void keep_journal(struct ta_worker *worker)

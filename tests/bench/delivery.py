@@ -225,8 +225,77 @@ def idle(bench):
     lib.table("Delivery: an agent at rest", ["exporter", "% of a core", "switches/s", "MiB"], rows)
 
 
+OVERLOAD = ("lanes=16", "attrs=50", "text=20", "open=5000", "every=20", "event_bytes=4000")
+CASES = {"all is well": {},
+         "receivers away": {"away": True},
+         "receivers away, no disk": {"away": True, "no_disk": True},
+         "file fails, receivers away, no disk": {"away": True, "no_disk": True, "no_file": True}}
+
+
+class Watch:
+    """The most memory that a process had, looked at ten times a second."""
+
+    def __init__(self, agent):
+        self.agent, self.anon, self.resident = agent, 0, 0
+
+    def until(self, process, seconds):
+        end = time.monotonic() + seconds
+        while process.poll() is None and time.monotonic() < end:
+            anon, resident, _ = self.agent.memory()
+            self.anon, self.resident = max(self.anon, anon), max(self.resident, resident)
+            time.sleep(0.1)
+
+
+def accounts(wrote, status, got, file_spans):
+    """What does not add up, in words: spans and events by destination, records."""
+    wrong = []
+    if wrote["lost"] != status["lost_records"]:
+        wrong.append(f"records: {wrote['lost']} lost, {status['lost_records']} counted")
+    for thing, lost in (("spans", "lost_spans"), ("events", "lost_events")):
+        known = wrote["known" if thing == "spans" else "events_known"]
+        held = status["held_spans"] if thing == "spans" else 0
+        if known != status["spans_ended" if thing == "spans" else "events_captured"] + held:
+            wrong.append(f"{thing}: {known} written, {status}")
+    return wrong
+
+
+def overload(bench, name, rate, seconds, away=False, no_disk=False, no_file=False):
+    more = {"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "", "TAGALONG_FILE_MAX_BYTES": "67108864", "TAGALONG_FILE_KEEP": "0"}
+    if no_disk:
+        more["TAGALONG_SPOOL_DIR"] = "/dev/null/spool"
+    if no_file:
+        more["TAGALONG_FILE"] = "/dev/full"
+    agent = Agent(bench, "all", receive=not away, more=more)
+    watch = Watch(agent)
+    time.sleep(1)
+    writer = agent.writer(rate, seconds, *OVERLOAD)
+    watch.until(writer, seconds + 60)
+    wrote = json.loads(writer.communicate()[0])
+    time.sleep(3)
+    status = agent.settle(5)
+    anon, resident, peak = agent.memory()
+    print(f"{name}: wrote {wrote}")
+    print(f"  most: {watch.anon / 2**20:.1f} MiB own, {watch.resident / 2**20:.1f} resident, "
+          f"{peak / 2**20:.1f} at all; afterwards {anon / 2**20:.1f} {resident / 2**20:.1f}")
+    print("  ", {key: value for key, value in status.items() if isinstance(value, int)})
+    for queue, numbers in status["destinations"].items():
+        if numbers["wanted"]:
+            print("  ", queue, "taken", numbers["taken"], "sent", numbers["sent"], "waiting", numbers["waiting"],
+                  {why: count for why, count in numbers["dropped"].items() if any(count.values())})
+    print("  file", status["file"], agent.stop(), flush=True)
+    agent.clean()
+
+
+def memory(bench):
+    seconds = int(os.environ.get("TAGALONG_BENCH_SECONDS", "60"))
+    for name, case in CASES.items():
+        overload(bench, name, 1000000, seconds, **case)
+
+
 def main(bench):
-    parts = chosen("TAGALONG_BENCH_DELIVERY", ("rates", "idle"))
+    parts = chosen("TAGALONG_BENCH_DELIVERY", ("rates", "idle", "memory"))
+    if "memory" in parts:
+        memory(bench)
     if "rates" in parts:
         rates(bench)
     if "idle" in parts:
