@@ -113,13 +113,17 @@ static int append(struct ta_exporter *exporter)
 {
 	struct ta_buf *line = line_of(exporter);
 	struct ta_file *file = exporter->files[exporter->output];
+	size_t bytes = line ? line->bytes + 1 : 0; /* with its end */
+	int error;
 
 	deliver(exporter);
-	if (!line)
+	if (!line || (exporter->fd < 0 && !file))
 		return 0;
-	if (exporter->fd >= 0)
-		return write_fd(exporter->fd, line);
-	return file ? ta_file_append(file, line->data, line->bytes) : 0;
+	error = exporter->fd >= 0 ? write_fd(exporter->fd, line) :
+				    ta_file_append(file, line->data, line->bytes);
+	if (!error)
+		atomic_fetch_add_explicit(&exporter->file_bytes, bytes, memory_order_relaxed);
+	return error;
 }
 
 static uint64_t unix_now_ns(void)

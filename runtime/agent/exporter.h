@@ -26,6 +26,7 @@
 #define TA_AGENT_EXPORTER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "runtime/agent/model.h"
 #include "runtime/agent/state.h"
@@ -56,6 +57,7 @@ struct ta_exporter {
 	uint64_t number;	    /* of the last put into the spools */
 	struct ta_file_place place; /* where the append goes */
 	bool delivered;		    /* of the batch: all but the file has it */
+	_Atomic uint64_t file_bytes; /* written to files, or standard output */
 	int error;		    /* of the last step */
 
 	pthread_mutex_t mutex;

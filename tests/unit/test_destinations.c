@@ -51,6 +51,13 @@ static void complete(struct fixture *f, unsigned int spans)
 	f->worker->now_ns = ta_agent_now_ns();
 }
 
+static uint64_t bytes_of(const char *path)
+{
+	struct stat about;
+
+	return stat(path, &about) == 0 ? (uint64_t)about.st_size : 0;
+}
+
 static void both(void)
 {
 	struct fixture f;
@@ -65,6 +72,10 @@ static void both(void)
 	check_same(taken(&f), 3);
 	check_same(waiting(&f), 3);
 	check_same(ta_count_get(&queue(&f, TA_QUEUE_OTLP_LOGS)->taken[TA_EVENTS]), 1);
+	ta_report_status(f.worker);
+	check(bytes_of(f.host.out) > 0, "nothing was written");
+	check_same(ta_count_get(&f.worker->status->file_bytes),
+		   bytes_of(f.host.out) + bytes_of(events_path(&f)));
 	fini_with_receiver(&f);
 }
 
