@@ -80,6 +80,7 @@ struct ta_group {
 	uint64_t bytes; /* of all their records */
 	bool leaving;	/* being exported: nothing in it changes */
 	bool unsampled; /* by head sampling: for metrics only */
+	bool partial;	/* spans of its trace were open when it was made */
 	struct ta_trace_session session; /* what its spans point to, from the time it leaves */
 };
 

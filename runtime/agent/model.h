@@ -100,6 +100,7 @@ struct ta_span {
 	uint32_t session_id_bytes, session_name_bytes;
 	uint32_t trace_index; /* which trace of the batch */
 	bool unsampled;	      /* its trace: for metrics only */
+	bool partial;	      /* its trace goes on: more spans of it may follow */
 };
 
 /* Something that was captured (runtime/wire/record.h, struct ta_record_event). */

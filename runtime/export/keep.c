@@ -282,7 +282,8 @@ bool ta_keep_trace(struct ta_keep *keep, struct ta_enrich *enrich, struct ta_spa
 		return true;
 	if (!any_holds(keep, enrich, spans, count))
 		return false;
-	ta_traces_put(keep->kept, spans[0]->trace_hi, spans[0]->trace_lo);
+	if (spans[0]->partial)
+		ta_traces_put(keep->kept, spans[0]->trace_hi, spans[0]->trace_lo);
 	return true;
 }
 

@@ -18,9 +18,9 @@
  * in full, whatever OTEL_*_LIMIT leave of them.
  *
  * Whole traces are at hand.  Of a trace that goes out in parts every part is decided by
- * itself, and once a part was kept the later ones are.  Which traces come in parts is not
- * known: the last TA_KEEP_REMEMBERED that were kept for other reasons than rate are
- * remembered, and as many in which an error was captured.
+ * itself, and once a part was kept the later ones are: the last TA_KEEP_REMEMBERED traces are
+ * remembered of which a part was kept for other reasons than rate while spans were still
+ * open, and as many in which an error was captured.
  *
  * Runs: agent, the exporter's thread.
  */

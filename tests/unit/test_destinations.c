@@ -208,6 +208,50 @@ static void kept(void)
 	fini_with_receiver(&f);
 }
 
+static void span_starts(struct fixture *f, uint64_t span, uint64_t parent)
+{
+	struct ta_record_span_start record = { .head.kind = TA_RECORD_SPAN_START,
+					       .trace_lo = 1000,
+					       .span_id = span,
+					       .parent_id = parent,
+					       .start_ns = 1,
+					       .type = TA_SPAN_API };
+
+	records(f, &record, sizeof(record));
+}
+
+static void span_ends(struct fixture *f, uint64_t span, uint8_t status)
+{
+	struct ta_record_span_end record = {
+		.head.kind = TA_RECORD_SPAN_END, .span_id = span, .end_ns = 2, .status = status
+	};
+
+	records(f, &record, sizeof(record));
+}
+
+/* Once a part was kept the rest is. */
+static void kept_in_parts(void)
+{
+	struct fixture f;
+
+	init_with_receiver(&f, "TAGALONG_KEEP_OTLP=errors");
+	span_starts(&f, 1000, 0);
+	span_starts(&f, 1001, 1000);
+	span_ends(&f, 1001, TA_STATUS_ERROR);
+	f.worker->now_ns = ta_agent_now_ns();
+	ta_flush_parts(f.worker, true);
+	check_same(ta_flush_run(f.worker, TA_FLUSH_EXPLICIT), 0);
+	check_same(waiting(&f), 1);
+	span_ends(&f, 1000, TA_STATUS_UNSET);
+	passes(&f);
+	check_same(ta_flush_run(f.worker, TA_FLUSH_EXPLICIT), 0);
+	check_same(waiting(&f), 2);
+	complete(&f, 3); /* another trace, without errors */
+	check_same(ta_flush_run(f.worker, TA_FLUSH_EXPLICIT), 0);
+	check_same(waiting(&f), 2);
+	fini_with_receiver(&f);
+}
+
 int main(void)
 {
 	check_group("a file and a receiver", both);
@@ -216,5 +260,6 @@ int main(void)
 	check_group("killed while it goes out", killed_both_ways);
 	check_group("what is not sampled", unsampled);
 	check_group("tail sampling by destination", kept);
+	check_group("tail sampling of parts", kept_in_parts);
 	return check_status();
 }

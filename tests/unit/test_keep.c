@@ -430,6 +430,9 @@ static void later_parts(void)
 	request(&bad, "GET", "/", 500);
 	good(&fine);
 	rule("errors");
+	check(takes(&bad), "a whole trace");
+	check(!takes(&fine), "a whole trace is remembered");
+	bad.span.partial = true;
 	check(!takes(&fine), "a first part without errors");
 	check(takes(&bad), "a second one with");
 	check(takes(&fine), "a third one without, of a kept trace");
@@ -444,6 +447,7 @@ static void the_oldest_is_forgotten(void)
 	struct made_span bad, fine;
 
 	request(&bad, "GET", "/", 500);
+	bad.span.partial = true;
 	good(&fine);
 	rule("errors");
 	for (uint32_t i = 0; i < TA_KEEP_REMEMBERED; i++) {
@@ -476,6 +480,7 @@ static void a_model_agrees(void)
 	uint32_t count = 0, seed = 1;
 
 	request(&bad, "GET", "/", 500);
+	bad.span.partial = true;
 	good(&fine);
 	rule("errors");
 	memset(place, 0, sizeof(place));
