@@ -125,11 +125,7 @@ static int open_sentry_route(struct ta_worker *worker, enum ta_route_kind kind)
 
 static void render_metrics(void *user, bool openmetrics, struct ta_buf *out)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	ta_metrics_prometheus(user, openmetrics,
-			      (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, out);
+	ta_metrics_prometheus(user, openmetrics, ta_unix_now_ns(), out);
 }
 
 static int open_metrics(struct ta_worker *worker)

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime/agent/clock.h"
 #include "runtime/agent/watch.h"
 #include "runtime/export/metrics.h"
 
@@ -126,20 +127,12 @@ static int append(struct ta_exporter *exporter)
 	return error;
 }
 
-static uint64_t unix_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 /* Between two batches: a commit is of everything that was put. */
 static void collect(struct ta_exporter *exporter)
 {
 	struct ta_messages messages = { 0 };
 
-	ta_metrics_collect(exporter->encode.metrics, unix_now_ns(), &messages);
+	ta_metrics_collect(exporter->encode.metrics, ta_unix_now_ns(), &messages);
 	if (messages.count) {
 		exporter->number++;
 		ta_delivery_put(exporter->delivery, TA_QUEUE_OTLP_METRICS, exporter->number,

@@ -11,14 +11,6 @@
 
 #include "runtime/agent/worker.h"
 
-static uint64_t unix_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 /* Text that changes rarely: a comparison costs less than making readers wait. */
 static void set_text(struct ta_status_text *text, const char *words, uint64_t now_ns)
 {
@@ -140,7 +132,7 @@ static void report_file(struct ta_worker *worker, uint64_t now_ns)
 
 void ta_report_status(struct ta_worker *worker)
 {
-	uint64_t now_ns = unix_ns();
+	uint64_t now_ns = ta_unix_now_ns();
 
 	if (ta_count_get(&worker->status->pid) != (uint64_t)getpid()) {
 		ta_count_set(&worker->status->pid, (uint64_t)getpid());

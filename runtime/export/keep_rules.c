@@ -52,19 +52,9 @@ struct part {
 	size_t bytes;
 };
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 static struct part trim(struct part part)
 {
-	while (part.bytes && is_blank(*part.text)) {
-		part.text++;
-		part.bytes--;
-	}
-	while (part.bytes && is_blank(part.text[part.bytes - 1]))
-		part.bytes--;
+	ta_trim(&part.text, &part.bytes);
 	return part;
 }
 

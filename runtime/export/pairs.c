@@ -41,17 +41,22 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
+void ta_trim(const char **text, size_t *bytes)
+{
+	while (*bytes && is_blank(**text)) {
+		(*text)++;
+		(*bytes)--;
+	}
+	while (*bytes && is_blank((*text)[*bytes - 1]))
+		(*bytes)--;
+}
+
 /* Trimmed, decoded and terminated. */
 static bool decode(struct ta_buf *buf, const char *text, size_t bytes)
 {
 	bool good;
 
-	while (bytes && is_blank(*text)) {
-		text++;
-		bytes--;
-	}
-	while (bytes && is_blank(text[bytes - 1]))
-		bytes--;
+	ta_trim(&text, &bytes);
 	ta_buf_clear(buf);
 	good = ta_percent_decode(buf, text, bytes);
 	if (!good)
@@ -76,8 +81,7 @@ static void read_pair(struct ta_pairs *pairs, const char *text, size_t bytes)
 
 static bool is_empty(const char *text, size_t bytes)
 {
-	while (bytes && is_blank(text[bytes - 1]))
-		bytes--;
+	ta_trim(&text, &bytes);
 	return bytes == 0;
 }
 

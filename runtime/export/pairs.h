@@ -33,6 +33,9 @@ void ta_pairs_end(struct ta_pairs *pairs);
  * Returns 0 or -ENOMEM. */
 int ta_pairs_find(const char *list, const char *key, char **ret_value);
 
+/* Without the spaces and tabs around it. */
+void ta_trim(const char **text, size_t *bytes);
+
 /* Appends what text stands for; false when it cannot be decoded. */
 bool ta_percent_decode(struct ta_buf *buf, const char *text, size_t bytes);
 

@@ -17,16 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/export/pairs.h"
+
 /* ---- words ---- */
 
 bool ta_word_is(const char *text, size_t bytes, const char *word)
 {
 	return strlen(word) == bytes && strncasecmp(text, word, bytes) == 0;
-}
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
 }
 
 bool ta_word_next(const char **list, const char **ret_word, size_t *ret_bytes)
@@ -36,12 +33,7 @@ bool ta_word_next(const char **list, const char **ret_word, size_t *ret_bytes)
 		size_t bytes = strcspn(word, ",");
 
 		*list += bytes + (word[bytes] == ',');
-		while (bytes && is_blank(*word)) {
-			word++;
-			bytes--;
-		}
-		while (bytes && is_blank(word[bytes - 1]))
-			bytes--;
+		ta_trim(&word, &bytes);
 		*ret_word = word;
 		*ret_bytes = bytes;
 		if (bytes)
