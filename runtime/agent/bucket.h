@@ -126,14 +126,16 @@ struct ta_buckets {
 #define TA_SPANS_HELD_MAX 2000000u
 #define TA_SPAN_BYTES_MAX 65536u	   /* records of one span, without what was replaced */
 #define TA_HELD_BYTES_MAX (1ull << 30) /* all spans, unless set after init */
-#define TA_HELD_OVERHEAD 512u /* of a span, besides its records: about */
+#define TA_HELD_OVERHEAD 768u /* of a span, besides its records: about, alone in its trace */
+#define TA_ORPHAN_OVERHEAD 192u /* the same, of a record without its span */
 #define TA_ORPHANS_MAX 65536u
 #define TA_ORPHAN_BYTES_MAX 65536u /* of one */
 
 /* About the memory of all spans and orphans. */
 static inline uint64_t ta_buckets_bytes(const struct ta_buckets *buckets)
 {
-	return buckets->held_bytes + (uint64_t)buckets->held_count * TA_HELD_OVERHEAD;
+	return buckets->held_bytes + (uint64_t)buckets->held_count * TA_HELD_OVERHEAD +
+	       (uint64_t)buckets->orphan_count * TA_ORPHAN_OVERHEAD;
 }
 
 int ta_buckets_init(struct ta_buckets *buckets, struct ta_procs *procs, struct ta_scopes *scopes);
