@@ -385,7 +385,8 @@ uint64_t ta_buckets_open_bytes(const struct ta_buckets *buckets)
 {
 	uint64_t more = TA_HELD_OVERHEAD - sizeof(struct ta_held);
 	uint64_t all = ta_buckets_bytes(buckets);
-	uint64_t complete = buckets->group_bytes + buckets->group_spans * more;
+	uint64_t complete = buckets->group_bytes + buckets->group_spans * more +
+			    (uint64_t)buckets->group_count * TA_TRACE_OVERHEAD;
 
 	return all > complete ? all - complete : 0;
 }

@@ -126,7 +126,8 @@ struct ta_buckets {
 #define TA_SPANS_HELD_MAX 2000000u
 #define TA_SPAN_BYTES_MAX 65536u	   /* records of one span, without what was replaced */
 #define TA_HELD_BYTES_MAX (1ull << 30) /* all spans, unless set after init */
-#define TA_HELD_OVERHEAD 768u /* of a span, besides its records: about, alone in its trace */
+#define TA_HELD_OVERHEAD 416u /* of a span, besides its records: about */
+#define TA_TRACE_OVERHEAD 384u /* of a trace and its group */
 #define TA_ORPHAN_OVERHEAD 192u /* the same, of a record without its span */
 #define TA_ORPHANS_MAX 65536u
 #define TA_ORPHAN_BYTES_MAX 65536u /* of one */
@@ -135,6 +136,7 @@ struct ta_buckets {
 static inline uint64_t ta_buckets_bytes(const struct ta_buckets *buckets)
 {
 	return buckets->held_bytes + (uint64_t)buckets->held_count * TA_HELD_OVERHEAD +
+	       (uint64_t)buckets->traces.count * TA_TRACE_OVERHEAD +
 	       (uint64_t)buckets->orphan_count * TA_ORPHAN_OVERHEAD;
 }
 

@@ -25,7 +25,7 @@ static uint64_t give_up(struct ta_worker *worker, const struct ta_bucket *bucket
 	struct ta_event_give_up event = { .trace_hi = bucket->trace_hi,
 					  .trace_lo = bucket->trace_lo,
 					  .time_ns = worker->pass_ns };
-	uint64_t bytes = 0;
+	uint64_t bytes = TA_TRACE_OVERHEAD;
 
 	TA_LIST_EACH(open, &bucket->open)
 		bytes += held_bytes(TA_CONTAINER(open, struct ta_held, link));
