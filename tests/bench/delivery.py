@@ -289,7 +289,7 @@ def overload(bench, rate, seconds, away=False, no_disk=False, no_file=False):
     watch.until(writer, seconds + 60)
     wrote = json.loads(writer.communicate()[0])
     time.sleep(3)
-    status = agent.settle(5)
+    status = agent.settle(5 if away else 120)
     for wrong in accounts(wrote, status, no_file):
         print(f"* does not add up: {wrong}")
     got = agent.stop()
