@@ -64,12 +64,12 @@ class Agent:
 
     def __init__(self, bench, name, receive=True, more=None, key="be7c"):
         self.build = os.path.dirname(bench.preload)
-        self.run_dir = tempfile.mkdtemp(prefix="tagalong-bench-", dir="/dev/shm")
-        self.place = tempfile.mkdtemp(prefix="delivery-", dir=bench.place)
-        self.key, self.port, self.receiver = key, free_port(), None
         for program in ("bench_spans", "bench_receiver", "tagalong"):
             if not os.path.exists(os.path.join(self.build, program)):
                 raise lib.Unable(f"no {program} in {self.build}: build with tests")
+        self.run_dir = tempfile.mkdtemp(prefix="tagalong-bench-", dir="/dev/shm")
+        self.place = tempfile.mkdtemp(prefix="delivery-", dir=bench.place)
+        self.key, self.port, self.receiver = key, free_port(), None
         if receive:
             self.receiver = subprocess.Popen([self.program("bench_receiver"), str(self.port)],
                                              stdout=subprocess.PIPE, text=True)
@@ -175,8 +175,9 @@ def measure(bench, name, rate):
     expected, arrived = wrote["known"] * kinds, got["spans"] + file_spans
     if arrived + counted != expected or got["bad"] or wrote["lost"] != status["lost_records"]:
         print(f"* does not add up: {name} at {rate}: {wrote} {got} file {file_spans}, counted {counted}")
-    return {"cpu": cpu / wrote["known"] / 1000, "share": cpu / 1e7 / wrote["seconds"], "peak": peak / (1 << 20),
-            "bytes": got["wire_bytes"] / wrote["known"], "lost": wrote["lost"], "known": wrote["known"],
+    exported = wrote["known"] - status["lost_spans"]
+    return {"cpu": cpu / exported / 1000, "share": cpu / 1e7 / wrote["seconds"], "peak": peak / (1 << 20),
+            "bytes": got["wire_bytes"] / exported, "lost": wrote["lost"], "known": wrote["known"],
             "arrived": arrived, "counted": counted}
 
 
