@@ -137,6 +137,7 @@ static void copy_group(struct ta_worker *worker, const struct ta_group *group, u
 		span->process = copy_process(gathered, held->proc);
 		span->trace_index = trace;
 		span->unsampled = group->unsampled;
+		span->partial = group->partial;
 		span->scope = merge(worker, &last[0], held->family, scopes,
 				    is_local_root(span) ? (uint32_t)worker->config.max_breadcrumbs :
 							  0);

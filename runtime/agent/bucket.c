@@ -189,6 +189,7 @@ struct ta_held *ta_bucket_start(struct ta_buckets *buckets, struct ta_proc *proc
 
 	if (!bucket) {
 		buckets->counters.refused++;
+		buckets->counters.refused_spans++;
 		if (held)
 			ta_held_free(buckets, held);
 		return NULL;
@@ -336,10 +337,10 @@ void ta_buckets_record(struct ta_buckets *buckets, struct ta_proc *proc, uint32_
 
 /* A process that ended in an orderly way has ended its spans, without a record. */
 void ta_bucket_close(struct ta_buckets *buckets, struct ta_held *held, uint64_t end_ns,
-		     bool orderly)
+		     enum ta_span_end how)
 {
-	held->span.end = orderly ? TA_SPAN_ENDED : TA_SPAN_HOST_DIED;
-	held->span.reason = orderly ? TA_END_PROCESS_END : held->span.reason;
+	held->span.end = (uint8_t)how;
+	held->span.reason = how == TA_SPAN_ENDED ? TA_END_PROCESS_END : held->span.reason;
 	held->span.end_ns = end_ns > held->span.start_ns ? end_ns : held->span.start_ns;
 	move_to_ended(buckets, held, buckets->pass - 1);
 }
@@ -350,7 +351,8 @@ void ta_buckets_close_process(struct ta_buckets *buckets, struct ta_proc *proc, 
 
 	TA_LIST_EACH(at, &proc->open)
 		ta_bucket_close(buckets, TA_CONTAINER(at, struct ta_held, proc_link),
-				orderly ? proc->end_record_ns : end_ns, orderly);
+				orderly ? proc->end_record_ns : end_ns,
+				orderly ? TA_SPAN_ENDED : TA_SPAN_HOST_DIED);
 }
 
 static bool is_bound_to_thread(const struct ta_span *span)
@@ -366,8 +368,27 @@ void ta_buckets_close_thread(struct ta_buckets *buckets, struct ta_proc *proc, u
 		struct ta_held *held = TA_CONTAINER(at, struct ta_held, proc_link);
 
 		if (held->span.tid == tid && is_bound_to_thread(&held->span))
-			ta_bucket_close(buckets, held, end_ns, false);
+			ta_bucket_close(buckets, held, end_ns, TA_SPAN_HOST_DIED);
 	}
+}
+
+void ta_buckets_give_up(struct ta_buckets *buckets, struct ta_bucket *bucket, uint64_t end_ns)
+{
+	buckets->counters.given_up += bucket->open_count;
+	TA_LIST_EACH(at, &bucket->open)
+		ta_bucket_close(buckets, TA_CONTAINER(at, struct ta_held, link), end_ns,
+				TA_SPAN_GIVEN_UP);
+}
+
+/* In groups the same spans count for less: without what else belongs to a span. */
+uint64_t ta_buckets_open_bytes(const struct ta_buckets *buckets)
+{
+	uint64_t more = TA_HELD_OVERHEAD - sizeof(struct ta_held);
+	uint64_t all = ta_buckets_bytes(buckets);
+	uint64_t complete = buckets->group_bytes + buckets->group_spans * more +
+			    (uint64_t)buckets->group_count * TA_TRACE_OVERHEAD;
+
+	return all > complete ? all - complete : 0;
 }
 
 static bool has_settled(const struct ta_buckets *buckets, const struct ta_bucket *bucket)

@@ -80,6 +80,7 @@ struct ta_group {
 	uint64_t bytes; /* of all their records */
 	bool leaving;	/* being exported: nothing in it changes */
 	bool unsampled; /* by head sampling: for metrics only */
+	bool partial;	/* spans of its trace were open when it was made */
 	struct ta_trace_session session; /* what its spans point to, from the time it leaves */
 };
 
@@ -87,7 +88,9 @@ struct ta_bucket_counters {
 	uint64_t unknown; /* records of spans or traces that nobody started */
 	uint64_t twice;	  /* a second start or a second end */
 	uint64_t late;	  /* attributes of spans that were being exported */
-	uint64_t refused; /* no memory, or too much held */
+	uint64_t refused; /* records: no memory, or too much held */
+	uint64_t refused_spans; /* those of them that began a span */
+	uint64_t given_up; /* open spans that were closed because too much was held */
 	uint64_t dropped; /* spans thrown away because they could not be exported */
 	uint64_t unsampled; /* spans of traces that are not sampled */
 };
@@ -123,14 +126,18 @@ struct ta_buckets {
 #define TA_SPANS_HELD_MAX 2000000u
 #define TA_SPAN_BYTES_MAX 65536u	   /* records of one span, without what was replaced */
 #define TA_HELD_BYTES_MAX (1ull << 30) /* all spans, unless set after init */
-#define TA_HELD_OVERHEAD 512u /* of a span, besides its records: about */
+#define TA_HELD_OVERHEAD 416u /* of a span, besides its records: about */
+#define TA_TRACE_OVERHEAD 384u /* of a trace and its group */
+#define TA_ORPHAN_OVERHEAD 192u /* the same, of a record without its span */
 #define TA_ORPHANS_MAX 65536u
 #define TA_ORPHAN_BYTES_MAX 65536u /* of one */
 
 /* About the memory of all spans and orphans. */
 static inline uint64_t ta_buckets_bytes(const struct ta_buckets *buckets)
 {
-	return buckets->held_bytes + (uint64_t)buckets->held_count * TA_HELD_OVERHEAD;
+	return buckets->held_bytes + (uint64_t)buckets->held_count * TA_HELD_OVERHEAD +
+	       (uint64_t)buckets->traces.count * TA_TRACE_OVERHEAD +
+	       (uint64_t)buckets->orphan_count * TA_ORPHAN_OVERHEAD;
 }
 
 int ta_buckets_init(struct ta_buckets *buckets, struct ta_procs *procs, struct ta_scopes *scopes);
@@ -152,6 +159,12 @@ void ta_buckets_tags(struct ta_buckets *buckets, const struct ta_record_tags *re
 void ta_buckets_close_process(struct ta_buckets *buckets, struct ta_proc *proc, uint64_t end_ns);
 void ta_buckets_close_thread(struct ta_buckets *buckets, struct ta_proc *proc, uint32_t tid,
 			     uint64_t end_ns);
+
+/* Closes the open spans of a trace, to make room: they end at that time. */
+void ta_buckets_give_up(struct ta_buckets *buckets, struct ta_bucket *bucket, uint64_t end_ns);
+
+/* About the memory of spans that are in no group. */
+uint64_t ta_buckets_open_bytes(const struct ta_buckets *buckets);
 
 /* The end of a full pass.  True when another pass at once would settle more. */
 bool ta_buckets_settle(struct ta_buckets *buckets);

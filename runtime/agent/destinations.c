@@ -26,18 +26,27 @@ static void say(void *user, const char *sentence)
 
 /* ---- rules ---- */
 
-static const char *rule_of(const struct ta_config *config, enum ta_route_kind kind)
-{
-	const char *own[TA_ROUTES] = { config->keep_file, config->keep_otlp, config->keep_sentry,
-				       config->keep_sentry };
+struct rule {
+	const char *variable, *text;
+};
 
-	return own[kind][0] ? own[kind] : config->keep;
+static struct rule rule_of(const struct ta_config *config, enum ta_route_kind kind)
+{
+	const struct rule own[TA_ROUTES] = {
+		[TA_ROUTE_FILE] = { "TAGALONG_KEEP_FILE", config->keep_file },
+		[TA_ROUTE_OTLP] = { "TAGALONG_KEEP_OTLP", config->keep_otlp },
+		[TA_ROUTE_SENTRY] = { "TAGALONG_KEEP_SENTRY", config->keep_sentry },
+		[TA_ROUTE_ENVELOPES] = { "TAGALONG_KEEP_SENTRY", config->keep_sentry },
+	};
+
+	return own[kind].text[0] ? own[kind] : (struct rule){ "TAGALONG_KEEP", config->keep };
 }
 
 static int open_rule(struct ta_worker *worker, enum ta_route_kind kind)
 {
+	struct rule rule = rule_of(&worker->config, kind);
 	char error[256] = "";
-	struct ta_keep *keep = ta_keep_new(rule_of(&worker->config, kind), error, sizeof(error));
+	struct ta_keep *keep = ta_keep_new(rule.variable, rule.text, error, sizeof(error));
 
 	if (error[0])
 		ta_log_say(&worker->log, "%s", error);
@@ -116,11 +125,7 @@ static int open_sentry_route(struct ta_worker *worker, enum ta_route_kind kind)
 
 static void render_metrics(void *user, bool openmetrics, struct ta_buf *out)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	ta_metrics_prometheus(user, openmetrics,
-			      (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, out);
+	ta_metrics_prometheus(user, openmetrics, ta_unix_now_ns(), out);
 }
 
 static int open_metrics(struct ta_worker *worker)

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime/agent/clock.h"
 #include "runtime/agent/watch.h"
 #include "runtime/export/metrics.h"
 
@@ -119,21 +120,17 @@ static int append(struct ta_exporter *exporter)
 {
 	struct ta_buf *line = line_of(exporter);
 	struct ta_file *file = exporter->files[exporter->output];
+	size_t bytes = line ? line->bytes + 1 : 0; /* with its end */
+	int error;
 
 	deliver(exporter);
-	if (!line)
+	if (!line || (exporter->fd < 0 && !file))
 		return 0;
-	if (exporter->fd >= 0)
-		return write_fd(exporter->fd, line);
-	return file ? ta_file_append(file, line->data, line->bytes) : 0;
-}
-
-static uint64_t unix_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	error = exporter->fd >= 0 ? write_fd(exporter->fd, line) :
+				    ta_file_append(file, line->data, line->bytes);
+	if (!error)
+		atomic_fetch_add_explicit(&exporter->file_bytes, bytes, memory_order_relaxed);
+	return error;
 }
 
 /* Between two batches: a commit is of everything that was put. */
@@ -141,7 +138,7 @@ static void collect(struct ta_exporter *exporter)
 {
 	struct ta_messages messages = { 0 };
 
-	ta_metrics_collect(exporter->encode.metrics, unix_now_ns(), &messages);
+	ta_metrics_collect(exporter->encode.metrics, ta_unix_now_ns(), &messages);
 	if (messages.count) {
 		exporter->number++;
 		ta_delivery_put(exporter->delivery, TA_QUEUE_OTLP_METRICS, exporter->number,

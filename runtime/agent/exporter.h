@@ -26,6 +26,7 @@
 #define TA_AGENT_EXPORTER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "runtime/agent/model.h"
 #include "runtime/agent/stacks.h"
@@ -60,6 +61,7 @@ struct ta_exporter {
 	bool delivered;		    /* of the batch: all but the file has it */
 	struct ta_stacks stacks;    /* who knows the names in stacks */
 	struct ta_buf names;	    /* of the batch's stacks, one behind the other */
+	_Atomic uint64_t file_bytes; /* written to files, or standard output */
 	int error;		    /* of the last step */
 
 	pthread_mutex_t mutex;

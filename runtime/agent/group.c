@@ -91,6 +91,7 @@ static void gather_ended(struct ta_buckets *buckets, struct ta_bucket *bucket)
 	if (!group)
 		return; /* without memory the trace simply waits */
 	group->unsampled = !is_sampled(buckets, bucket);
+	group->partial = bucket->open_count > 0;
 	TA_LIST_EACH(at, &bucket->ended) {
 		struct ta_held *held = TA_CONTAINER(at, struct ta_held, link);
 

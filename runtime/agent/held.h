@@ -58,8 +58,9 @@ struct ta_held *ta_bucket_start(struct ta_buckets *buckets, struct ta_proc *proc
 				uint32_t tid, const struct ta_record_span_start *start);
 void ta_bucket_apply(struct ta_buckets *buckets, struct ta_held *held,
 		     const struct ta_record *record);
+/* Without an end record.  ENDED: its process ended in an orderly way. */
 void ta_bucket_close(struct ta_buckets *buckets, struct ta_held *held, uint64_t end_ns,
-		     bool orderly);
+		     enum ta_span_end how);
 
 /* The bucket's open or ended count has changed. */
 void ta_bucket_count(struct ta_buckets *buckets, struct ta_bucket *bucket);

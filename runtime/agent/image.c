@@ -64,7 +64,8 @@ struct image_group {
 	struct image head;
 	uint64_t trace_hi, trace_lo;
 	uint8_t unsampled;
-	uint8_t reserved[7];
+	uint8_t partial;
+	uint8_t reserved[6];
 };
 
 struct image_span {
@@ -222,7 +223,8 @@ static void save_groups(struct out *out)
 		const struct ta_group *group = TA_CONTAINER(at, struct ta_group, link);
 		struct image_group image = { .trace_hi = group->bucket->trace_hi,
 					     .trace_lo = group->bucket->trace_lo,
-					     .unsampled = group->unsampled };
+					     .unsampled = group->unsampled,
+					     .partial = group->partial };
 
 		begin(out, &image, sizeof(image), IMAGE_GROUP);
 		end(out);
@@ -355,6 +357,7 @@ static int restore_group(struct ta_buckets *buckets, struct in *in)
 	if (!group)
 		return -ENOMEM;
 	group->unsampled = image->unsampled;
+	group->partial = image->partial;
 	return 0;
 }
 
@@ -389,11 +392,11 @@ static int restore_span(struct ta_buckets *buckets, struct in *in)
 	struct ta_held *held = proc ? restore_records(buckets, proc, image, in) : NULL;
 	struct ta_list *groups = &buckets->groups;
 
-	if (!held)
+	if (!held || image->end > TA_SPAN_GIVEN_UP)
 		return -EINVAL;
 	ta_held_set_global(buckets, held, image->global);
 	if (image->end != TA_SPAN_OPEN && held->span.end == TA_SPAN_OPEN)
-		ta_bucket_close(buckets, held, image->end_ns, image->end == TA_SPAN_ENDED);
+		ta_bucket_close(buckets, held, image->end_ns, (enum ta_span_end)image->end);
 	held->tags_seen = image->tags_seen;
 	held->session_seen = image->session_seen;
 	held->ended_seq = image->ended_seq;

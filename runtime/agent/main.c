@@ -209,6 +209,8 @@ static int work(struct agent *agent)
 	struct ta_worker *worker = calloc(1, sizeof(*worker));
 	int error = worker ? ta_worker_init(worker, &agent->options, agent->dir_fd) : -ENOMEM;
 
+	if (error && worker)
+		ta_log_say(&worker->log, "cannot start: %s", strerror(-error));
 	if (error)
 		return 1;
 	prctl(PR_SET_NAME, "tagalong-agent");

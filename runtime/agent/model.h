@@ -72,6 +72,7 @@ enum ta_span_end {
 	TA_SPAN_OPEN,	  /* exported while still open: a part of a long trace, never the span itself */
 	TA_SPAN_ENDED,	  /* by its own end record */
 	TA_SPAN_HOST_DIED, /* closed by the agent at the time of the host's death */
+	TA_SPAN_GIVEN_UP,  /* closed by the agent, which needed the memory; it may go on */
 };
 
 struct ta_record_list {
@@ -99,6 +100,7 @@ struct ta_span {
 	uint32_t session_id_bytes, session_name_bytes;
 	uint32_t trace_index; /* which trace of the batch */
 	bool unsampled;	      /* its trace: for metrics only */
+	bool partial;	      /* its trace goes on: more spans of it may follow */
 };
 
 /* Something that was captured (runtime/wire/record.h, struct ta_record_event). */

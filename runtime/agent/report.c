@@ -11,14 +11,6 @@
 
 #include "runtime/agent/worker.h"
 
-static uint64_t unix_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 /* Text that changes rarely: a comparison costs less than making readers wait. */
 static void set_text(struct ta_status_text *text, const char *words, uint64_t now_ns)
 {
@@ -113,7 +105,7 @@ static void report_held(const struct ta_worker *worker)
 	ta_count_set(&status->events_captured,
 		     state->exported_events + state->events.count + state->events.counters.dropped);
 	ta_count_set(&status->unsampled_spans, buckets->counters.unsampled);
-	ta_count_set(&status->lost_spans, buckets->counters.dropped + buckets->counters.refused);
+	ta_count_set(&status->lost_spans, buckets->counters.dropped + buckets->counters.refused_spans);
 	ta_count_set(&status->lost_events,
 		     state->events.counters.dropped + state->events.counters.refused);
 	ta_count_set(&status->late_spans, buckets->counters.late);
@@ -132,12 +124,15 @@ static void report_file(struct ta_worker *worker, uint64_t now_ns)
 	if (spans->path[0]) {
 		ta_count_set(&worker->status->file_spans, worker->state.exported);
 		ta_count_set(&worker->status->file_events, worker->state.exported_events);
+		ta_count_set(&worker->status->file_bytes,
+			     atomic_load_explicit(&worker->flush.exporter.file_bytes,
+						  memory_order_relaxed));
 	}
 }
 
 void ta_report_status(struct ta_worker *worker)
 {
-	uint64_t now_ns = unix_ns();
+	uint64_t now_ns = ta_unix_now_ns();
 
 	if (ta_count_get(&worker->status->pid) != (uint64_t)getpid()) {
 		ta_count_set(&worker->status->pid, (uint64_t)getpid());

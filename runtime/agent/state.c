@@ -372,6 +372,17 @@ static int part(struct ta_state *state, const struct ta_event_trace *event)
 	return bucket ? 0 : -EINVAL;
 }
 
+static int give_up(struct ta_state *state, const struct ta_event_give_up *event)
+{
+	struct ta_bucket *bucket =
+		ta_buckets_find(&state->buckets, event->trace_hi, event->trace_lo);
+
+	if (bucket)
+		ta_buckets_give_up(&state->buckets, bucket, event->time_ns);
+	state->settling = true;
+	return bucket ? 0 : -EINVAL;
+}
+
 static void let_groups_go(struct ta_state *state, const struct ta_event_flush *event, bool written)
 {
 	struct ta_buckets *buckets = &state->buckets;
@@ -508,6 +519,8 @@ static size_t fixed_bytes(uint32_t kind)
 		return sizeof(struct ta_event_id);
 	case TA_EVENT_PART:
 		return sizeof(struct ta_event_trace);
+	case TA_EVENT_GIVE_UP:
+		return sizeof(struct ta_event_give_up);
 	case TA_EVENT_LEAVING:
 	case TA_EVENT_FLUSH_BEGIN:
 	case TA_EVENT_FLUSH_DONE:
@@ -583,6 +596,8 @@ int ta_state_apply(struct ta_state *state, uint32_t kind, const void *payload, s
 		return gone(state, ((const struct ta_event_id *)payload)->segment_id);
 	case TA_EVENT_PART:
 		return part(state, payload);
+	case TA_EVENT_GIVE_UP:
+		return give_up(state, payload);
 	case TA_EVENT_LEAVING:
 	case TA_EVENT_FLUSH_BEGIN:
 	case TA_EVENT_FLUSH_DONE:

@@ -47,6 +47,7 @@ enum ta_event_kind {
 	TA_EVENT_STACK,	       /* struct ta_event_stack, JSON: of a crash */
 	TA_EVENT_STACK_RECORD, /* a STACK record: snapshot */
 	TA_EVENT_DEATHS,       /* struct ta_deaths: snapshot */
+	TA_EVENT_GIVE_UP,      /* struct ta_event_give_up: open spans of a trace are closed */
 };
 
 struct ta_event_attach {
@@ -90,6 +91,11 @@ struct ta_event_id {
 
 struct ta_event_trace {
 	uint64_t trace_hi, trace_lo;
+};
+
+struct ta_event_give_up {
+	uint64_t trace_hi, trace_lo;
+	uint64_t time_ns;
 };
 
 struct ta_event_flush {

@@ -42,7 +42,7 @@ struct ta_status_queue {
 	ta_count sent[TA_THINGS];
 	ta_count dropped[TA_DROPS][TA_THINGS];
 	ta_count adopted[TA_THINGS]; /* of taken: left by earlier agents */
-	ta_count waiting_messages, waiting_bytes, waiting_spans, waiting_events;
+	ta_count waiting_messages, waiting_bytes, waiting_spans, waiting_events, waiting_points;
 	ta_count oldest_ns; /* Unix: of what waits; 0: nothing does */
 	ta_count in_memory; /* 1: the disk cannot be used */
 	ta_count in_flight; /* requests */

@@ -52,6 +52,8 @@ void ta_tell_state(struct ta_worker *worker)
 	tell_count(worker, "spans started or ended twice", counters->twice, &worker->twice_told);
 	tell_count(worker, "records refused: too much held, or no memory", counters->refused,
 		   &worker->refused_told);
+	tell_count(worker, "open spans closed: too much held", counters->given_up,
+		   &worker->given_up_told);
 	tell_count(worker, "spans dropped: they could not be written", counters->dropped,
 		   &worker->dropped_told);
 	tell_count(worker, "attributes came while their span was being written", counters->late,

@@ -28,6 +28,7 @@
 #define NAP_LAST_NS 5000000ull
 #define READ_NS 20000000ull /* so long a round may do nothing but read lanes */
 #define FLUSH_INTERVAL_DEFAULT 10000u /* config.def */
+#define OWN_BYTES (12u << 20) /* what the agent and libcurl take with nothing held: less than this */
 #define GIVE_UP_NS 5000000000ull /* an agent without programs whose output fails */
 
 void ta_worker_event(struct ta_worker *worker, uint32_t kind, const void *payload, size_t bytes)
@@ -86,6 +87,7 @@ int ta_worker_init(struct ta_worker *worker, const struct ta_agent_options *opti
 	ta_config_load(&worker->config, options->envp, NULL, NULL);
 	ta_log_init(&worker->log, &worker->config, options->envp, options->cwd);
 	ta_config_load(&worker->config, options->envp, warn, worker);
+	worker->config.memory_bytes -= OWN_BYTES; /* from here on: for what is held */
 	ta_segments_init(&worker->segments, dir_fd, options->key);
 	ta_journal_init(&worker->journal, dir_fd, options->key);
 	ta_exporter_init(&worker->flush.exporter);
@@ -236,6 +238,7 @@ static void look_after_segments(struct ta_worker *worker, bool slow)
 	}
 	if (slow)
 		ta_flush_parts(worker, false);
+	ta_pressure_relieve(worker);
 }
 
 static void keep_journal(struct ta_worker *worker)

@@ -124,7 +124,7 @@ struct ta_worker {
 	char *ring[2];	      /* scratch: copies of a lane's two rings */
 	char rejected[TA_SEGMENT_NAME_BYTES]; /* told once */
 	uint64_t scope_missing_told, unknown_told, twice_told, refused_told, dropped_told;
-	uint64_t late_told, unsampled_told;
+	uint64_t late_told, unsampled_told, given_up_told;
 	uint64_t events_twice_told, events_refused_told, events_dropped_told;
 };
 
@@ -204,6 +204,9 @@ void ta_flush_due(struct ta_worker *worker);
 int ta_flush_run(struct ta_worker *worker, enum ta_flush_reason reason);
 bool ta_flush_busy(const struct ta_worker *worker);
 void ta_flush_parts(struct ta_worker *worker, bool all);
+
+/* pressure.c: open spans of the oldest traces are closed when they hold too much. */
+void ta_pressure_relieve(struct ta_worker *worker);
 
 /* report.c: the status page, as it is now; what a segment's programs could not write. */
 void ta_report_status(struct ta_worker *worker);

@@ -99,11 +99,17 @@ static void put_attributes(struct table *table, struct ta_json_slice attributes)
 	put_cell(&table->buf, cell->data ? cell->data : "", cell->bytes);
 }
 
-static void put_span(struct table *table, const struct export_span *span)
+/* Of a process or a thread; empty when it is not known. */
+static void put_id(struct table *table, uint64_t id)
 {
-	struct ta_json_slice text = ta_export_text(table->store, &span->place, &table->text);
-	struct ta_json_slice attributes = ta_export_member(text, "attributes");
-	const struct export_process *process = span->place.context->process;
+	if (id)
+		put_number(table, id);
+	else
+		put_text(table, "");
+}
+
+static void put_ids(struct table *table, const struct export_span *span)
+{
 	char ids[128];
 
 	snprintf(ids, sizeof(ids), "%016" PRIx64 "%016" PRIx64 ",%016" PRIx64 ",", span->trace->hi,
@@ -112,6 +118,15 @@ static void put_span(struct table *table, const struct export_span *span)
 	snprintf(ids, sizeof(ids), "%016" PRIx64, span->show.parent_id);
 	if (span->show.parent_id)
 		ta_buf_puts(&table->buf, ids);
+}
+
+static void put_span(struct table *table, const struct export_span *span)
+{
+	struct ta_json_slice text = ta_export_text(table->store, &span->place, &table->text);
+	struct ta_json_slice attributes = ta_export_member(text, "attributes");
+	const struct export_process *process = span->place.context->process;
+
+	put_ids(table, span);
 	put_text(table, span->show.name);
 	put_text(table, ta_export_kind(span->show.kind));
 	put_text(table, ta_export_status(span->show.status));
@@ -119,14 +134,8 @@ static void put_span(struct table *table, const struct export_span *span)
 	put_number(table, span->show.start_ns);
 	put_number(table, span->show.end_ns - span->show.start_ns);
 	put_text(table, process->service);
-	if (process->pid)
-		put_number(table, process->pid);
-	else
-		put_text(table, "");
-	if (span->tid)
-		put_number(table, span->tid);
-	else
-		put_text(table, "");
+	put_id(table, process->pid);
+	put_id(table, span->tid);
 	put_attribute(table, attributes, "http.request.method");
 	put_attribute(table, attributes, "http.route");
 	put_attribute(table, attributes, "url.path");

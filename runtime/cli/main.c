@@ -86,8 +86,9 @@ const struct ta_cli_verb ta_cli_verbs[] = {
 	  "    file: path{text, time_ns}, spans, events, bytes, error{text, time_ns}\n"
 	  "    destinations: by name (otlp-traces, otlp-logs, otlp-metrics, sentry, envelopes):\n"
 	  "      wanted, to, taken, sent, adopted and dropped (by cause), each of {spans, events,\n"
-	  "      points}; waiting{messages, bytes, spans, events, oldest_ns, in_memory}, in_flight,\n"
-	  "      requests, retries, bytes_sent, last_sent_ns, next_try_ns, error{text, time_ns}\n"
+	  "      points}; waiting{messages, bytes, spans, events, points, oldest_ns, in_memory},\n"
+	  "      in_flight, requests, retries, bytes_sent, last_sent_ns, next_try_ns,\n"
+	  "      error{text, time_ns}\n"
 	  "  spools[]: path, destination, identity, key, owned (by a running agent), files,\n"
 	  "    bad_files, bytes, oldest_ns\n" },
 	{ "export", ta_cli_export, "--to perfetto|otlp|csv [-o OUT] [OPTIONS] [FILE]",

@@ -93,6 +93,15 @@ static void print(const struct request *request, const struct show_screen *scree
 		fputc('\n', stdout);
 }
 
+static int verdict(const struct request *request, const struct status_view *view)
+{
+	if (!request->run_dir || !view->refused)
+		return ta_cli_status_alive(view) ? 0 : TA_CLI_STATUS_NONE;
+	ta_cli_say("status: %s cannot be looked at: it has to be a directory of yours that "
+		   "nobody else can write to", request->run_dir);
+	return 1;
+}
+
 /* On a terminal and to watch, rates are those of a second; views take turns. */
 static int look(const struct request *request, const struct ta_cli_settings *settings)
 {
@@ -119,13 +128,8 @@ static int look(const struct request *request, const struct ta_cli_settings *set
 		ta_cli_status_look(view, settings, request->run_dir);
 		print(request, &screen, view, before);
 	}
-	int status = ta_cli_status_alive(view) ? 0 : TA_CLI_STATUS_NONE;
+	int status = verdict(request, view);
 
-	if (request->run_dir && view->refused) {
-		ta_cli_say("status: %s cannot be looked at: it has to be a directory of yours that "
-			   "nobody else can write to", request->run_dir);
-		status = 1;
-	}
 	ta_cli_status_free(&views[0]);
 	ta_cli_status_free(&views[1]);
 	return status;

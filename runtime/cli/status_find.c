@@ -21,9 +21,9 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "runtime/agent/clock.h"
 #include "runtime/agent/segments.h"
 #include "runtime/cli/place.h"
 #include "runtime/cli/settings.h"
@@ -257,13 +257,10 @@ static void look_at_spools(struct status_view *view, const struct ta_cli_setting
 void ta_cli_status_look(struct status_view *view, const struct ta_cli_settings *settings,
 			const char *run_dir)
 {
-	struct timespec now;
-
 	*view = (struct status_view){ .dir_count = 0 };
 	view->last_agent = &view->agents;
 	view->last_spool = &view->spools;
-	clock_gettime(CLOCK_REALTIME, &now);
-	view->now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	view->now_ns = ta_unix_now_ns();
 	read_locks(&view->locks);
 	if (run_dir)
 		add_dir(view, run_dir);

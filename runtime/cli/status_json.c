@@ -115,6 +115,7 @@ static void put_waiting(struct ta_buf *buf, const struct ta_status_queue *queue)
 	count(buf, "bytes", &queue->waiting_bytes);
 	count(buf, "spans", &queue->waiting_spans);
 	count(buf, "events", &queue->waiting_events);
+	count(buf, "points", &queue->waiting_points);
 	count(buf, "oldest_ns", &queue->oldest_ns);
 	truth(buf, "in_memory", ta_count_get(&queue->in_memory) != 0);
 	ta_buf_putc(buf, '}');

@@ -108,7 +108,8 @@ static void put_waiting(const struct show_screen *screen, const struct status_vi
 	uint64_t oldest_ns = ta_count_get(&queue->oldest_ns);
 	uint64_t messages = ta_count_get(&queue->waiting_messages);
 	const ta_count things[TA_THINGS] = { ta_count_get(&queue->waiting_spans),
-					     ta_count_get(&queue->waiting_events) };
+					     ta_count_get(&queue->waiting_events),
+					     ta_count_get(&queue->waiting_points) };
 	char bytes[32], age[32];
 
 	if (!messages)

@@ -304,3 +304,26 @@ void ta_buf_put_json_inside(struct ta_buf *buf, const char *text, size_t bytes)
 {
 	put_escaped(buf, (const unsigned char *)text, bytes);
 }
+
+void ta_buf_put_base64(struct ta_buf *buf, const char *bytes, size_t count)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char *from = (const unsigned char *)bytes;
+
+	ta_buf_putc(buf, '"');
+	for (size_t i = 0; i < count; i += 3) {
+		unsigned int left = count - i < 3 ? (unsigned int)(count - i) : 3;
+		unsigned int word = (unsigned int)from[i] << 16;
+		char out[4];
+
+		if (left > 1)
+			word |= (unsigned int)from[i + 1] << 8;
+		if (left > 2)
+			word |= from[i + 2];
+		for (unsigned int j = 0; j < 4; j++)
+			out[j] = j <= left ? digits[word >> (18 - 6 * j) & 63] : '=';
+		ta_buf_put(buf, out, sizeof(out));
+	}
+	ta_buf_putc(buf, '"');
+}

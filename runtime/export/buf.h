@@ -35,6 +35,9 @@ void ta_buf_put_json(struct ta_buf *buf, const char *text, size_t bytes);
 /* The same without the quotes. */
 void ta_buf_put_json_inside(struct ta_buf *buf, const char *text, size_t bytes);
 
+/* Bytes as a JSON string of base64, with quotes. */
+void ta_buf_put_base64(struct ta_buf *buf, const char *bytes, size_t count);
+
 /* Whether text goes into a JSON string as it is. */
 bool ta_text_plain(const char *text, size_t bytes);
 

@@ -19,12 +19,10 @@
 /* The agent's clock may run ahead of the kernel's (clock.h): dates go along. */
 uint64_t ta_delivery_unix_ns(void)
 {
-	struct timespec now;
 	uint64_t host_ns = ta_host_now_ns(), agent_ns = ta_agent_now_ns();
 	uint64_t ahead_ns = agent_ns > host_ns ? agent_ns - host_ns : 0;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * TA_SECOND_NS + (uint64_t)now.tv_nsec + ahead_ns;
+	return ta_unix_now_ns() + ahead_ns;
 }
 
 void ta_delivery_wake(struct ta_delivery *delivery)

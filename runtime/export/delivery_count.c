@@ -126,6 +126,7 @@ uint64_t ta_channel_publish(struct ta_channel *channel)
 	ta_count_set(&status->waiting_bytes, size.bytes);
 	ta_count_set(&status->waiting_spans, size.spans);
 	ta_count_set(&status->waiting_events, size.events);
+	ta_count_set(&status->waiting_points, size.points);
 	ta_count_set(&status->oldest_ns, size.oldest_ns);
 	ta_count_set(&status->in_memory, size.in_memory);
 	ta_count_set(&status->in_flight, atomic_load(&channel->in_flight));
@@ -142,6 +143,7 @@ void ta_channel_undo(struct ta_channel *channel, uint64_t number)
 	ta_spool_size(channel->spool, &after);
 	less[TA_SPANS] = after.spans - before.spans; /* wraps, and so do the sums, back */
 	less[TA_EVENTS] = after.events - before.events;
+	less[TA_POINTS] = after.points - before.points;
 	add(channel->status->taken, less);
 	if (number <= channel->opened_last)
 		add(channel->status->adopted, less);

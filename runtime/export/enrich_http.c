@@ -18,7 +18,7 @@ struct request {
 	const char *method, *raw;
 	uint32_t method_bytes, raw_bytes;
 	bool known;
-	struct ta_target target;
+	struct ta_http_target target;
 };
 
 static bool method_is_known(const char *method, uint32_t bytes)
@@ -47,7 +47,7 @@ static void read_request(const struct ta_facts *facts, struct request *request)
 	request->known = request->method && method_is_known(request->method, request->method_bytes);
 	request->raw = ta_facts_text(facts, TA_ATTR_HTTP_TARGET, &request->raw_bytes);
 	if (request->raw)
-		ta_target_split(request->raw, request->raw_bytes,
+		ta_http_target_split(request->raw, request->raw_bytes,
 				request->method && is_method(request, "CONNECT"),
 				&request->target);
 }
@@ -85,7 +85,7 @@ static void add_raw_target(const struct request *request, struct ta_out_span *ou
 static void add_url(struct ta_enrich *enrich, const struct request *request,
 		    struct ta_out_span *out)
 {
-	const struct ta_target *target = &request->target;
+	const struct ta_http_target *target = &request->target;
 	bool redacted = false;
 
 	if (!request->raw)

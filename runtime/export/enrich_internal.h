@@ -183,12 +183,13 @@ void ta_http_status(struct ta_enrich *enrich, const struct ta_span *span,
 		    const struct ta_facts *facts, struct ta_out_span *out);
 
 /* enrich_url.c: a raw request target in its parts.  Pointers go into the target. */
-struct ta_target {
+struct ta_http_target {
 	const char *scheme, *authority, *path, *query; /* NULL: not there */
 	uint32_t scheme_bytes, authority_bytes, path_bytes, query_bytes;
 	bool exact; /* path, or path?query with something behind the mark, is the whole target */
 };
-void ta_target_split(const char *text, uint32_t bytes, bool is_connect, struct ta_target *ret_target);
+void ta_http_target_split(const char *text, uint32_t bytes, bool is_connect,
+			  struct ta_http_target *ret_target);
 
 /* "host:port", "[v6]:port"; ret_port 0 when there is none. */
 void ta_authority_split(const char *text, uint32_t bytes, const char **ret_host,

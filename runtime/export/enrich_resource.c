@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "runtime/export/otlp_pb_value.h"
+#include "runtime/export/pairs.h"
 
 /* OpenTelemetry's words for what uname(2) says. */
 static const char *arch_word(const char *machine)
@@ -37,83 +38,29 @@ static const char *arch_word(const char *machine)
 	return machine;
 }
 
-static void trim(const char **text, size_t *bytes)
-{
-	while (*bytes && (**text == ' ' || **text == '\t')) {
-		(*text)++;
-		(*bytes)--;
-	}
-	while (*bytes && ((*text)[*bytes - 1] == ' ' || (*text)[*bytes - 1] == '\t'))
-		(*bytes)--;
-}
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Decodes %XX into the list; false for a percent sign without two digits, and for
- * a NUL, which no attribute can hold here. */
-static bool put_decoded(struct ta_buf *list, const char *text, size_t bytes)
-{
-	trim(&text, &bytes);
-	for (size_t i = 0; i < bytes; i++) {
-		int high, low;
-
-		if (text[i] != '%') {
-			ta_buf_putc(list, text[i]);
-			continue;
-		}
-		if (i + 2 >= bytes || (high = hex_value(text[i + 1])) < 0 ||
-		    (low = hex_value(text[i + 2])) < 0 || high + low == 0)
-			return false;
-		ta_buf_putc(list, (char)(high * 16 + low));
-		i += 2;
-	}
-	ta_buf_putc(list, '\0');
-	return true;
-}
-
-/* One k=v; false when it is none. */
-static bool put_pair(struct ta_enrich *enrich, const char *text, size_t bytes)
+static void read_user_list(struct ta_enrich *enrich, const char *text)
 {
 	struct ta_buf *list = &enrich->user_resource;
-	size_t start = list->bytes;
-	const char *equals;
+	struct ta_pairs pairs;
+	bool good = true;
 
-	trim(&text, &bytes);
-	if (!bytes)
-		return true; /* a comma too many */
-	equals = memchr(text, '=', bytes);
-	if (!equals || !put_decoded(list, text, (size_t)(equals - text)) || list->failed ||
-	    !list->data[start] ||
-	    !put_decoded(list, equals + 1, (size_t)(text + bytes - equals - 1)))
-		return false;
-	enrich->user_count++;
-	return true;
-}
-
-static void read_user_list(struct ta_enrich *enrich, const char *list)
-{
-	const char *at = list;
-
-	while (*at) {
-		size_t bytes = strcspn(at, ",");
-
-		if (!put_pair(enrich, at, bytes)) {
-			ta_enrich_warn(enrich,
-				       "OTEL_RESOURCE_ATTRIBUTES is not used: '%.*s' is no "
-				       "key=value with percent-encoding.",
-				       bytes > 100 ? 100 : (int)bytes, at);
-			ta_buf_clear(&enrich->user_resource);
-			enrich->user_count = 0;
-			return;
-		}
-		at += bytes + (at[bytes] == ',');
+	ta_pairs_begin(&pairs, text);
+	while (good && ta_pairs_next(&pairs)) {
+		good = pairs.good;
+		ta_buf_put(list, pairs.key.data, pairs.key.bytes + 1);
+		ta_buf_put(list, pairs.value.data, pairs.value.bytes + 1);
+		enrich->user_count++;
 	}
+	if (!good)
+		ta_enrich_warn(enrich,
+			       "OTEL_RESOURCE_ATTRIBUTES is not used: '%.*s' is no key=value with "
+			       "percent-encoding.",
+			       pairs.text_bytes > 100 ? 100 : (int)pairs.text_bytes, pairs.text);
+	if (!good || pairs.failed || list->failed) {
+		ta_buf_clear(list);
+		enrich->user_count = 0;
+	}
+	ta_pairs_end(&pairs);
 }
 
 /* host.id: the first line of the file, if it is a machine id: 32 hex digits. */

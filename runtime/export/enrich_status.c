@@ -54,7 +54,8 @@ static void note_death(const struct ta_span *span, struct ta_out_span *out)
 			set_message(out, words, sizeof(words) - 1);
 		ta_out_error(out, "process_died");
 	}
-	if (span->end == TA_SPAN_HOST_DIED || span->reason == TA_END_PROCESS_END)
+	if (span->end == TA_SPAN_HOST_DIED || span->end == TA_SPAN_GIVEN_UP ||
+	    span->reason == TA_END_PROCESS_END)
 		ta_out_bool(out, TA_NAME("tagalong.unfinished"), true);
 }
 

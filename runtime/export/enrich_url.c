@@ -26,7 +26,7 @@ static uint32_t scheme_length(const char *text, uint32_t bytes)
 	return n && bytes - n >= 3 && memcmp(text + n, "://", 3) == 0 ? n : 0;
 }
 
-static void split_query(const char *text, uint32_t bytes, struct ta_target *target)
+static void split_query(const char *text, uint32_t bytes, struct ta_http_target *target)
 {
 	const char *mark = memchr(text, '?', bytes);
 
@@ -39,7 +39,7 @@ static void split_query(const char *text, uint32_t bytes, struct ta_target *targ
 }
 
 static void split_absolute(const char *text, uint32_t bytes, uint32_t scheme,
-			   struct ta_target *target)
+			   struct ta_http_target *target)
 {
 	const char *from = text + scheme + 3;
 	uint32_t left = bytes - scheme - 3, n = 0;
@@ -57,11 +57,12 @@ static void split_absolute(const char *text, uint32_t bytes, uint32_t scheme,
 	}
 }
 
-void ta_target_split(const char *text, uint32_t bytes, bool is_connect, struct ta_target *ret_target)
+void ta_http_target_split(const char *text, uint32_t bytes, bool is_connect,
+			  struct ta_http_target *ret_target)
 {
 	uint32_t scheme;
 
-	*ret_target = (struct ta_target){ 0 };
+	*ret_target = (struct ta_http_target){ 0 };
 	if (is_connect) {
 		ret_target->authority = text;
 		ret_target->authority_bytes = bytes;

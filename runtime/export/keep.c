@@ -58,7 +58,8 @@ static bool prepare(struct ta_keep *keep)
 	return !ta_rules_have(rules, TA_RULE_ERRORS) || (keep->failed = ta_traces_new());
 }
 
-struct ta_keep *ta_keep_new(const char *text, char *error, size_t error_bytes)
+struct ta_keep *ta_keep_new(const char *variable, const char *text, char *error,
+			    size_t error_bytes)
 {
 	struct ta_keep *keep = calloc(1, sizeof(*keep));
 	int failed;
@@ -67,7 +68,7 @@ struct ta_keep *ta_keep_new(const char *text, char *error, size_t error_bytes)
 		error[0] = '\0';
 	if (!keep)
 		return NULL;
-	failed = ta_rules_read(&keep->rules, text ? text : "", error, error_bytes);
+	failed = ta_rules_read(&keep->rules, variable, text ? text : "", error, error_bytes);
 	if (failed != -ENOMEM && prepare(keep))
 		return keep;
 	ta_keep_free(keep);
@@ -281,7 +282,8 @@ bool ta_keep_trace(struct ta_keep *keep, struct ta_enrich *enrich, struct ta_spa
 		return true;
 	if (!any_holds(keep, enrich, spans, count))
 		return false;
-	ta_traces_put(keep->kept, spans[0]->trace_hi, spans[0]->trace_lo);
+	if (spans[0]->partial)
+		ta_traces_put(keep->kept, spans[0]->trace_hi, spans[0]->trace_lo);
 	return true;
 }
 

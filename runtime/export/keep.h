@@ -18,9 +18,9 @@
  * in full, whatever OTEL_*_LIMIT leave of them.
  *
  * Whole traces are at hand.  Of a trace that goes out in parts every part is decided by
- * itself, and once a part was kept the later ones are.  Which traces come in parts is not
- * known: the last TA_KEEP_REMEMBERED that were kept for other reasons than rate are
- * remembered, and as many in which an error was captured.
+ * itself, and once a part was kept the later ones are: the last TA_KEEP_REMEMBERED traces are
+ * remembered of which a part was kept for other reasons than rate while spans were still
+ * open, and as many in which an error was captured.
  *
  * Runs: agent, the exporter's thread.
  */
@@ -34,10 +34,12 @@
 
 struct ta_keep;
 
-/* text: a rule; empty keeps all.  What is not understood is described in error (a sentence:
- * what, and what is allowed; "" when all is well), and then everything is kept, so that
- * nothing is lost by a typing error.  NULL when out of memory. */
-struct ta_keep *ta_keep_new(const char *text, char *error, size_t error_bytes);
+/* text: a rule; empty keeps all.  variable: where it comes from.  What is not understood is
+ * described in error (a sentence: the variable, what, and what is allowed; "" when all is
+ * well), and then everything is kept, so that nothing is lost by a typing error.  NULL when
+ * out of memory. */
+struct ta_keep *ta_keep_new(const char *variable, const char *text, char *error,
+			    size_t error_bytes);
 void ta_keep_free(struct ta_keep *keep);
 
 /* Keeps everything: the walk need not ask. */

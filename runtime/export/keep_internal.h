@@ -34,7 +34,8 @@ struct ta_rules {
 };
 
 /* Returns 0, -EINVAL with a sentence in error, or -ENOMEM; no rules but for 0. */
-int ta_rules_read(struct ta_rules *rules, const char *text, char *error, size_t error_bytes);
+int ta_rules_read(struct ta_rules *rules, const char *variable, const char *text, char *error,
+		  size_t error_bytes);
 void ta_rules_fini(struct ta_rules *rules);
 bool ta_rules_have(const struct ta_rules *rules, enum ta_rule_kind kind);
 

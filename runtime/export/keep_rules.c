@@ -52,19 +52,9 @@ struct part {
 	size_t bytes;
 };
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 static struct part trim(struct part part)
 {
-	while (part.bytes && is_blank(*part.text)) {
-		part.text++;
-		part.bytes--;
-	}
-	while (part.bytes && is_blank(part.text[part.bytes - 1]))
-		part.bytes--;
+	ta_trim(&part.text, &part.bytes);
 	return part;
 }
 
@@ -227,20 +217,20 @@ static void insert(struct ta_rules *rules, const struct ta_rule *rule)
 	rules->items[at] = *rule;
 }
 
-static void describe(struct part part, char *error, size_t error_bytes)
+static void describe(const char *variable, struct part part, char *error, size_t error_bytes)
 {
 	int shown = part.bytes > 60 ? (int)ta_utf8_cut(part.text, 60) : (int)part.bytes;
 
 	snprintf(error, error_bytes,
-		 "TAGALONG_KEEP: '%.*s' is not understood, so everything is kept. Allowed: " ALLOWED
-		 ".",
-		 shown, part.text);
+		 "%s: '%.*s' is not understood, so everything is kept. Allowed: " ALLOWED ".",
+		 variable, shown, part.text);
 	for (char *c = error; *c; c++) /* for a log: one line */
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';
 }
 
-static int add_rule(struct ta_rules *rules, struct part part, char *error, size_t error_bytes)
+/* Returns 0, -EINVAL or -ENOMEM. */
+static int add_rule(struct ta_rules *rules, struct part part)
 {
 	struct ta_rule rule;
 	int failed = read_rule(&rule, part);
@@ -251,12 +241,11 @@ static int add_rule(struct ta_rules *rules, struct part part, char *error, size_
 		insert(rules, &rule);
 	else
 		free_rule(&rule);
-	if (failed == -EINVAL)
-		describe(part, error, error_bytes);
 	return failed;
 }
 
-int ta_rules_read(struct ta_rules *rules, const char *text, char *error, size_t error_bytes)
+int ta_rules_read(struct ta_rules *rules, const char *variable, const char *text, char *error,
+		  size_t error_bytes)
 {
 	int failed = 0;
 
@@ -268,7 +257,9 @@ int ta_rules_read(struct ta_rules *rules, const char *text, char *error, size_t 
 		struct part part = trim((struct part){ text, bytes });
 
 		if (part.bytes)
-			failed = add_rule(rules, part, error, error_bytes);
+			failed = add_rule(rules, part);
+		if (failed == -EINVAL)
+			describe(variable, part, error, error_bytes);
 		text += bytes + (text[bytes] == ',');
 	}
 	if (failed)

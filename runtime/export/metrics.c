@@ -11,7 +11,8 @@
 
 #include <stdlib.h>
 #include <sys/random.h>
-#include <time.h>
+
+#include "runtime/agent/clock.h"
 
 static struct ta_metrics *metrics_of(struct ta_sink *sink)
 {
@@ -92,14 +93,6 @@ static const struct ta_sink_class metrics_class = {
 	.free = free_metrics,
 };
 
-static uint64_t unix_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 struct ta_sink *ta_metrics_new(struct ta_enrich *enrich, const struct ta_metrics_options *options)
 {
 	struct ta_metrics *metrics = calloc(1, sizeof(*metrics));
@@ -109,7 +102,7 @@ struct ta_sink *ta_metrics_new(struct ta_enrich *enrich, const struct ta_metrics
 	metrics->sink = (struct ta_sink){ .class = &metrics_class, .unsampled = true };
 	metrics->enrich = enrich;
 	metrics->options = *options;
-	metrics->start_ns = metrics->told_ns = unix_now_ns();
+	metrics->start_ns = metrics->told_ns = ta_unix_now_ns();
 	pthread_mutex_init(&metrics->lock, NULL);
 	/* Programs choose what is hashed: they must not know into which places it goes. */
 	if (getrandom(&metrics->seed, sizeof(metrics->seed), GRND_NONBLOCK) < 0)

@@ -175,16 +175,11 @@ static bool carries(unsigned int queue, unsigned int thing)
 
 static uint64_t waiting(const struct ta_status_queue *queue, unsigned int thing)
 {
-	uint64_t taken = ta_count_get(&queue->taken[thing]);
-	uint64_t done = ta_count_get(&queue->sent[thing]);
+	const ta_count *counts[TA_THINGS] = { [TA_SPANS] = &queue->waiting_spans,
+					      [TA_EVENTS] = &queue->waiting_events,
+					      [TA_POINTS] = &queue->waiting_points };
 
-	if (thing == TA_SPANS)
-		return ta_count_get(&queue->waiting_spans);
-	if (thing == TA_EVENTS)
-		return ta_count_get(&queue->waiting_events);
-	for (unsigned int drop = 0; drop < TA_DROPS; drop++)
-		done += ta_count_get(&queue->dropped[drop][thing]);
-	return taken > done ? taken - done : 0;
+	return ta_count_get(counts[thing]);
 }
 
 static void put_exported(struct row *row, const struct ta_status_page *page, unsigned int thing)

@@ -71,7 +71,7 @@ static void put_walk(struct ta_buf *buf, struct ta_out_walk *walk)
 	ta_otlp_row_begin(&row, buf);
 	while (ta_out_walk_next(walk, &attr))
 		ta_otlp_row_put(&row, &attr);
-	ta_otlp_row_end(&row, 0);
+	ta_otlp_row_end(&row, walk->dropped);
 }
 
 static void put_event(struct ta_buf *buf, const struct ta_out_event *event, int64_t wall_offset_ns)

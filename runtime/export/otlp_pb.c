@@ -53,13 +53,14 @@ static void put_walk(struct ta_buf *buf, struct ta_out_walk *walk, unsigned int 
 		     unsigned int dropped_field)
 {
 	struct ta_out_attr attr;
-	uint32_t count = 0;
+	uint32_t count = 0, dropped = 0;
 
 	while (ta_out_walk_next(walk, &attr))
 		if (count++ < TA_OUT_ATTRS_MAX)
 			ta_otlp_pb_attr(buf, field, &attr);
 	if (count > TA_OUT_ATTRS_MAX)
-		ta_pb_uint(buf, dropped_field, count - TA_OUT_ATTRS_MAX);
+		dropped = count - TA_OUT_ATTRS_MAX;
+	ta_pb_uint(buf, dropped_field, dropped + walk->dropped);
 }
 
 static void put_events(struct ta_buf *buf, const struct ta_out_span *out, int64_t wall_offset_ns)

@@ -33,29 +33,6 @@ static void put_double(struct ta_buf *buf, double value)
 	}
 }
 
-static void put_base64(struct ta_buf *buf, const char *bytes, size_t count)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const unsigned char *from = (const unsigned char *)bytes;
-
-	ta_buf_putc(buf, '"');
-	for (size_t i = 0; i < count; i += 3) {
-		unsigned int left = count - i < 3 ? (unsigned int)(count - i) : 3;
-		unsigned int word = (unsigned int)from[i] << 16;
-		char out[4];
-
-		if (left > 1)
-			word |= (unsigned int)from[i + 1] << 8;
-		if (left > 2)
-			word |= from[i + 2];
-		for (unsigned int j = 0; j < 4; j++)
-			out[j] = j <= left ? digits[word >> (18 - 6 * j) & 63] : '=';
-		ta_buf_put(buf, out, sizeof(out));
-	}
-	ta_buf_putc(buf, '"');
-}
-
 static void put_int(struct ta_buf *buf, int64_t number)
 {
 	TA_PUT(buf, "{\"intValue\":\"");
@@ -263,7 +240,7 @@ void ta_otlp_put_value(struct ta_buf *buf, const struct ta_out_attr *attr)
 		break;
 	case TA_ATTR_BYTES:
 		TA_PUT(buf, "{\"bytesValue\":");
-		put_base64(buf, attr->text, attr->text_bytes);
+		ta_buf_put_base64(buf, attr->text, attr->text_bytes);
 		ta_buf_putc(buf, '}');
 		break;
 	case TA_ATTR_JSON:

@@ -41,17 +41,22 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
+void ta_trim(const char **text, size_t *bytes)
+{
+	while (*bytes && is_blank(**text)) {
+		(*text)++;
+		(*bytes)--;
+	}
+	while (*bytes && is_blank((*text)[*bytes - 1]))
+		(*bytes)--;
+}
+
 /* Trimmed, decoded and terminated. */
 static bool decode(struct ta_buf *buf, const char *text, size_t bytes)
 {
 	bool good;
 
-	while (bytes && is_blank(*text)) {
-		text++;
-		bytes--;
-	}
-	while (bytes && is_blank(text[bytes - 1]))
-		bytes--;
+	ta_trim(&text, &bytes);
 	ta_buf_clear(buf);
 	good = ta_percent_decode(buf, text, bytes);
 	if (!good)
@@ -76,8 +81,7 @@ static void read_pair(struct ta_pairs *pairs, const char *text, size_t bytes)
 
 static bool is_empty(const char *text, size_t bytes)
 {
-	while (bytes && is_blank(text[bytes - 1]))
-		bytes--;
+	ta_trim(&text, &bytes);
 	return bytes == 0;
 }
 
@@ -96,6 +100,8 @@ bool ta_pairs_next(struct ta_pairs *pairs)
 		pairs->number++;
 		if (is_empty(text, bytes))
 			continue;
+		pairs->text = text;
+		pairs->text_bytes = bytes;
 		read_pair(pairs, text, bytes);
 		return !pairs->failed;
 	}

@@ -15,6 +15,8 @@
 /* A walk over a list. */
 struct ta_pairs {
 	const char *rest;
+	const char *text; /* of this pair, as it is written */
+	size_t text_bytes;
 	struct ta_buf key, value; /* of this pair: decoded, with a NUL behind them */
 	uint32_t number;	  /* of this pair: 1, 2 ... */
 	bool good;		  /* it is one; else key is as much of it as could be read */
@@ -30,6 +32,9 @@ void ta_pairs_end(struct ta_pairs *pairs);
  * when anything in the list cannot be read (then all of it counts as not there).
  * Returns 0 or -ENOMEM. */
 int ta_pairs_find(const char *list, const char *key, char **ret_value);
+
+/* Without the spaces and tabs around it. */
+void ta_trim(const char **text, size_t *bytes);
 
 /* Appends what text stands for; false when it cannot be decoded. */
 bool ta_percent_decode(struct ta_buf *buf, const char *text, size_t bytes);

@@ -297,29 +297,6 @@ void ta_sentry_span_id(struct ta_buf *buf, uint64_t id)
 	ta_buf_putc(buf, '"');
 }
 
-static void put_base64(struct ta_buf *buf, const char *bytes, size_t count)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const unsigned char *from = (const unsigned char *)bytes;
-
-	ta_buf_putc(buf, '"');
-	for (size_t i = 0; i < count; i += 3) {
-		size_t left = count - i < 3 ? count - i : 3;
-		unsigned int word = (unsigned int)from[i] << 16;
-		char out[4];
-
-		if (left > 1)
-			word |= (unsigned int)from[i + 1] << 8;
-		if (left > 2)
-			word |= from[i + 2];
-		for (unsigned int j = 0; j < 4; j++)
-			out[j] = j <= left ? digits[word >> (18 - 6 * j) & 63] : '=';
-		ta_buf_put(buf, out, sizeof(out));
-	}
-	ta_buf_putc(buf, '"');
-}
-
 void ta_sentry_attr(struct ta_buf *buf, const struct ta_out_attr *attr, size_t most)
 {
 	switch (attr->type) {
@@ -333,7 +310,8 @@ void ta_sentry_attr(struct ta_buf *buf, const struct ta_out_attr *attr, size_t m
 		ta_sentry_real(buf, attr->real);
 		break;
 	case TA_ATTR_BYTES:
-		put_base64(buf, attr->text, attr->text_bytes < most ? attr->text_bytes : most);
+		ta_buf_put_base64(buf, attr->text,
+				  attr->text_bytes < most ? attr->text_bytes : most);
 		break;
 	case TA_ATTR_JSON:
 		ta_sentry_value(buf, attr->text, attr->text_bytes, most);

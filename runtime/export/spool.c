@@ -402,6 +402,7 @@ void ta_spool_size(struct ta_spool *spool, struct ta_spool_size *ret_size)
 					.bytes = index->disk_bytes + index->memory_bytes,
 					.spans = index->spans,
 					.events = index->events,
+					.points = index->points,
 					.transactions = index->transactions,
 					.oldest_ns =
 						next ? next->items[next->first].head.time_ns : 0,

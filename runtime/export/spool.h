@@ -84,7 +84,7 @@ void ta_spool_look(struct ta_spool *spool, uint64_t now_ns);
 /* All that is not done: waiting, under way, not committed.  bytes: on disk, whole files in
  * blocks of 4 KiB, as the bound counts them, and bodies in memory. */
 struct ta_spool_size {
-	uint64_t messages, bytes, spans, events, transactions;
+	uint64_t messages, bytes, spans, events, points, transactions;
 	uint64_t oldest_ns; /* time of the message that is next; 0: none */
 	bool in_memory;	    /* the disk could not be used for the last put */
 };

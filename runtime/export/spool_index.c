@@ -101,6 +101,7 @@ static void count_in(struct ta_spool_index *index, const struct ta_spool_put *pu
 		index->messages++;
 		index->spans += head->spans;
 		index->events += head->events;
+		index->points += head->points;
 		index->transactions += head->transactions;
 		index->memory_bytes += put->file_bytes ? 0 : head->bytes;
 		if (head->time_ns < index->oldest_ns)
@@ -116,6 +117,7 @@ static void count_out(struct ta_spool_index *index, const struct ta_spool_put *p
 	index->messages--;
 	index->spans -= head->spans;
 	index->events -= head->events;
+	index->points -= head->points;
 	index->transactions -= head->transactions;
 	index->memory_bytes -= put->file_bytes ? 0 : head->bytes;
 }

@@ -46,7 +46,7 @@ struct ta_spool_list {
 
 struct ta_spool_index {
 	struct ta_spool_list lists[TA_SPOOL_LISTS];
-	uint64_t messages, spans, events, transactions; /* not done */
+	uint64_t messages, spans, events, points, transactions; /* not done */
 	uint64_t disk_bytes, memory_bytes;
 	uint64_t oldest_ns; /* nothing is older; UINT64_MAX: nothing is there */
 };

@@ -17,16 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/export/pairs.h"
+
 /* ---- words ---- */
 
 bool ta_word_is(const char *text, size_t bytes, const char *word)
 {
 	return strlen(word) == bytes && strncasecmp(text, word, bytes) == 0;
-}
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
 }
 
 bool ta_word_next(const char **list, const char **ret_word, size_t *ret_bytes)
@@ -36,12 +33,7 @@ bool ta_word_next(const char **list, const char **ret_word, size_t *ret_bytes)
 		size_t bytes = strcspn(word, ",");
 
 		*list += bytes + (word[bytes] == ',');
-		while (bytes && is_blank(*word)) {
-			word++;
-			bytes--;
-		}
-		while (bytes && is_blank(word[bytes - 1]))
-			bytes--;
+		ta_trim(&word, &bytes);
 		*ret_word = word;
 		*ret_bytes = bytes;
 		if (bytes)
@@ -204,12 +196,11 @@ int ta_targets_load(struct ta_targets *targets, const struct ta_config *config, 
 	struct ta_loading loading = {
 		.config = config, .cwd = cwd ? cwd : "/", .targets = targets, .warn = warn, .user = user
 	};
-	const char *file = getenv("OTEL_CONFIG_FILE");
 
 	*targets = (struct ta_targets){ 0 };
 	for (int i = 0; i < TA_QUEUES; i++)
 		targets->targets[i].queue = (enum ta_queue)i;
-	if (file && *file)
+	if (*config->config_file)
 		ta_loading_say(&loading, "OTEL_CONFIG_FILE is not read: settings are environment "
 					 "variables (tagalong help environment).");
 	ta_target_load_otlp(&loading);

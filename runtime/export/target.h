@@ -49,9 +49,7 @@ struct ta_targets {
 typedef void ta_target_warn_fn(void *user, const char *sentence);
 
 /* Returns 0 or -ENOMEM.  config has to outlive nothing: all is copied.  cwd: what a
- * relative TAGALONG_ENVELOPES, and the files of certificates, are below; NULL: "/".
- * OTEL_CONFIG_FILE and OTEL_EXPORTER_PROMETHEUS_HOST and _PORT come from our own
- * environment. */
+ * relative TAGALONG_ENVELOPES, and the files of certificates, are below; NULL: "/". */
 int ta_targets_load(struct ta_targets *targets, const struct ta_config *config, const char *cwd,
 		    ta_target_warn_fn *warn, void *user);
 void ta_targets_fini(struct ta_targets *targets);

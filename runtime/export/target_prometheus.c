@@ -11,7 +11,6 @@
 #include "runtime/export/target_internal.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LOOPBACK "127.0.0.1"
@@ -57,11 +56,10 @@ static bool load_ours(struct ta_loading *loading, const char *text)
 
 static uint16_t standard_port(struct ta_loading *loading)
 {
-	const char *text = getenv("OTEL_EXPORTER_PROMETHEUS_PORT");
+	const char *text = loading->config->prometheus_port;
 	uint64_t port = PORT_DEFAULT;
 
-	if (text && *text &&
-	    (!ta_digits_read(text, strlen(text), UINT16_MAX, &port) || !port)) {
+	if (*text && (!ta_digits_read(text, strlen(text), UINT16_MAX, &port) || !port)) {
 		ta_loading_say(loading, "OTEL_EXPORTER_PROMETHEUS_PORT has to be 1 to 65535; "
 					"9464 is used.");
 		port = PORT_DEFAULT;
@@ -73,13 +71,13 @@ static uint16_t standard_port(struct ta_loading *loading)
  * result. */
 static struct ta_part standard_host(struct ta_loading *loading, char *address, size_t bytes)
 {
-	const char *host = getenv("OTEL_EXPORTER_PROMETHEUS_HOST");
+	const char *host = loading->config->prometheus_host;
 	struct ta_part part = { LOOPBACK, sizeof(LOOPBACK) - 1 }, read;
 	uint16_t port;
 	bool bare;
 	int used;
 
-	if (!host || !*host)
+	if (!*host)
 		return part;
 	bare = host[0] != '[' && strchr(host, ':');
 	used = snprintf(address, bytes, bare ? "[%s]:1" : "%s:1", host);

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define OURS "TAGALONG_"
-#define NAME_MAX_BYTES 40 /* longest name that a hint is looked for */
+#define NAME_MAX_BYTES 48 /* longest name that a hint is looked for */
 
 enum who { H = 1, A = 2, HA = 3 };
 enum kind { KIND_FLAG, KIND_NUMBER, KIND_TEXT, KIND_RATE, KIND_CHOICE };
@@ -276,7 +276,8 @@ static const char *nearest(const char *variable)
 	if (bytes == 0 || bytes > NAME_MAX_BYTES)
 		return best;
 	for (size_t i = 0; i < SETTINGS; i++) {
-		size_t found = distance(word, behind_prefix(settings[i].row.variable));
+		const char *known = behind_prefix(settings[i].row.variable);
+		size_t found = strlen(known) > NAME_MAX_BYTES ? SIZE_MAX : distance(word, known);
 
 		if (found < limit || (found == limit && !*best)) {
 			best = settings[i].row.variable;

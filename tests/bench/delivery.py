@@ -64,12 +64,12 @@ class Agent:
 
     def __init__(self, bench, name, receive=True, more=None, key="be7c"):
         self.build = os.path.dirname(bench.preload)
-        self.run_dir = tempfile.mkdtemp(prefix="tagalong-bench-", dir="/dev/shm")
-        self.place = tempfile.mkdtemp(prefix="delivery-", dir=bench.place)
-        self.key, self.port, self.receiver = key, free_port(), None
         for program in ("bench_spans", "bench_receiver", "tagalong"):
             if not os.path.exists(os.path.join(self.build, program)):
                 raise lib.Unable(f"no {program} in {self.build}: build with tests")
+        self.run_dir = tempfile.mkdtemp(prefix="tagalong-bench-", dir="/dev/shm")
+        self.place = tempfile.mkdtemp(prefix="delivery-", dir=bench.place)
+        self.key, self.port, self.receiver = key, free_port(), None
         if receive:
             self.receiver = subprocess.Popen([self.program("bench_receiver"), str(self.port)],
                                              stdout=subprocess.PIPE, text=True)
@@ -170,13 +170,14 @@ def measure(bench, name, rate):
     file_spans = agent.file_spans()
     got = agent.stop()
     agent.clean()
-    counted = status["lost_spans"] + sum(dropped(status["destinations"][queue]) for queue in QUEUES)
-    kinds = {"file": 1, "metrics": 0, "all": 3}.get(name, 1)
+    kinds = {"metrics": 0, "all": 3}.get(name, 1)
+    counted = kinds * status["lost_spans"] + sum(dropped(status["destinations"][queue]) for queue in QUEUES)
     expected, arrived = wrote["known"] * kinds, got["spans"] + file_spans
     if arrived + counted != expected or got["bad"] or wrote["lost"] != status["lost_records"]:
         print(f"* does not add up: {name} at {rate}: {wrote} {got} file {file_spans}, counted {counted}")
-    return {"cpu": cpu / wrote["known"] / 1000, "share": cpu / 1e7 / wrote["seconds"], "peak": peak / (1 << 20),
-            "bytes": got["wire_bytes"] / wrote["known"], "lost": wrote["lost"], "known": wrote["known"],
+    exported = wrote["known"] - status["lost_spans"]
+    return {"cpu": cpu / exported / 1000, "share": cpu / 1e7 / wrote["seconds"], "peak": peak / (1 << 20),
+            "bytes": got["wire_bytes"] / exported, "lost": wrote["lost"], "known": wrote["known"],
             "arrived": arrived, "counted": counted}
 
 
@@ -225,8 +226,98 @@ def idle(bench):
     lib.table("Delivery: an agent at rest", ["exporter", "% of a core", "switches/s", "MiB"], rows)
 
 
+OVERLOAD = ("lanes=16", "attrs=50", "text=20", "open=5000", "every=20", "event_bytes=4000")
+CASES = {"all is well": {},
+         "receivers away": {"away": True},
+         "receivers away, disk full": {"away": True, "no_disk": True},
+         "file, too": {"away": True, "no_disk": True, "no_file": True}}
+
+
+class Watch:
+    """The most memory that a process had, looked at ten times a second."""
+
+    def __init__(self, agent):
+        self.agent, self.anon, self.resident = agent, 0, 0
+
+    def until(self, process, seconds):
+        end = time.monotonic() + seconds
+        while process.poll() is None and time.monotonic() < end:
+            anon, _, peak = self.agent.memory()
+            self.anon, self.resident = max(self.anon, anon), max(self.resident, peak)
+            time.sleep(0.1)
+
+
+def full_disk(place):
+    """A directory on a file system of 8 MiB; without the right to make one, a place where nothing can be."""
+    path = os.path.join(place, "full")
+    os.mkdir(path)
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=700", "tagalong-bench", path],
+                          stderr=subprocess.DEVNULL)
+    return path if done.returncode == 0 else "/dev/null/spool"
+
+
+def accounts(wrote, status, no_file):
+    """What does not add up, in words: records; then spans and events, up to each destination."""
+    wrong = []
+    if wrote["lost"] != status["lost_records"]:
+        wrong.append(f"{wrote['lost']} records lost, {status['lost_records']} counted")
+    for thing, known in (("spans", wrote["known"]), ("events", wrote["events_known"])):
+        lost, held = status[f"lost_{thing}"], status["held_spans"] if thing == "spans" else 0
+        if thing == "spans" and no_file and known != lost + held:
+            wrong.append(f"file: {known} spans written, {lost} lost, {held} held")
+        for name in QUEUES if thing == "spans" else QUEUES[1:]:
+            queue = status["destinations"][name]
+            taken = queue["taken"][thing]
+            ways = queue["sent"][thing] + queue["waiting"][thing] + dropped(queue, thing)
+            if not no_file and known != taken + lost:
+                wrong.append(f"{name}: {known} {thing} written, {taken} taken, {lost} lost")
+            if taken != ways:
+                wrong.append(f"{name}: {taken} {thing} taken, {ways} sent, waiting or dropped")
+    return wrong
+
+
+def overload(bench, rate, seconds, away=False, no_disk=False, no_file=False):
+    more = {"TAGALONG_FILE_MAX_BYTES": "67108864", "TAGALONG_FILE_KEEP": "0"}
+    full = full_disk(bench.place) if no_disk else None
+    if no_disk:
+        more["TAGALONG_SPOOL_DIR"] = full
+    if no_file:
+        more["TAGALONG_FILE"] = "/dev/full"
+    agent = Agent(bench, "all", receive=not away, more=more)
+    watch = Watch(agent)
+    time.sleep(1)
+    writer = agent.writer(rate, seconds, *OVERLOAD)
+    watch.until(writer, seconds + 60)
+    wrote = json.loads(writer.communicate()[0])
+    time.sleep(3)
+    status = agent.settle(5 if away else 120)
+    for wrong in accounts(wrote, status, no_file):
+        print(f"* does not add up: {wrong}")
+    got = agent.stop()
+    agent.clean()
+    if full:
+        subprocess.run(["umount", full], stderr=subprocess.DEVNULL)
+        shutil.rmtree(full, ignore_errors=True)
+    sent = sum(status["destinations"][name]["sent"]["spans"] for name in QUEUES)
+    if got and got["spans"] != sent:
+        print(f"* does not add up: {sent} spans sent, {got['spans']} arrived")
+    traces = status["destinations"]["otlp-traces"]
+    return [wrote["spans"], wrote["known"], status["lost_spans"], traces["taken"]["spans"], traces["sent"]["spans"],
+            dropped(traces), f"{watch.anon / 2**20:.1f}", f"{watch.resident / 2**20:.1f}"]
+
+
+def memory(bench):
+    seconds = int(os.environ.get("TAGALONG_BENCH_SECONDS", "60"))
+    rows = [[name, *overload(bench, 1000000, seconds, **case)] for name, case in CASES.items()]
+    lib.table(f"Delivery: far too much for {seconds} s, everything configured, 64 MiB allowed",
+              ["case", "spans", "in a lane", "given up", "collector: taken", "sent", "dropped", "MiB of its own",
+               "MiB resident"], rows)
+
+
 def main(bench):
-    parts = chosen("TAGALONG_BENCH_DELIVERY", ("rates", "idle"))
+    parts = chosen("TAGALONG_BENCH_DELIVERY", ("rates", "idle", "memory"))
+    if "memory" in parts:
+        memory(bench)
     if "rates" in parts:
         rates(bench)
     if "idle" in parts:

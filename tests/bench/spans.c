@@ -16,6 +16,8 @@
  *     open=N         traces that are kept open, the oldest ends when there are more (0)
  *     every=N        one event for so many spans; 0: none (0)
  *     event_bytes=N  of its message (60)
+ *     most=N         spans of a trace, at most (5)
+ *     bare=1         nothing but starts and ends
  *     stay=N         seconds without a word before the end (0)
  *
  * Prints one line of JSON: what was written and lost.  "known" are spans whose start
@@ -38,7 +40,7 @@
 #define TRACE_SPANS 5u
 
 struct settings {
-	uint64_t lanes, attrs, text, open, every, event_bytes, stay;
+	uint64_t lanes, attrs, text, open, every, event_bytes, stay, most, bare;
 };
 
 struct tally {
@@ -189,7 +191,11 @@ static void start_request(struct writer *writer, const struct trace *trace)
 					       "/static/app.js", "/users/8731/profile" };
 	uint64_t random = draw(writer);
 
-	begin_start(writer, trace, 0, TA_SPAN_HTTP_SERVER);
+	begin_start(writer, trace, 0, writer->settings.bare ? TA_SPAN_API : TA_SPAN_HTTP_SERVER);
+	if (writer->settings.bare) {
+		put_start(writer);
+		return;
+	}
 	add_text(writer, TA_ATTR_HTTP_METHOD, "GET");
 	add_text(writer, TA_ATTR_HTTP_TARGET, targets[random % 4]);
 	add_int(writer, TA_ATTR_HTTP_VERSION_MINOR, 1);
@@ -202,6 +208,10 @@ static void start_request(struct writer *writer, const struct trace *trace)
 static void start_work(struct writer *writer, const struct trace *trace, uint32_t index)
 {
 	begin_start(writer, trace, index, TA_SPAN_API);
+	if (writer->settings.bare) {
+		put_start(writer);
+		return;
+	}
 	add_text(writer, TA_ATTR_NAME, "SELECT orders");
 	add_text(writer, TA_ATTR_OP, "db.query");
 	for (uint64_t i = 0; i < writer->settings.attrs; i++)
@@ -215,7 +225,7 @@ static void end_span(struct writer *writer, const struct trace *trace, uint32_t 
 
 	end->span_id = trace->spans[index];
 	end->end_ns = host_now_ns();
-	if (index == 0) {
+	if (index == 0 && !writer->settings.bare) {
 		add_int(writer, TA_ATTR_HTTP_STATUS, draw(writer) % 50 ? 200 : 500);
 		add_int(writer, TA_ATTR_RESPONSE_BODY_SIZE, (int64_t)(draw(writer) % 50000));
 	}
@@ -256,7 +266,7 @@ static uint32_t put_trace(struct writer *writer)
 	struct trace trace = { .hi = draw(writer), .lo = draw(writer) };
 	uint64_t every = writer->settings.every;
 
-	trace.count = 1 + (uint32_t)(draw(writer) % TRACE_SPANS);
+	trace.count = 1 + (uint32_t)(draw(writer) % writer->settings.most);
 	for (uint32_t i = 0; i < trace.count; i++)
 		trace.spans[i] = draw(writer);
 	start_request(writer, &trace);
@@ -305,7 +315,8 @@ static bool set(struct settings *settings, const char *word)
 		{ "lanes=", &settings->lanes }, { "attrs=", &settings->attrs },
 		{ "text=", &settings->text },	{ "open=", &settings->open },
 		{ "every=", &settings->every }, { "event_bytes=", &settings->event_bytes },
-		{ "stay=", &settings->stay },
+		{ "stay=", &settings->stay },   { "most=", &settings->most },
+		{ "bare=", &settings->bare },
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
@@ -333,11 +344,14 @@ int main(int argc, char **argv)
 	static struct writer writer;
 	struct settings *settings = &writer.settings;
 
-	*settings = (struct settings){ .lanes = 8, .attrs = 4, .text = 16, .event_bytes = 60 };
+	*settings = (struct settings){
+		.lanes = 8, .attrs = 4, .text = 16, .event_bytes = 60, .most = TRACE_SPANS
+	};
 	for (int i = 5; i < argc; i++)
 		if (!set(settings, argv[i]))
 			argc = 0;
-	if (argc < 5 || settings->lanes < 1 || settings->lanes > LANES_MAX)
+	if (argc < 5 || settings->lanes < 1 || settings->lanes > LANES_MAX ||
+	    settings->most < 1 || settings->most > TRACE_SPANS)
 		return fprintf(stderr, "usage: bench_spans RUN_DIR KEY RATE SECONDS [NAME=NUMBER]...\n"), 2;
 	snprintf(writer.host.dir, sizeof(writer.host.dir), "%s", argv[1]);
 	writer.host.key = (uint32_t)strtoul(argv[2], NULL, 16);

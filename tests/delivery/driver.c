@@ -108,7 +108,8 @@ static void put_queue(struct ta_buf *line, struct ta_status_queue *queue)
 	put_number(line, "adopted", sum(queue->adopted));
 	put_number(line, "waiting_messages", ta_count_get(&queue->waiting_messages));
 	put_number(line, "waiting",
-		   ta_count_get(&queue->waiting_spans) + ta_count_get(&queue->waiting_events));
+		   ta_count_get(&queue->waiting_spans) + ta_count_get(&queue->waiting_events) +
+			   ta_count_get(&queue->waiting_points));
 	put_number(line, "requests", ta_count_get(&queue->requests));
 	put_number(line, "retries", ta_count_get(&queue->retries));
 	put_number(line, "in_flight", ta_count_get(&queue->in_flight));

@@ -214,6 +214,15 @@ def nothing_before_the_commit(home):
     check_sums(driver, TRACES, 1, receiver)
 
 
+def points_undone(home):
+    receiver = home.receiver()
+    driver = home.driver(OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=receiver.url("/v1/metrics"))
+    driver.tell(f"hold {METRICS} 1 1 100")
+    check(check_sums(driver, METRICS, 1)["waiting"] == THINGS, "they wait")
+    driver.tell("undo")
+    check(check_sums(driver, METRICS, 0)["waiting"] == 0, "they were taken back")
+
+
 def stopped_and_started(home):
     receiver = home.receiver()
     receiver.behave("/v1/traces", "gate")
@@ -260,6 +269,7 @@ TESTS = [
     ("otlp_four_at_once", four_at_once),
     ("otlp_secrets_stay_ours", secrets_stay_ours),
     ("otlp_nothing_before_the_commit", nothing_before_the_commit),
+    ("otlp_points_undone", points_undone),
     ("otlp_stopped_and_started", stopped_and_started),
     ("otlp_patience_for_what_is_under_way", patience_for_what_is_under_way),
 ]

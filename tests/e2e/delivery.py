@@ -12,6 +12,9 @@ import lib
 from lib import attributes, check, free_port, port_open, wait_until
 
 
+START = b'{"path":'  # of a line of the ledger
+
+
 class Receiver:
     """receiver.py on a port of its own; started, killed and started again."""
 
@@ -50,7 +53,7 @@ class Receiver:
             for line in lines:
                 if not line.endswith(b"\n"):
                     continue  # killed while it wrote: not answered
-                data = json.loads(line)
+                data = json.loads(line[line.rindex(START):])  # behind a line that was cut off like that
                 if data["path"] == path:
                     found.append(data["body"])
         return found

@@ -7,7 +7,6 @@ what is counted as dropped is what was recorded.
 """
 
 import collections
-import json
 import os
 import random
 import signal
@@ -15,7 +14,7 @@ import struct
 import time
 import urllib.request
 
-from delivery import Receiver, same_spans, status
+from delivery import Receiver, parse_envelope, same_spans
 from lib import check, check_well_formed, compare, compile_victim, free_port, request, wait_until, wrk, wrk_mix
 import test_truth_http
 
@@ -89,6 +88,36 @@ def receiver_away(home):
                                         if span.resource["process.executable.name"] != "true"])
     check(not any(name.endswith(".batch") for _, _, names in os.walk(home.run_dir) for name in names),
           "something still waits")
+
+
+def machine_restarts(home):
+    """The run directory is memory and goes with the machine; what waits is on disk and does not."""
+    receiver = Receiver(home, start=False)
+    env = {**receiver.otlp, "OTEL_BSP_EXPORT_TIMEOUT": "500", "TAGALONG_SPOOL_DIR": home.path("spool/x")[:-2]}
+    served(home, env)
+    expected = home.spans()
+    for name in os.listdir(home.run_dir):
+        os.unlink(os.path.join(home.run_dir, name))
+    receiver.start()
+    home.run(["true"], env=env)
+    home.settle(40)
+    same_spans("what waited", expected, [span for span in receiver.spans()
+                                        if span.resource["process.executable.name"] != "true"])
+
+
+def envelopes(home):
+    """Sentry envelopes in a directory: one file each, every span in one of them."""
+    served(home, {"TAGALONG_ENVELOPES": home.path("envelopes/x")[:-2]})
+    expected, ids = home.spans(), []
+    for name in os.listdir(home.path("envelopes/x")[:-2]):
+        with open(home.path("envelopes", name), "rb") as stream:
+            header, items = parse_envelope(stream.read())
+        check("sent_at" in header, f"{name}: {header}")
+        for head, payload in items:
+            if head["type"] == "transaction":
+                check(name == payload["event_id"] + ".envelope", f"{name} holds {payload['event_id']}")
+                ids += [payload["contexts"]["trace"]["span_id"]] + [span["span_id"] for span in payload["spans"]]
+    compare("spans in envelopes", [span.span_id for span in expected], ids)
 
 
 def sampled(home):
@@ -249,5 +278,6 @@ def chaos(home):
 
 
 TESTS = [("delivery/together", together), ("delivery/no_file", no_file), ("delivery/file_fails", file_fails),
-         ("delivery/receiver_away", receiver_away), ("delivery/sampled", sampled), ("delivery/handed_on", handed_on),
+         ("delivery/receiver_away", receiver_away),
+         ("delivery/machine_restarts", machine_restarts), ("delivery/envelopes", envelopes), ("delivery/sampled", sampled), ("delivery/handed_on", handed_on),
          ("delivery/kept", kept), ("delivery/prometheus", prometheus), ("delivery/chaos", chaos)]

@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	memcpy(text, data, bytes);
 	text[bytes] = '\0';
 	memset(error, 'x', sizeof(error));
-	keep = ta_keep_new(text, error, sizeof(error));
+	keep = ta_keep_new("TAGALONG_KEEP_SENTRY", text, error, sizeof(error));
 	demand(keep && memchr(error, '\0', sizeof(error)));
 	demand(!error[0] || (ta_keep_is_all(keep) && !strpbrk(error, "\n\r\x1b")));
 	check_trace(keep);

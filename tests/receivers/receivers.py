@@ -200,7 +200,7 @@ def protoc(receiver):
     for path in glob.glob(os.path.join(receiver.dir, "*.pb")):
         signal = path.split(".")[-2]
         with open(path, "rb") as body:
-            done = subprocess.run([program, f"--decode=otlp.{signal.capitalize()}", f"-I{HERE}", "otlp.proto"],
+            done = subprocess.run([program, f"--decode=otlp.{signal.capitalize()}", f"-I{os.path.dirname(HERE)}", "otlp.proto"],
                                   stdin=body, capture_output=True, text=True, errors="replace")
         check(done.returncode == 0 and not done.stderr, f"protoc: {path}: {done.stderr.strip()[:300]}")
         unknown = re.findall(r"^\s*\d+(?::| \{).*$", done.stdout, re.MULTILINE)

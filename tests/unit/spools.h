@@ -148,6 +148,7 @@ __attribute__((unused)) static void add_message(struct ta_messages *messages, ui
 						  .format = TA_FORMAT_PROTOBUF,
 						  .spans = 2,
 						  .events = 1,
+						  .points = 3,
 						  .time_ns = time_ns };
 }
 

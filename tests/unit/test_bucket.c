@@ -127,12 +127,14 @@ static void parts(void)
 	end(&f, 2);
 	ta_buckets_part(&f.buckets, ta_buckets_find(&f.buckets, 1, 1));
 	check_text(groups(&f), "2");
+	check_same(held_span(&f, 2)->group->partial, true);
 	start(&f, 1, 3, 1);
 	end(&f, 3);
 	end(&f, 1);
 	ta_buckets_settle(&f.buckets);
 	ta_buckets_settle(&f.buckets);
 	check_text(groups(&f), "2 | 1 3");
+	check_same(held_span(&f, 3)->group->partial, false);
 	ta_buckets_drop_groups(&f.buckets, 1);
 	check(ta_buckets_find(&f.buckets, 1, 1), "the bucket is gone before its spans");
 	ta_buckets_drop_groups(&f.buckets, 1);

@@ -81,6 +81,27 @@ static void groups_that_leave(void)
 	fini(&again);
 }
 
+/* Who remembers kept traces has to know which ones go on. */
+static void groups_that_are_parts(void)
+{
+	struct fixture f, again;
+
+	init(&f);
+	start(&f, 1, 1, 0);
+	start(&f, 1, 2, 1);
+	end(&f, 2);
+	ta_buckets_part(&f.buckets, ta_buckets_find(&f.buckets, 1, 1));
+	start(&f, 2, 3, 0);
+	end(&f, 3);
+	settle(&f);
+	save_and_restore(&f, &again);
+	fini(&f);
+	check_text(groups(&again), "2 | 3");
+	check_same(held_span(&again, 2)->group->partial, true);
+	check_same(held_span(&again, 3)->group->partial, false);
+	fini(&again);
+}
+
 /* The process's segment is gone; the versions are still those of the segment. */
 static void the_family_of_a_detached_process(void)
 {
@@ -175,6 +196,7 @@ int main(void)
 {
 	check_group("tags, sessions, orphans and late records are saved", everything_new);
 	check_group("groups that leave still leave", groups_that_leave);
+	check_group("groups that are parts", groups_that_are_parts);
 	check_group("spans of a detached process", the_family_of_a_detached_process);
 	check_group("damaged images", damaged_images);
 	check_group("random walks with a restored twin", random_walks);

@@ -221,6 +221,11 @@ static void odd_environments(void)
 	check_same(notes.count, 1);
 	check(strncmp(notes.lines[0], "TAGALONG_AAAA", 13) == 0, "%s", notes.lines[0]);
 	check_same(config.lanes, 512);
+	/* The longest name there is. */
+	notes = load(&config, ENV("TAGALONG_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=1"));
+	check_same(notes.count, 1);
+	check(strstr(notes.lines[0], " OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"), "%s",
+	      notes.lines[0]);
 	ta_config_load(&config, ENV("TAGALONG_LANES=bad", "TAGALONG_NONE=1"), NULL, NULL);
 	check_same(config.lanes, 512);
 }

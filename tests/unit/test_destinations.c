@@ -51,6 +51,13 @@ static void complete(struct fixture *f, unsigned int spans)
 	f->worker->now_ns = ta_agent_now_ns();
 }
 
+static uint64_t bytes_of(const char *path)
+{
+	struct stat about;
+
+	return stat(path, &about) == 0 ? (uint64_t)about.st_size : 0;
+}
+
 static void both(void)
 {
 	struct fixture f;
@@ -65,6 +72,10 @@ static void both(void)
 	check_same(taken(&f), 3);
 	check_same(waiting(&f), 3);
 	check_same(ta_count_get(&queue(&f, TA_QUEUE_OTLP_LOGS)->taken[TA_EVENTS]), 1);
+	ta_report_status(f.worker);
+	check(bytes_of(f.host.out) > 0, "nothing was written");
+	check_same(ta_count_get(&f.worker->status->file_bytes),
+		   bytes_of(f.host.out) + bytes_of(events_path(&f)));
 	fini_with_receiver(&f);
 }
 
@@ -197,6 +208,50 @@ static void kept(void)
 	fini_with_receiver(&f);
 }
 
+static void span_starts(struct fixture *f, uint64_t span, uint64_t parent)
+{
+	struct ta_record_span_start record = { .head.kind = TA_RECORD_SPAN_START,
+					       .trace_lo = 1000,
+					       .span_id = span,
+					       .parent_id = parent,
+					       .start_ns = 1,
+					       .type = TA_SPAN_API };
+
+	records(f, &record, sizeof(record));
+}
+
+static void span_ends(struct fixture *f, uint64_t span, uint8_t status)
+{
+	struct ta_record_span_end record = {
+		.head.kind = TA_RECORD_SPAN_END, .span_id = span, .end_ns = 2, .status = status
+	};
+
+	records(f, &record, sizeof(record));
+}
+
+/* Once a part was kept the rest is. */
+static void kept_in_parts(void)
+{
+	struct fixture f;
+
+	init_with_receiver(&f, "TAGALONG_KEEP_OTLP=errors");
+	span_starts(&f, 1000, 0);
+	span_starts(&f, 1001, 1000);
+	span_ends(&f, 1001, TA_STATUS_ERROR);
+	f.worker->now_ns = ta_agent_now_ns();
+	ta_flush_parts(f.worker, true);
+	check_same(ta_flush_run(f.worker, TA_FLUSH_EXPLICIT), 0);
+	check_same(waiting(&f), 1);
+	span_ends(&f, 1000, TA_STATUS_UNSET);
+	passes(&f);
+	check_same(ta_flush_run(f.worker, TA_FLUSH_EXPLICIT), 0);
+	check_same(waiting(&f), 2);
+	complete(&f, 3); /* another trace, without errors */
+	check_same(ta_flush_run(f.worker, TA_FLUSH_EXPLICIT), 0);
+	check_same(waiting(&f), 2);
+	fini_with_receiver(&f);
+}
+
 int main(void)
 {
 	check_group("a file and a receiver", both);
@@ -205,5 +260,6 @@ int main(void)
 	check_group("killed while it goes out", killed_both_ways);
 	check_group("what is not sampled", unsampled);
 	check_group("tail sampling by destination", kept);
+	check_group("tail sampling of parts", kept_in_parts);
 	return check_status();
 }

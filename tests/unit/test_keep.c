@@ -16,7 +16,7 @@ static char error[256];
 static void rule(const char *text)
 {
 	ta_keep_free(keep);
-	keep = ta_keep_new(text, error, sizeof(error));
+	keep = ta_keep_new("TAGALONG_KEEP_OTLP", text, error, sizeof(error));
 }
 
 /* A trace of one span. */
@@ -86,6 +86,7 @@ static void bad_rules(void)
 		rule(text);
 		check(keep && ta_keep_is_all(keep), "'%s' loses traces", rows[i]);
 		check(strstr(error, rows[i]), "'%s' is not in: %s", rows[i], error);
+		check(strncmp(error, "TAGALONG_KEEP_OTLP: '", 21) == 0, "whose rule: %s", error);
 		check(strstr(error, "Allowed: errors, slow:250ms"), "what is allowed: %s", error);
 		check(error[strlen(error) - 1] == '.', "cut: %s", error);
 		good(&made);
@@ -429,6 +430,9 @@ static void later_parts(void)
 	request(&bad, "GET", "/", 500);
 	good(&fine);
 	rule("errors");
+	check(takes(&bad), "a whole trace");
+	check(!takes(&fine), "a whole trace is remembered");
+	bad.span.partial = true;
 	check(!takes(&fine), "a first part without errors");
 	check(takes(&bad), "a second one with");
 	check(takes(&fine), "a third one without, of a kept trace");
@@ -443,6 +447,7 @@ static void the_oldest_is_forgotten(void)
 	struct made_span bad, fine;
 
 	request(&bad, "GET", "/", 500);
+	bad.span.partial = true;
 	good(&fine);
 	rule("errors");
 	for (uint32_t i = 0; i < TA_KEEP_REMEMBERED; i++) {
@@ -475,6 +480,7 @@ static void a_model_agrees(void)
 	uint32_t count = 0, seed = 1;
 
 	request(&bad, "GET", "/", 500);
+	bad.span.partial = true;
 	good(&fine);
 	rule("errors");
 	memset(place, 0, sizeof(place));
@@ -498,8 +504,8 @@ static void a_model_agrees(void)
 
 static void destinations_are_apart(void)
 {
-	struct ta_keep *slow_ones = ta_keep_new("slow:5ms", error, sizeof(error));
-	struct ta_keep *bad_ones = ta_keep_new("errors", error, sizeof(error));
+	struct ta_keep *slow_ones = ta_keep_new("A", "slow:5ms", error, sizeof(error));
+	struct ta_keep *bad_ones = ta_keep_new("B", "errors", error, sizeof(error));
 	struct made_span made;
 	struct ta_span *span = &made.span;
 

@@ -248,6 +248,7 @@ static void of_itself(void)
 	metrics->taken[TA_POINTS] = 50;
 	metrics->sent[TA_POINTS] = 30;
 	metrics->dropped[TA_DROP_REFUSED][TA_POINTS] = 4;
+	metrics->waiting_points = 16;
 	page.queues[TA_QUEUE_SENTRY].sent[TA_SPANS] = 99; /* not wanted: not there */
 	collect(sink, 1);
 	check_value("otel.sdk.exporter.span.exported", "otel.component.name=file,", 11);

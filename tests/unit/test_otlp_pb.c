@@ -112,6 +112,40 @@ static void smallest(void)
 	rich_drop(&rich);
 }
 
+/* What limits leave out of events and links is counted there. */
+static void limited_rows(void)
+{
+	struct ta_enrich *before = enrich;
+	struct ta_record_span_link *link;
+	struct ta_buf json = { 0 };
+
+	config.event_attribute_limit = "1";
+	config.link_attribute_limit = "0";
+	enrich = ta_enrich_new(&config);
+	memset(&rich, 0, sizeof(rich));
+	rich_api_span(&rich.spans[0], "limited");
+	span_record(&rich.spans[0], TA_RECORD_SPAN_EVENT, sizeof(struct ta_record_span_event));
+	put_json(&rich.spans[0], TA_ATTR_EVENT_JSON, "{\"a\":1,\"b\":2,\"c\":3,\"d\":4}");
+	link = span_record(&rich.spans[0], TA_RECORD_SPAN_LINK, sizeof(*link));
+	link->link_span_id = 7;
+	put_json(&rich.spans[0], TA_ATTR_EVENT_JSON, "{\"a\":1,\"b\":2}");
+	rich.span_list[0] = &rich.spans[0].span;
+	rich.batch = (struct ta_batch){ .spans = rich.span_list, .count = 1 };
+	compare(false);
+	check_same(ta_otlp_json_encode(&rich.batch, enrich, &json), 0);
+	ta_buf_putc(&json, '\0');
+	check(strstr(json.data, "[{\"key\":\"a\",\"value\":{\"intValue\":\"1\"}}],"
+				"\"droppedAttributesCount\":3}]"),
+	      "event: %s", json.data);
+	check(strstr(json.data, ",\"droppedAttributesCount\":2,\"flags\":256}]"), "link: %s",
+	      json.data);
+	ta_buf_fini(&json);
+	rich_drop(&rich);
+	ta_enrich_free(enrich);
+	enrich = before;
+	config = plain_config();
+}
+
 /* ---- protoc ---- */
 
 /* What the command makes of input; its exit status, or -1. */
@@ -145,7 +179,7 @@ static int pipe_through(char *const argv[], const struct ta_buf *input, struct t
 
 static int protoc(const char *how, const struct ta_buf *input, struct ta_buf *output)
 {
-	char *const argv[] = { (char *)"protoc", (char *)"-Itests/unit", (char *)how,
+	char *const argv[] = { (char *)"protoc", (char *)"-Itests", (char *)how,
 			       (char *)"otlp.proto", NULL };
 
 	return pipe_through(argv, input, output);
@@ -285,6 +319,7 @@ int main(void)
 	check_group("smallest", smallest);
 	check_group("spans_as_json", spans_as_json);
 	check_group("events_as_json", events_as_json);
+	check_group("limited_rows", limited_rows);
 	check_group("resources", resources);
 	check_group("version", version);
 	if (have_protoc()) {

@@ -42,8 +42,10 @@ static void order(void)
 			expect(&f, i, j, 100);
 	check(!take(&f), "more than was committed");
 	check_same(size_of(&f).messages, 10);
+	check_same(size_of(&f).points, 30);
 	done_all(&f);
 	check_same(size_of(&f).messages, 4);
+	check_same(size_of(&f).points, 12);
 	check_same(files(&f, ".batch"), 2);
 	ta_spool_commit(f.spool, 5);
 	expect(&f, 4, 0, 100);
@@ -100,6 +102,7 @@ static void undo(void)
 	ta_spool_undo(f.spool, 2);
 	check(!take(&f), "it was undone");
 	check_same(size_of(&f).messages, 0);
+	check_same(size_of(&f).points, 0);
 	check_same(files(&f, ".batch"), 0);
 	check_same(f.dropped_all, 0);
 	fini(&f);

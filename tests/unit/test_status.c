@@ -261,6 +261,7 @@ static void fill(struct ta_status_page *page, uint64_t now_ns)
 	ta_count_set(&queue->sent[TA_SPANS], 400);
 	ta_count_set(&queue->waiting_messages, 2);
 	ta_count_set(&queue->waiting_spans, 90);
+	ta_count_set(&queue->waiting_points, 7);
 	ta_count_set(&queue->waiting_bytes, 2048);
 	ta_count_set(&queue->oldest_ns, now_ns - 3000000000ull);
 	ta_count_set(&queue->next_try_ns, now_ns + 4500000000ull);
@@ -352,7 +353,7 @@ static void command(void)
 	says(text, "1 of 4 lanes");
 	says(text, "lane_full 7");
 	says(text, "http://collector:4318/v1/traces  sent 400 spans");
-	says(text, "waiting: 90 spans in 2 messages, 2.0 KiB");
+	says(text, "waiting: 90 spans, 7 points in 2 messages, 2.0 KiB");
 	says(text, "dropped: 10 spans, spool_full");
 	says(text, "next try in");
 	says(text, "left over  for otlp-traces: 1 file, 5 B");
@@ -362,7 +363,8 @@ static void command(void)
 	says(text, "\"running\":1,");
 	says(text, "\"alive\":true,");
 	says(text, "\"spool_full\":{\"spans\":10,\"events\":0,\"points\":0}");
-	says(text, "\"waiting\":{\"messages\":2,\"bytes\":2048,\"spans\":90,");
+	says(text, "\"waiting\":{\"messages\":2,\"bytes\":2048,\"spans\":90,\"events\":0,"
+		   "\"points\":7,");
 	says(text, "\"identity\":\"0123456789abcdef\",\"key\":\"0badcafe\",\"owned\":false,\"files\":1,");
 	check(strstr(text, "not-a-spool") == NULL, "not a spool");
 	free(text);

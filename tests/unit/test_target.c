@@ -650,26 +650,20 @@ static void prometheus_by_opentelemetry(void)
 	check_same(targets.prometheus_port, 9464);
 	check_text(wanted(), "");
 	check_same(targets.metrics, true);
-	setenv("OTEL_EXPORTER_PROMETHEUS_HOST", "::", 1);
-	setenv("OTEL_EXPORTER_PROMETHEUS_PORT", "9999", 1);
-	load(ENV(wish));
+	load(ENV(wish, "OTEL_EXPORTER_PROMETHEUS_HOST=::", "OTEL_EXPORTER_PROMETHEUS_PORT=9999"));
 	check_text(text(targets.prometheus_host), "::");
 	check_same(targets.prometheus_port, 9999);
-	load(ENV(wish, "TAGALONG_PROMETHEUS=0.0.0.0:1"));
+	load(ENV(wish, "TAGALONG_PROMETHEUS=0.0.0.0:1", "OTEL_EXPORTER_PROMETHEUS_HOST=::"));
 	check_text(text(targets.prometheus_host), "0.0.0.0");
 	check_same(targets.prometheus_port, 1);
 	load(ENV("OTEL_METRICS_EXPORTER=prometheus,none"));
 	check(!targets.prometheus_host, "none does not win");
-	load(NULL);
+	load(ENV("OTEL_EXPORTER_PROMETHEUS_HOST=::", "OTEL_EXPORTER_PROMETHEUS_PORT=9999"));
 	check(!targets.prometheus_host, "nobody asked");
-	setenv("OTEL_EXPORTER_PROMETHEUS_HOST", "a b", 1);
-	setenv("OTEL_EXPORTER_PROMETHEUS_PORT", "0", 1);
-	load(ENV(wish));
+	load(ENV(wish, "OTEL_EXPORTER_PROMETHEUS_HOST=a b", "OTEL_EXPORTER_PROMETHEUS_PORT=0"));
 	check_text(text(targets.prometheus_host), "127.0.0.1");
 	check_same(targets.prometheus_port, 9464);
 	check_same(sentences, 2);
-	unsetenv("OTEL_EXPORTER_PROMETHEUS_HOST");
-	unsetenv("OTEL_EXPORTER_PROMETHEUS_PORT");
 }
 
 /* ---- the rest ---- */
@@ -687,9 +681,7 @@ static void sizes(void)
 
 static void config_file(void)
 {
-	setenv("OTEL_CONFIG_FILE", "/etc/otel.yaml", 1);
-	load(ENV(BASE));
-	unsetenv("OTEL_CONFIG_FILE");
+	load(ENV(BASE, "OTEL_CONFIG_FILE=/etc/otel.yaml"));
 	check_same(sentences, 1);
 	says("OTEL_CONFIG_FILE is not read");
 	check_text(wanted(), "tlm");
@@ -746,9 +738,6 @@ static void pairs(void)
 
 int main(void)
 {
-	unsetenv("OTEL_CONFIG_FILE");
-	unsetenv("OTEL_EXPORTER_PROMETHEUS_HOST");
-	unsetenv("OTEL_EXPORTER_PROMETHEUS_PORT");
 	check_group("nothing", nothing);
 	check_group("which", which);
 	check_group("exporters_say_what_instead", exporters_say_what_instead);
