@@ -18,7 +18,6 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unwind.h>
 
 #include "preload/baseline.h"
 #include "runtime/core/capture.h"
@@ -31,17 +30,22 @@
 #define OBJECT_BEHIND 32u
 #define CPP_CLASS 0x432b2b00u /* "C++", behind the vendor's name; 1 at the end: a copy */
 
-typedef _Unwind_Reason_Code raise_function(struct _Unwind_Exception *);
+/* The beginning of the unwinder's part (Itanium C++ ABI). */
+struct unwinding {
+	uint64_t class;
+};
+
+typedef int raise_function(struct unwinding *); /* an enum */
 
 static raise_function *real;
 
 /* Thrown for the first time, not a copy (std::rethrow_exception). */
-static bool is_thrown(const struct _Unwind_Exception *exception)
+static bool is_thrown(const struct unwinding *exception)
 {
-	return (uint32_t)exception->exception_class == CPP_CLASS;
+	return (uint32_t)exception->class == CPP_CLASS;
 }
 
-__attribute__((noinline)) static void note(const struct _Unwind_Exception *exception)
+__attribute__((noinline)) static void note(const struct unwinding *exception)
 {
 	struct ta_cxx_exception words;
 	struct ta_capture capture = { .type = TA_CAPTURE_ERROR, .level = TA_LEVEL_ERROR };
@@ -61,7 +65,7 @@ __attribute__((noinline)) static void note(const struct _Unwind_Exception *excep
 	ta_capture_publish(thread, &capture);
 }
 
-static _Unwind_Reason_Code on_raise(struct _Unwind_Exception *exception)
+static int on_raise(struct unwinding *exception)
 {
 	note(exception);
 	return real(exception);

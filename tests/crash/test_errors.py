@@ -10,6 +10,7 @@ message), None for a message that does not matter; one that begins with "~" is a
 """
 
 import concurrent.futures
+import fcntl
 import os
 import shutil
 import subprocess
@@ -176,14 +177,14 @@ class Bench:
 
 
 def is_served(run_dir):
-    """An agent names its run directory in its arguments."""
-    for entry in os.listdir("/proc"):
-        try:
-            with open(f"/proc/{entry}/cmdline", "rb") as stream:
-                if entry.isdigit() and run_dir.encode() + b"\0" in stream.read():
+    """The lock of an agent is taken before it is started, and goes with it."""
+    for name in os.listdir(run_dir) if os.path.isdir(run_dir) else []:
+        if name.endswith(".agent"):
+            with open(os.path.join(run_dir, name), encoding="utf-8") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except OSError:
                     return True
-        except OSError:
-            pass
     return False
 
 
