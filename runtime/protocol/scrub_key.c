@@ -82,11 +82,18 @@ static bool has_at(const char *name, size_t bytes, size_t from, const char *word
 	}
 }
 
+/* The letters that words begin with. */
+#define BIT(c) (1u << ((c) - 'a'))
+#define FIRST_LETTERS                                                                              \
+	(BIT('a') | BIT('b') | BIT('c') | BIT('j') | BIT('p') | BIT('s') | BIT('t') | BIT('x'))
+
 static bool is_well_known(const char *name, size_t bytes)
 {
 	for (size_t from = 0; from < bytes; from++) {
 		char first = lower(name[from]);
 
+		if (first < 'a' || first > 'z' || !(FIRST_LETTERS & BIT(first)))
+			continue;
 		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 			if (words[i].word[0] == first &&
 			    has_at(name, bytes, from, words[i].word, words[i].where))
