@@ -10,7 +10,6 @@ stack pointer of the main thread has to be the same.
 import concurrent.futures
 import os
 import re
-import signal
 import subprocess
 
 import crash

@@ -73,7 +73,7 @@ def kill_workers(home, preloaded):
             time.sleep(0.1)
         elif number == 1:
             client.join()
-            load = threading.Thread(target=wrk, args=(port, 5, 8, None, "/small.txt"))
+            load = threading.Thread(target=wrk, args=(port, 3, 8, None, "/small.txt"))
             load.start()
         else:
             time.sleep(0.5)

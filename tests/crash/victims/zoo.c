@@ -12,16 +12,20 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -608,6 +612,56 @@ static void nothing(void)
 {
 }
 
+/* ---- sandboxes ---- */
+
+/* Everything but write, exit and what the kernel does itself is answered so. */
+static void only_write(uint32_t otherwise)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_write, 3, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigreturn, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, otherwise),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]), filter };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+		exit(98);
+}
+
+static void filtered_kill(void)
+{
+	only_write(SECCOMP_RET_KILL_PROCESS);
+	null_write();
+}
+
+static void filtered_errno(void)
+{
+	only_write(SECCOMP_RET_ERRNO | EPERM);
+	null_write();
+}
+
+static void filtered_trap(void)
+{
+	only_write(SECCOMP_RET_TRAP);
+	getppid();
+}
+
+static void strict(void)
+{
+	prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+	null_write();
+}
+
+static void strict_kill(void)
+{
+	prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+	getppid();
+}
+
 /* ---- what the program is told of its signals ---- */
 
 static void say_action(const char *when, int number)
@@ -751,7 +805,8 @@ static void deep(void)
 	X(resethand, 1) X(resethand_by_sysv, 1) X(handler_exits, 1) X(abort_handled, 1)              \
 	X(own_altstack, 1) X(ignored, 0) X(blocked, 0) X(outside_kill, 1) X(forked, 1) X(vforked, 1) \
 	X(without_files, 0) X(jailed, 0) X(execed, 0) X(library, 1) X(at_exit, 0) X(nothing, 0)      \
-	X(queries, 0) X(deep, 1)
+	X(queries, 0) X(deep, 1) X(filtered_kill, 0) X(filtered_errno, 0) X(filtered_trap, 0)     \
+	X(strict, 0) X(strict_kill, 0)
 
 int main(int argc, char **argv)
 {
