@@ -111,6 +111,17 @@ void ta_crash_take_over(int number)
 	TA_REAL(sigaction)(number, &own, NULL);
 }
 
+/* abort() goes on with libc's own ways to the kernel, which nobody sees. */
+void ta_crash_handled(int number, const siginfo_t *told, const void *context)
+{
+	siginfo_t info = { .si_signo = SIGABRT, .si_code = SI_TKILL };
+
+	if (number != SIGABRT || !context || !is_active(number) || !ta_crash_is_abort(context))
+		return;
+	info.si_pid = (pid_t)ta_sys(SYS_getpid);
+	ta_crash_report(number, told ? told : &info, context);
+}
+
 void ta_crash_answer(struct sigaction *old, const struct ta_crash_setting *before)
 {
 	const void *handler = (const void *)old->sa_sigaction;

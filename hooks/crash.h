@@ -40,6 +40,10 @@ struct ta_crash_setting ta_crash_setting(int number);
 /* The program has set something: ours takes its place where that is how it is. */
 void ta_crash_take_over(int number);
 
+/* The program's handler is about to return: from an abort() that is death.  told may be
+ * NULL where the handler is not told. */
+void ta_crash_handled(int number, const siginfo_t *told, const void *context);
+
 /* An answer of the kernel's, turned into what the program had set before. */
 void ta_crash_answer(struct sigaction *old, const struct ta_crash_setting *before);
 sighandler_t ta_crash_signal_answer(sighandler_t old, const struct ta_crash_setting *before);

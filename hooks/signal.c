@@ -38,6 +38,17 @@ static void *handler_of(uint64_t action)
 	return (void *)(uintptr_t)(action & ~(WITH_INFO | DIRECT));
 }
 
+/* On x86_64 the kernel passes it to every handler, elsewhere to those with SA_SIGINFO. */
+static const void *certain_context(const siginfo_t *told, const void *context)
+{
+#if defined(__x86_64__)
+	(void)told;
+	return context;
+#else
+	return told ? context : NULL;
+#endif
+}
+
 static __attribute__((noinline)) void deliver(int number, siginfo_t *info, void *context,
 					      const siginfo_t *told)
 {
@@ -55,6 +66,7 @@ static __attribute__((noinline)) void deliver(int number, siginfo_t *info, void 
 	saved_errno = errno;
 	ta_altstack_show(shown, &real);
 	ta_delivery_end(&delivery);
+	ta_crash_handled(number, told, certain_context(told, context));
 	errno = saved_errno;
 }
 

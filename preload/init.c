@@ -30,6 +30,7 @@
 #include "runtime/core/arena.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/conn.h"
+#include "runtime/core/crash.h"
 #include "runtime/core/crumb.h"
 #include "runtime/core/ends.h"
 #include "runtime/core/fd.h"
@@ -231,6 +232,7 @@ static void begin_to_look(const struct ta_config *config)
 	ta_runtime.enabled = true;
 	ta_modules_init();
 	ta_abort_message_init(dlvsym(RTLD_DEFAULT, "__abort_msg", "GLIBC_PRIVATE"));
+	ta_crash_init(dlsym(RTLD_DEFAULT, "abort"));
 	ta_crash_install();
 	if (strcmp(config->exceptions, "all") == 0)
 		ta_throws_install();

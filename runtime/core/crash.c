@@ -175,6 +175,34 @@ static uint32_t copy_memory(char *to, uint64_t address, uint32_t bytes)
 	return done;
 }
 
+/* ---- abort() ---- */
+
+#define ABORT_BYTES 512u /* of its code */
+#define RAISE_WORDS 64u	 /* what raise() has on the stack above abort()'s return address */
+
+static uintptr_t abort_at;
+
+void ta_crash_init(const void *abort_function)
+{
+	abort_at = (uintptr_t)abort_function;
+}
+
+bool ta_crash_is_abort(const void *context)
+{
+	uint64_t registers[TA_REGISTERS];
+	uintptr_t words[RAISE_WORDS];
+
+	copy_registers(registers, context);
+	uint32_t bytes = copy_memory((char *)words, registers[TA_REGISTER_SP], sizeof(words));
+
+	for (uint32_t i = 0; abort_at && i < bytes / sizeof(*words); i++)
+		if (words[i] - abort_at < ABORT_BYTES)
+			return true;
+	return false;
+}
+
+/* ---- the crashed thread's stack ---- */
+
 static void copy_stack(struct ta_crash *area)
 {
 	uint64_t pointer = area->registers[TA_REGISTER_SP];

@@ -18,6 +18,12 @@
  * XCPU. */
 bool ta_crash_is_fatal(int number);
 
+/* In the constructor: where abort() is. */
+void ta_crash_init(const void *abort_function);
+
+/* Whether a signal with this context was raised by abort(), which does not return. */
+bool ta_crash_is_abort(const void *context);
+
 /* Writes the event, leaves registers and stack for the agent, and waits for it for at most
  * TAGALONG_CRASH_WAIT_MS.  Returns; then it is time to die. */
 void ta_crash_report(int number, const siginfo_t *info, const void *context);

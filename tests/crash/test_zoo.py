@@ -98,6 +98,8 @@ VICTIMS = [
     zoo("resethand", frames=["null_write", "resethand", "main"]),
     zoo("resethand_by_sysv", frames=["null_write", "resethand_by_sysv", "main"]),
     zoo("abort_handled", type=ANY, frames=["aborts", "abort_handled", "main"]),
+    zoo("abort_handled_by_signal", type=ANY, frames=["aborts", "abort_handled_by_signal", "main"]),
+    zoo("abort_raised", type=None), zoo("abort_jumped", type=None),
     zoo("own_altstack", frames=["overflow", "own_altstack", "main"]),
     zoo("ignored", type=None), zoo("blocked", type=None),
     zoo("outside_kill", frames=["outside_kill", "main"], during=kill_it),

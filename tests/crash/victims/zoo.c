@@ -498,6 +498,31 @@ static void abort_handled(void)
 	aborts();
 }
 
+static void abort_handled_by_signal(void)
+{
+	signal(SIGABRT, say_and_return);
+	aborts();
+}
+
+/* No abort: the handler returns, and so does raise(). */
+static void abort_raised(void)
+{
+	signal(SIGABRT, say_and_return);
+	raise(SIGABRT);
+	set_handler(SIGABRT, say_and_return, 0);
+	raise(SIGABRT);
+}
+
+/* Nor is one that somebody jumps out of; what it leaves on the stack is in the way of the next. */
+static void abort_jumped(void)
+{
+	set_handler(SIGABRT, jump_back, SA_NODEFER);
+	for (volatile int i = 0; i < 100; i++)
+		if (sigsetjmp(back, 1) == 0)
+			aborts();
+	puts("a hundred aborts");
+}
+
 static void own_altstack(void)
 {
 	stack_t stack = { .ss_sp = malloc(65536), .ss_size = 65536 }, old;
@@ -806,7 +831,7 @@ static void deep(void)
 	X(own_altstack, 1) X(ignored, 0) X(blocked, 0) X(outside_kill, 1) X(forked, 1) X(vforked, 1) \
 	X(without_files, 0) X(jailed, 0) X(execed, 0) X(library, 1) X(at_exit, 0) X(nothing, 0)      \
 	X(queries, 0) X(deep, 1) X(filtered_kill, 0) X(filtered_errno, 0) X(filtered_trap, 0)     \
-	X(strict, 0) X(strict_kill, 0)
+	X(strict, 0) X(strict_kill, 0) X(abort_handled_by_signal, 1) X(abort_raised, 0) X(abort_jumped, 0)
 
 int main(int argc, char **argv)
 {
