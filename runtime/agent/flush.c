@@ -384,6 +384,18 @@ static void note_success(struct ta_worker *worker, struct ta_way *way)
 	way->left -= flush->event.count < way->left ? flush->event.count : way->left;
 }
 
+/* What the others do not have yet while the file fails. */
+static uint32_t undelivered(const struct ta_worker *worker, enum ta_output output)
+{
+	uint32_t count = output == TA_OUTPUT_EVENTS ? worker->state.events.ready_count :
+						      worker->state.buckets.group_count;
+	bool others = worker->flush.exporter.delivery || worker->flush.exporter.encode.metrics;
+
+	return others && worker->flush.ways[output].error ?
+		       count - worker->state.delivered[output] :
+		       0;
+}
+
 /* The file still has to get it. */
 static void note_delivered(struct ta_worker *worker)
 {
@@ -392,7 +404,8 @@ static void note_delivered(struct ta_worker *worker)
 	flush->event.delivered = flush->exporter.delivered;
 	ta_worker_event(worker, TA_EVENT_FLUSH_FAILED, &flush->event, sizeof(flush->event));
 	ta_journal_write(&worker->journal);
-	flush->network_ns = worker->now_ns + NETWORK_REST_NS;
+	if (undelivered(worker, flush->event.output) == 0)
+		flush->network_ns = worker->now_ns + NETWORK_REST_NS;
 }
 
 /* The batch is out, or it failed: the exporter is free again. */
@@ -425,18 +438,6 @@ static bool begin_part(struct ta_worker *worker, enum ta_output output, enum ta_
 	else
 		ta_exporter_encode(&worker->flush.exporter, output);
 	return !error;
-}
-
-/* What the others do not have yet while the file fails; enough for the line. */
-static uint32_t undelivered(const struct ta_worker *worker, enum ta_output output)
-{
-	uint32_t count = output == TA_OUTPUT_EVENTS ? worker->state.events.ready_count :
-						      worker->state.buckets.group_count;
-	bool others = worker->flush.exporter.delivery || worker->flush.exporter.encode.metrics;
-
-	return others && worker->flush.ways[output].error ?
-		       count - worker->state.delivered[output] :
-		       0;
 }
 
 /* Events first: an error is what somebody looks for. */

@@ -305,15 +305,6 @@ static int watch_over(struct agent *agent)
 	return 0;
 }
 
-static void become_watcher(struct agent *agent, struct ta_worker *worker, pid_t child)
-{
-	poke_at = NULL;
-	ta_segments_fini(&worker->segments); /* would keep removed files' memory */
-	agent->worker = child;
-	agent->deaths = 0;
-	_exit(watch_over(agent));
-}
-
 static void close_all_but(int first, int second)
 {
 	int low = first < second ? first : second, high = first < second ? second : first;
@@ -323,6 +314,17 @@ static void close_all_but(int first, int second)
 	if (high > low + 1)
 		close_range((unsigned int)low + 1, (unsigned int)high - 1, 0);
 	close_range((unsigned int)high + 1, ~0u, 0);
+}
+
+static void become_watcher(struct agent *agent, struct ta_worker *worker, pid_t child)
+{
+	poke_at = NULL;
+	ta_segments_fini(&worker->segments); /* would keep removed files' memory */
+	/* The locks of the spools belong to the open files: the worker's alone from now on. */
+	close_all_but(agent->dir_fd, agent->lock_fd);
+	agent->worker = child;
+	agent->deaths = 0;
+	_exit(watch_over(agent));
 }
 
 /* Out of the caller's session, directory, terminal and descriptors.  Returns

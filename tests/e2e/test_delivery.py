@@ -207,7 +207,7 @@ class Chaos:
 
     def start_host(self):
         ledger = self.home.path(f"ledger-{len(self.all)}")
-        process = self.home.start([self.program, ledger], env=self.env)
+        process = self.home.start([self.program, ledger, "2000"], env=self.env)
         self.hosts.append(process)
         self.all.append((ledger, process))
 
@@ -248,7 +248,7 @@ class Chaos:
             process.kill()
             process.wait()
         self.home.run(["true"], env=self.env)
-        self.home.settle(60)
+        self.home.settle(120)
 
 
 def chaos(home):

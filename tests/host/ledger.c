@@ -5,7 +5,7 @@
  * somebody can tell what must have been recorded.  Not a victim:
  * tests/e2e/test_kill.py runs it.
  *
- *     ledger FILE        three rows of two 64-bit counters: begun, ended
+ *     ledger FILE [PAUSE_US]    three rows of two 64-bit counters: begun, ended
  *
  * "begun" is raised after the call that begins a span has returned: whatever is
  * in it was recorded.  The span's name is "ROW NUMBER".
@@ -23,6 +23,7 @@ struct row {
 };
 
 static struct row *rows;
+static useconds_t pause_us = 250;
 
 static void *work(void *argument)
 {
@@ -33,14 +34,14 @@ static void *work(void *argument)
 		snprintf(name, sizeof(name), "%d %llu", row, (unsigned long long)number);
 		if (tagalong_span_begin(name, NULL).id) {
 			atomic_store(&rows[row].begun, number + 1);
-			usleep(250); /* so that some are open when death comes */
+			usleep(pause_us); /* so that some are open when death comes */
 			if (tagalong_span_end() == 0)
 				atomic_store(&rows[row].ended, number + 1);
 		} else {
 			tagalong_span_end(); /* every begin has its end */
 			number--; /* no room just now: not recorded, and counted as that */
 		}
-		usleep(250); /* what is looked at is death, not overload */
+		usleep(pause_us); /* what is looked at is death, not overload */
 	}
 	return NULL;
 }
@@ -50,7 +51,9 @@ int main(int argc, char **argv)
 	pthread_t thread;
 	int fd;
 
-	NEED(argc == 2);
+	NEED(argc == 2 || argc == 3);
+	if (argc == 3)
+		pause_us = (useconds_t)atoi(argv[2]);
 	fd = open(argv[1], O_RDWR | O_CREAT, 0600);
 	NEED(fd >= 0 && ftruncate(fd, 4096) == 0);
 	rows = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
