@@ -262,4 +262,17 @@ def static_pie(home):
     check("static" in done.stderr, f"run says {done.stderr!r}")
 
 
-TESTS = [("zoo/" + victim.name, tester(victim)) for victim in VICTIMS] + [("zoo/static_pie", static_pie)]
+def storm(home):
+    """Many processes of one segment at once: one at a time leaves its stack, all leave an event."""
+    plain, ours = [crash.run(home, [program("zoo.c", "-O1"), "forked_storm"], preloaded) for preloaded in (False, True)]
+    check((ours.status, ours.out) == (plain.status, plain.out) == (0, "20 died\n"), f"{ours}, plain {plain}")
+    home.settle(40)
+    events = crash.crashes(home.file)
+    check(len({event.pid for event in events}) == len(events) == 20, f"{len(events)} events, not 20")
+    check(all(event.tag("where") == "child" and event.type == "SIGSEGV" for event in events), "not the children's")
+    stacks = [event for event in events if event.threads]
+    check(stacks and all("null_write" in event.functions() for event in stacks), f"{len(stacks)} stacks")
+    home.note(f"{len(stacks)} of 20 with a stack")
+
+
+TESTS = [("zoo/" + victim.name, tester(victim)) for victim in VICTIMS] + [("zoo/static_pie", static_pie), ("zoo/forked_storm", storm)]

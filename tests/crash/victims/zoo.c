@@ -583,6 +583,31 @@ static void forked(void)
 	printf("child: %d\n", status_of(child));
 }
 
+/* Twenty that share a segment die at the same time. */
+static void forked_storm(void)
+{
+	pid_t children[20];
+	int gate[2], died = 0;
+	char byte;
+
+	if (pipe(gate) != 0)
+		exit(99);
+	for (int i = 0; i < 20; i++) {
+		children[i] = fork();
+		if (children[i] == 0) {
+			close(gate[1]);
+			tagalong_set_tag("where", "child");
+			if (read(gate[0], &byte, 1) == 0)
+				null_write();
+			_exit(1);
+		}
+	}
+	close(gate[1]);
+	for (int i = 0; i < 20; i++)
+		died += status_of(children[i]) == SIGSEGV;
+	printf("%d died\n", died);
+}
+
 /* What the child may do is less than this, which is the point. */
 __attribute__((optimize("O0"))) static void vforked(void)
 {
@@ -831,7 +856,7 @@ static void deep(void)
 	X(own_altstack, 1) X(ignored, 0) X(blocked, 0) X(outside_kill, 1) X(forked, 1) X(vforked, 1) \
 	X(without_files, 0) X(jailed, 0) X(execed, 0) X(library, 1) X(at_exit, 0) X(nothing, 0)      \
 	X(queries, 0) X(deep, 1) X(filtered_kill, 0) X(filtered_errno, 0) X(filtered_trap, 0)     \
-	X(strict, 0) X(strict_kill, 0) X(abort_handled_by_signal, 1) X(abort_raised, 0) X(abort_jumped, 0)
+	X(strict, 0) X(strict_kill, 0) X(abort_handled_by_signal, 1) X(abort_raised, 0) X(abort_jumped, 0) X(forked_storm, 0)
 
 int main(int argc, char **argv)
 {
