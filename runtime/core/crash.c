@@ -216,18 +216,6 @@ static void copy_stack(struct ta_crash *area)
 	}
 }
 
-/* The area, claimed and with pages; NULL: somebody has it, or there is no memory. */
-static struct ta_crash *claim_area(void)
-{
-	struct ta_crash *area = ta_segment_crash(ta_runtime.segment);
-	uint32_t free_state = TA_CRASH_FREE;
-
-	if (ta_sys(SYS_madvise, area, TA_CRASH_BYTES, MADV_POPULATE_WRITE) != 0)
-		return NULL;
-	return atomic_compare_exchange_strong(&area->state, &free_state, TA_CRASH_FILLING) ? area :
-											     NULL;
-}
-
 static void fill_area(struct ta_crash *area, int number, const siginfo_t *info,
 		      const void *context, const struct ta_record_event *event)
 {
@@ -257,6 +245,30 @@ static void sleep_on(_Atomic uint32_t *word, uint32_t value, uint64_t ns)
 	ta_sys(SYS_futex, word, FUTEX_WAIT, value, &timeout);
 }
 
+static bool has_no_agent(void)
+{
+	return ta_runtime.agentless && atomic_load(&ta_runtime.segment->agent_pid) == 0;
+}
+
+/* The area, claimed and with pages; NULL: somebody has it, or there is no memory.  Who dies
+ * at the same time, of the same segment, waits for it: workers often die together. */
+static struct ta_crash *claim_area(uint64_t patience_ns)
+{
+	struct ta_crash *area = ta_segment_crash(ta_runtime.segment);
+	uint64_t began = ta_now_ns();
+	uint32_t state = TA_CRASH_FREE;
+
+	if (ta_sys(SYS_madvise, area, TA_CRASH_BYTES, MADV_POPULATE_WRITE) != 0)
+		return NULL;
+	while (!atomic_compare_exchange_strong(&area->state, &state, TA_CRASH_FILLING)) {
+		if (has_no_agent() || ta_now_ns() - began > patience_ns)
+			return NULL;
+		sleep_on(&area->state, state, NAP_NS);
+		state = TA_CRASH_FREE;
+	}
+	return area;
+}
+
 static bool is_waited_for(const struct ta_crash *area, uint32_t tid)
 {
 	uint32_t state = atomic_load(&((struct ta_crash *)area)->state);
@@ -266,13 +278,14 @@ static bool is_waited_for(const struct ta_crash *area, uint32_t tid)
 
 /* Until the agent is done with us.  One that shows no sign of having seen it is not there:
  * a quarter of the time is enough for that. */
-static void wait_for_agent(struct ta_crash *area)
+static void wait_for_agent(struct ta_crash *area, uint64_t until_ns)
 {
-	uint64_t wait_ns = (uint64_t)ta_runtime.crash_wait_ms * 1000000u;
 	uint64_t began = ta_now_ns(), now = began;
+	uint64_t wait_ns = until_ns > began ? until_ns - began : 0;
 	uint32_t agent = atomic_load(&ta_runtime.segment->agent_pid), tid = area->tid;
+	uint32_t reading = TA_CRASH_READING;
 
-	if (agent == 0 && ta_runtime.agentless)
+	if (has_no_agent())
 		return;
 	if (agent)
 		ta_sys(SYS_prctl, PR_SET_PTRACER, agent, 0, 0, 0);
@@ -287,6 +300,9 @@ static void wait_for_agent(struct ta_crash *area)
 		sleep_on(&area->state, state, left < NAP_NS ? left : NAP_NS);
 		now = ta_now_ns();
 	}
+	/* An agent that died while it read has a copy no more; the next one may have the area. */
+	if (area->tid == tid)
+		atomic_compare_exchange_strong(&area->state, &reading, TA_CRASH_FREE);
 }
 
 /* ---- the report ---- */
@@ -315,6 +331,8 @@ void ta_crash_report(int number, const siginfo_t *info, const void *context)
 	if (!begin_report())
 		return;
 	struct ta_thread *thread = ta_thread_self();
+	uint64_t wait_ns = (uint64_t)ta_runtime.crash_wait_ms * 1000000u;
+	uint64_t until_ns = ta_now_ns() + wait_ns;
 	struct ta_crash *area;
 
 	if (thread == NULL || ta_tls.level >= TA_SIGNAL_LEVELS_MAX)
@@ -324,9 +342,10 @@ void ta_crash_report(int number, const siginfo_t *info, const void *context)
 					  .stack = thread->stack,
 					  .depth = thread->stack->depth };
 	ta_tls.level++;
-	if (publish_event(thread, number, info, context, &event) && (area = claim_area()) != NULL) {
+	if (publish_event(thread, number, info, context, &event) &&
+	    (area = claim_area(wait_ns / 2)) != NULL) {
 		fill_area(area, number, info, context, &event);
-		wait_for_agent(area);
+		wait_for_agent(area, until_ns);
 	}
 	ta_tls.level--;
 }

@@ -6,8 +6,8 @@
  * children; its pages exist from the first crash on.  Who crashes claims it (FREE to
  * FILLING), fills it in, says FILLED and sleeps on the word, for a bounded time.  The
  * agent copies the area (READING), reads what it needs of the process, and says FREE:
- * the process may die.  A process that finds it claimed dies without leaving
- * anything here; its event is in its lane all the same.
+ * the process may die.  A process that finds it claimed waits half of its time for it,
+ * then dies without leaving anything here; its event is in its lane all the same.
  *
  * The agent treats every byte as hostile and copies before it looks.
  */
