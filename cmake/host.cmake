@@ -10,6 +10,8 @@ add_custom_target(ta_exports DEPENDS ${TA_EXPORTS})
 file(GLOB TA_HOST_SOURCES CONFIGURE_DEPENDS
   ${CMAKE_SOURCE_DIR}/preload/*.c ${CMAKE_SOURCE_DIR}/hooks/*.c
   ${CMAKE_SOURCE_DIR}/runtime/core/*.c ${CMAKE_SOURCE_DIR}/runtime/protocol/*.c)
+# Only the agent scrubs.
+list(FILTER TA_HOST_SOURCES EXCLUDE REGEX "/scrub[a-z_]*\\.c$")
 add_library(tagalong SHARED ${TA_HOST_SOURCES}
   ${CMAKE_SOURCE_DIR}/runtime/wire/lane.c ${CMAKE_SOURCE_DIR}/runtime/wire/config.c
   ${CMAKE_SOURCE_DIR}/runtime/wire/session.c ${CMAKE_SOURCE_DIR}/runtime/wire/sampler.c)

@@ -2,27 +2,135 @@
 /*
  * connect.c - outward connections, and sides that are shut.
  *
- * connect only makes sure that the fd is not taken for an accepted connection;
- * outward spans are not made yet.  shutdown of the writing side ends a response
+ * connect makes sure that the fd is not taken for an accepted connection, and leaves a
+ * breadcrumb: where to, and how that went; "in progress" where it does not wait.
+ * Outward spans are not made yet.  shutdown of the writing side ends a response
  * whose length is "until the connection ends".
  *
  * Runs: any host thread.  No locks.
  */
 #include "hooks/hook.h"
 
+#include <netinet/in.h>
+#include <stddef.h>
+#include <sys/un.h>
+
 #include "runtime/core/conn.h"
+#include "runtime/core/crumb.h"
+#include "runtime/core/crumb_address.h"
+
+/* The address as a person writes it.  Returns the length; 0: a kind that is not known. */
+static uint32_t put_address(char *out, const struct sockaddr *addr, socklen_t len, uint16_t *port)
+{
+	const struct sockaddr_in *four = (const void *)addr;
+	const struct sockaddr_in6 *six = (const void *)addr;
+	bool is_four = addr->sa_family == AF_INET && len >= sizeof(*four);
+
+	if (!is_four && !(addr->sa_family == AF_INET6 && len >= sizeof(*six)))
+		return 0;
+	*port = ntohs(is_four ? four->sin_port : six->sin6_port);
+	return is_four ? ta_put_ipv4(out, (const uint8_t *)&four->sin_addr) :
+			 ta_put_ipv6(out, six->sin6_addr.s6_addr);
+}
+
+/* Abstract names begin with a zero byte. */
+static struct iovec socket_path(const struct sockaddr_un *addr, socklen_t len)
+{
+	size_t room = len > offsetof(struct sockaddr_un, sun_path) ?
+			      len - offsetof(struct sockaddr_un, sun_path) :
+			      0;
+	bool abstract = room && addr->sun_path[0] == '\0';
+
+	return (struct iovec){ .iov_base = (char *)addr->sun_path + abstract,
+			       .iov_len = abstract ? room - 1 : strnlen(addr->sun_path, room) };
+}
+
+/* Says how it went, in words and numbers. */
+static void leave(struct ta_thread *thread, struct iovec where, uint16_t port, int error)
+{
+	struct ta_crumb_data data = { .bytes = 0 };
+	const char *text = error ? ta_errno_text(error) : NULL;
+	struct iovec pieces[3] = { where, ta_piece(": "), ta_piece(text ? text : "failed") };
+	struct ta_crumb_facts facts = { .category = "connect",
+					.level = error && error != EINPROGRESS ?
+							 TA_LEVEL_WARNING :
+							 TA_LEVEL_INFO,
+					.text = pieces,
+					.text_count = error ? 3 : 1 };
+
+	if (port)
+		ta_crumb_number(&data, "port", port);
+	if (error)
+		ta_crumb_number(&data, "errno", error);
+	facts.data = data.json;
+	facts.data_bytes = data.bytes;
+	ta_crumb_leave(thread, &facts);
+}
+
+/* Whether the kernel has read the address, and the call says something: a check whether
+ * it is connected by now does not.  What a sandbox answers is not the kernel's word. */
+static bool is_told(int error)
+{
+	switch (error) {
+	case EBADF:
+	case ENOTSOCK:
+	case EFAULT:
+	case EINVAL:
+	case ENOSYS:
+	case EPERM:
+	case EISCONN:
+	case EALREADY:
+		return false;
+	default:
+		return error == 0 ||
+		       !atomic_load_explicit(&ta_runtime.sandboxed, memory_order_relaxed);
+	}
+}
+
+static __attribute__((noinline)) void note_connected(const struct sockaddr *addr, socklen_t len,
+						     int error)
+{
+	char text[TA_ADDRESS_MAX + 8];
+	struct iovec where = { .iov_base = text };
+	uint16_t port = 0;
+
+	TA_GUARD(guard);
+	struct ta_thread *thread = guard.entered ? ta_thread_self() : NULL;
+
+	if (thread == NULL)
+		return;
+	if (addr->sa_family == AF_UNIX)
+		where = socket_path((const void *)addr, len);
+	else
+		where.iov_len = put_address(text, addr, len, &port);
+	if (port)
+		where.iov_len += ta_put_port(text + where.iov_len, port);
+	if (where.iov_len)
+		leave(thread, where, port, error);
+}
+
+/* After the call, with what it answered. */
+static int noted(const struct sockaddr *addr, socklen_t len, int result)
+{
+	int error = result ? errno : 0;
+
+	if (ta_runtime.enabled && ta_crumb_wanted(TA_CRUMB_CONNECT) && is_told(error) &&
+	    addr != NULL && len >= sizeof(addr->sa_family))
+		note_connected(addr, len, error);
+	return result;
+}
 
 TA_HOOK int connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	ta_fd_forget(fd);
-	return TA_REAL(connect)(fd, addr, len);
+	return noted(addr, len, TA_REAL(connect)(fd, addr, len));
 }
 
 TA_HOOK int __connect(int fd, const struct sockaddr *addr, socklen_t len);
 TA_HOOK int __connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	ta_fd_forget(fd);
-	return TA_REAL(__connect)(fd, addr, len);
+	return noted(addr, len, TA_REAL(__connect)(fd, addr, len));
 }
 
 static void note_shut(uint64_t word)

@@ -8,6 +8,9 @@
  * image would run in another process.  The program's own environment is never
  * touched; one with more than ENV_MAX entries is passed on as it is.
  *
+ * An image that could not be started leaves a breadcrumb; one that was started by
+ * posix_spawn too.  An exec that works leaves none: there is nobody left to show it.
+ *
  * Runs: any host thread, forked and vfork children.  No heap, no locks; in a
  * vfork child nothing is recorded, only read.
  */
@@ -17,6 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/core/crumb.h"
 #include "runtime/core/sys.h"
 #include "runtime/core/now.h"
 #include "runtime/protocol/traceparent.h"
@@ -109,6 +113,49 @@ static void note_exec(void)
 		ta_process_exec();
 }
 
+/* ---- breadcrumbs ---- */
+
+/* Whether what was tried has a name that can be read. */
+static bool is_told(const char *path, int error)
+{
+	return ta_runtime.enabled && ta_crumb_wanted(TA_CRUMB_EXEC) && path && error != EFAULT &&
+	       (error == 0 || !atomic_load_explicit(&ta_runtime.sandboxed, memory_order_relaxed));
+}
+
+/* Arguments may be secrets, so only the program is told. */
+static __attribute__((noinline)) void note_started(const char *path, int error, pid_t child)
+{
+	const char *text = error ? ta_errno_text(error) : NULL;
+	struct iovec pieces[3] = { ta_piece(path), ta_piece(": "),
+				   ta_piece(text ? text : "failed") };
+	struct ta_crumb_facts facts = { .category = "exec",
+					.level = error ? TA_LEVEL_WARNING : TA_LEVEL_INFO,
+					.text = pieces,
+					.text_count = error ? 3 : 1 };
+	struct ta_crumb_data data = { .bytes = 0 };
+
+	TA_GUARD(guard);
+	struct ta_thread *thread = guard.entered ? ta_thread_self() : NULL;
+
+	if (thread == NULL)
+		return;
+	if (error)
+		ta_crumb_number(&data, "errno", error);
+	else
+		ta_crumb_number(&data, "pid", child);
+	facts.data = data.json;
+	facts.data_bytes = data.bytes;
+	ta_crumb_leave(thread, &facts);
+}
+
+/* exec came back: it failed. */
+static int not_started(const char *path, int result)
+{
+	if (is_told(path, errno))
+		note_started(path, errno, 0);
+	return result;
+}
+
 /* ---- exec ---- */
 
 static int run_execve(const char *path, char *const *argv, char *const *envp)
@@ -116,7 +163,8 @@ static int run_execve(const char *path, char *const *argv, char *const *envp)
 	struct exec_env env;
 
 	note_exec();
-	return TA_REAL(execve)(path, argv, make_env(&env, envp, in_other_process()));
+	return not_started(path, TA_REAL(execve)(path, argv,
+						 make_env(&env, envp, in_other_process())));
 }
 
 static int run_execvpe(const char *file, char *const *argv, char *const *envp)
@@ -124,7 +172,8 @@ static int run_execvpe(const char *file, char *const *argv, char *const *envp)
 	struct exec_env env;
 
 	note_exec();
-	return TA_REAL(execvpe)(file, argv, make_env(&env, envp, in_other_process()));
+	return not_started(file, TA_REAL(execvpe)(file, argv,
+						  make_env(&env, envp, in_other_process())));
 }
 
 TA_HOOK int execve(const char *path, char *const *argv, char *const *envp)
@@ -160,7 +209,9 @@ TA_HOOK int execveat(int dir, const char *path, char *const *argv, char *const *
 	struct exec_env env;
 
 	note_exec();
-	return TA_REAL(execveat)(dir, path, argv, make_env(&env, envp, in_other_process()), flags);
+	return not_started(path, TA_REAL(execveat)(dir, path, argv,
+						   make_env(&env, envp, in_other_process()),
+						   flags));
 }
 
 /* The list forms: arguments up to NULL, for execle followed by the environment.
@@ -206,6 +257,14 @@ EXECL(execlp, run_execvpe, environ)
 
 /* ---- spawn ---- */
 
+/* The caller may not want to know the pid. */
+static int spawned(const char *path, int error, const pid_t *child)
+{
+	if (is_told(path, error))
+		note_started(path, error, error == 0 && child ? *child : 0);
+	return error;
+}
+
 TA_HOOK int posix_spawn(pid_t *restrict child, const char *restrict path,
 			const posix_spawn_file_actions_t *restrict actions,
 			const posix_spawnattr_t *restrict attr, char *const *restrict argv,
@@ -213,7 +272,9 @@ TA_HOOK int posix_spawn(pid_t *restrict child, const char *restrict path,
 {
 	struct exec_env env;
 
-	return TA_REAL(posix_spawn)(child, path, actions, attr, argv, make_env(&env, envp, true));
+	return spawned(path, TA_REAL(posix_spawn)(child, path, actions, attr, argv,
+						  make_env(&env, envp, true)),
+		       child);
 }
 
 TA_HOOK int posix_spawnp(pid_t *restrict child, const char *restrict file,
@@ -223,5 +284,7 @@ TA_HOOK int posix_spawnp(pid_t *restrict child, const char *restrict file,
 {
 	struct exec_env env;
 
-	return TA_REAL(posix_spawnp)(child, file, actions, attr, argv, make_env(&env, envp, true));
+	return spawned(file, TA_REAL(posix_spawnp)(child, file, actions, attr, argv,
+						   make_env(&env, envp, true)),
+		       child);
 }

@@ -17,7 +17,9 @@
 
 #include <stdatomic.h>
 #include <stddef.h>
+#include <ucontext.h>
 
+#include "hooks/crash.h"
 #include "runtime/core/delivery.h"
 
 #ifndef SIG_HOLD
@@ -36,6 +38,17 @@ static void *handler_of(uint64_t action)
 	return (void *)(uintptr_t)(action & ~(WITH_INFO | DIRECT));
 }
 
+/* On x86_64 the kernel passes it to every handler, elsewhere to those with SA_SIGINFO. */
+static const void *certain_context(const siginfo_t *told, const void *context)
+{
+#if defined(__x86_64__)
+	(void)told;
+	return context;
+#else
+	return told ? context : NULL;
+#endif
+}
+
 static __attribute__((noinline)) void deliver(int number, siginfo_t *info, void *context,
 					      const siginfo_t *told)
 {
@@ -45,10 +58,15 @@ static __attribute__((noinline)) void deliver(int number, siginfo_t *info, void 
 
 	ta_delivery_begin(&delivery, number, told, told ? context : NULL,
 			  (uintptr_t)__builtin_frame_address(0));
+	stack_t *shown = told ? &((ucontext_t *)context)->uc_stack : NULL;
+	stack_t real = ta_altstack_hide(shown);
+
 	errno = saved_errno;
 	((info_handler *)handler_of(action))(number, info, context);
 	saved_errno = errno;
+	ta_altstack_show(shown, &real);
 	ta_delivery_end(&delivery);
+	ta_crash_handled(number, told, certain_context(told, context));
 	errno = saved_errno;
 }
 
@@ -120,31 +138,64 @@ static void answer(struct sigaction *old, uint64_t action)
 	old->sa_sigaction = (info_handler *)handler_of(action);
 }
 
+/* What the kernel gets of an action with a handler. */
+static const struct sigaction *with_trampoline(int number, const struct sigaction *action,
+					       struct sigaction *own)
+{
+	*own = *action;
+	own->sa_sigaction = trampoline_info;
+	own->sa_flags |= SA_SIGINFO;
+	atomic_store(&actions[number], (uint64_t)(uintptr_t)action->sa_sigaction |
+					       (action->sa_flags & SA_SIGINFO ? WITH_INFO : 0));
+	return own;
+}
+
+static const struct sigaction *without_onstack(int number, const struct sigaction *action,
+					       struct sigaction *own)
+{
+	int flags = ta_altstack_flags(number, action->sa_flags);
+
+	if (flags == action->sa_flags)
+		return action;
+	*own = *action;
+	own->sa_flags = flags;
+	return own;
+}
+
+static bool is_handler(const struct sigaction *action)
+{
+	return action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN;
+}
+
 int ta_signal_set(ta_sigaction_fn *real, int number, const struct sigaction *action_set,
 		  struct sigaction *old)
 {
 	if (number <= 0 || number >= NSIG)
 		return real(number, action_set, old);
 	uint64_t before = atomic_load(&actions[number]);
-	bool wrap = action_set && wants(number, (const void *)action_set->sa_sigaction);
-	struct sigaction wrapped;
+	struct ta_crash_setting crash = ta_crash_setting(number);
+	int onstack = ta_altstack_answer(number, 0);
+	struct sigaction own;
+	const struct sigaction *action = action_set;
+	bool wrap = action && wants(number, (const void *)action->sa_sigaction);
 
-	if (wrap) {
-		wrapped = *action_set;
-		wrapped.sa_sigaction = trampoline_info;
-		wrapped.sa_flags |= SA_SIGINFO;
-		atomic_store(&actions[number],
-			     (uint64_t)(uintptr_t)action_set->sa_sigaction |
-				     (action_set->sa_flags & SA_SIGINFO ? WITH_INFO : 0));
-	}
-	int result = real(number, wrap ? &wrapped : action_set, old);
+	if (wrap)
+		action = with_trampoline(number, action, &own);
+	if (action_set && is_handler(action_set))
+		action = without_onstack(number, action, &own);
+	int result = real(number, action, old);
 
 	if (result != 0 && wrap)
 		atomic_store(&actions[number], before);
 	if (result == 0 && action_set && !wrap && !ta_tls.passive)
 		atomic_fetch_or(&actions[number], DIRECT);
-	if (result == 0 && old)
+	if (result == 0 && action_set)
+		ta_crash_take_over(number);
+	if (result == 0 && old) {
+		ta_crash_answer(old, &crash);
 		answer(old, before);
+		old->sa_flags |= is_handler(old) ? onstack : 0;
+	}
 	return result;
 }
 
@@ -171,6 +222,7 @@ static sighandler_t set_by_signal(signal_fn *real, int number, sighandler_t hand
 	if (number <= 0 || number >= NSIG)
 		return real(number, handler);
 	uint64_t before = atomic_load(&actions[number]);
+	struct ta_crash_setting crash = ta_crash_setting(number);
 	bool wrap = wants(number, (const void *)handler);
 
 	if (wrap)
@@ -181,7 +233,10 @@ static sighandler_t set_by_signal(signal_fn *real, int number, sighandler_t hand
 		atomic_store(&actions[number], before);
 	else if (old != SIG_ERR && !wrap && !ta_tls.passive)
 		atomic_fetch_or(&actions[number], DIRECT);
-	return is_trampoline((const void *)old) ? (sighandler_t)handler_of(before) : old;
+	if (old != SIG_ERR)
+		ta_crash_take_over(number);
+	return is_trampoline((const void *)old) ? (sighandler_t)handler_of(before) :
+						  ta_crash_signal_answer(old, &crash);
 }
 
 #define SIGNAL(name)                                                                               \

@@ -20,6 +20,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "hooks/crash.h"
 #include "hooks/note.h"
 #include "hooks/wait.h"
 #include "runtime/core/clock.h"
@@ -36,6 +37,7 @@ static struct iovec iovec_of(const struct call *call)
 
 static void sandboxed(void)
 {
+	ta_crash_uninstall();
 	atomic_store(&ta_runtime.sandboxed, 1);
 }
 

@@ -14,6 +14,7 @@
  */
 #include "hooks/hook.h"
 
+#include "hooks/crash.h"
 #include "preload/baseline.h"
 
 #include "runtime/core/sys.h"
@@ -23,6 +24,7 @@ static void ended(void *nothing)
 	(void)nothing;
 	int saved_errno = errno;
 
+	ta_altstack_end();
 	ta_thread_end();
 	errno = saved_errno;
 }
@@ -35,6 +37,7 @@ static void *thread_main(void *argument)
 	void *result;
 
 	ta_thread_begin(birth);
+	ta_altstack_begin();
 	pthread_cleanup_push(ended, NULL);
 	result = start(start_argument);
 	pthread_cleanup_pop(1);

@@ -6,6 +6,9 @@
  * splice say only how many.  A write that fails for good is looked at as well:
  * what the program tried to send tells the status that it will log.
  *
+ * What goes to descriptor 2 and is text leaves a breadcrumb, a call a breadcrumb.  Stdio
+ * (fprintf(stderr), perror, std::cerr) does not come by here: libc writes past our names.
+ *
  * Runs: any host thread, signal handlers.  No locks.
  */
 #include "hooks/hook.h"
@@ -14,6 +17,7 @@
 #include <fcntl.h>
 #include <sys/sendfile.h>
 
+#include "hooks/stderr.h"
 #include "runtime/core/conn.h"
 #include "runtime/core/sys.h"
 
@@ -72,6 +76,8 @@ static inline ssize_t noted(int fd, const void *data, size_t bytes, ssize_t resu
 		struct iovec iov = { .iov_base = (void *)data, .iov_len = bytes };
 
 		note_wrote(word, &iov, 1, result);
+	} else if (TA_UNLIKELY(fd == 2) && result > 0) {
+		ta_note_stderr(data, (size_t)result);
 	}
 	return result;
 }
@@ -82,6 +88,8 @@ static inline ssize_t noted_iov(int fd, const struct iovec *iov, int count, ssiz
 
 	if (TA_UNLIKELY(word != 0))
 		note_wrote(word, iov, count, result);
+	else if (TA_UNLIKELY(fd == 2) && result > 0)
+		ta_note_stderr_iov(iov, count, (size_t)result);
 	return result;
 }
 

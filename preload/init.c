@@ -20,15 +20,22 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "hooks/crash.h"
+#include "hooks/throws.h"
 #include "preload/baseline.h"
 #include "preload/real.h"
 #include "preload/segment_file.h"
 #include "preload/spawn.h"
+#include "runtime/core/abort_message.h"
 #include "runtime/core/arena.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/conn.h"
+#include "runtime/core/crash.h"
+#include "runtime/core/crumb.h"
+#include "runtime/core/ends.h"
 #include "runtime/core/fd.h"
 #include "runtime/core/id.h"
+#include "runtime/core/modules.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/sys.h"
 #include "runtime/core/thread.h"
@@ -123,6 +130,13 @@ static void set_runtime(const struct ta_config *config, const struct ta_segment_
 	ta_runtime.http = config->http;
 	ta_runtime.follow = config->follow;
 	ta_runtime.exit_wait_ms = (uint32_t)config->exit_wait_ms;
+	ta_runtime.crash_wait_ms = (uint32_t)config->crash_wait_ms;
+	ta_runtime.agentless = strcmp(config->agent, "none") == 0;
+	ta_runtime.crashes = config->crashes;
+	ta_runtime.child_deaths = config->child_deaths;
+	ta_runtime.exit_events = (uint8_t)ta_exit_events(config->exit_status);
+	ta_runtime.stacks = config->stacks;
+	ta_runtime.breadcrumbs = ta_crumb_kinds(config->breadcrumbs);
 	ta_runtime.proc_id = plan->proc_id;
 	ta_runtime.seed = plan->seed;
 	ta_runtime.pid = plan->pid;
@@ -190,10 +204,38 @@ static bool make_segment(const struct ta_config *config, char *const *envp, uint
 	if (ta_runtime.segment) {
 		set_runtime(config, &plan);
 		ta_clock_init();
+		ta_runtime.root = ta_runtime.exit_events == TA_EXIT_EVENTS_PROGRAM &&
+				  !ta_run_dir_has(dir_fd, (uint32_t)ta_sys(SYS_getppid));
 		ta_agent_spawn(config, dir_fd, run_dir, plan.key, envp);
 	}
 	ta_sys(SYS_close, dir_fd);
 	return ta_runtime.segment != NULL;
+}
+
+/* The last that exit() calls, libraries' destructors included; registered before main. */
+static void stop(int status, void *nothing)
+{
+	(void)nothing;
+	if (ta_runtime.enabled && !ta_tls.passive) {
+		int saved_errno = errno;
+
+		ta_process_check();
+		ta_process_ending(status);
+		errno = saved_errno;
+	}
+}
+
+static void begin_to_look(const struct ta_config *config)
+{
+	pthread_atfork(ta_process_fork_prepare, NULL, ta_process_fork_child);
+	on_exit(stop, NULL);
+	ta_runtime.enabled = true;
+	ta_modules_init();
+	ta_abort_message_init(dlvsym(RTLD_DEFAULT, "__abort_msg", "GLIBC_PRIVATE"));
+	ta_crash_init(dlsym(RTLD_DEFAULT, "abort"));
+	ta_crash_install();
+	if (strcmp(config->exceptions, "all") == 0)
+		ta_throws_install();
 }
 
 __attribute__((constructor(101))) static void start(int argc, char **argv, char **envp)
@@ -208,21 +250,8 @@ __attribute__((constructor(101))) static void start(int argc, char **argv, char 
 	ta_config_load(&config, envp, NULL, NULL);
 	if (wanted(&config, envp, pid) && make_segment(&config, envp, pid)) {
 		set_fork_page();
-		pthread_atfork(ta_process_fork_prepare, NULL, ta_process_fork_child);
-		ta_runtime.enabled = true;
+		begin_to_look(&config);
 		adopt_standard_input();
 	}
 	errno = saved_errno;
-}
-
-/* Status 0: what exit() was given does not reach a destructor. */
-__attribute__((destructor(101))) static void stop(void)
-{
-	if (ta_runtime.enabled && !ta_tls.passive) {
-		int saved_errno = errno;
-
-		ta_process_check();
-		ta_process_ending(0);
-		errno = saved_errno;
-	}
 }

@@ -10,11 +10,13 @@
 #ifndef TA_PRELOAD_REAL_H
 #define TA_PRELOAD_REAL_H
 
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <pty.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdarg.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>

@@ -23,6 +23,7 @@
 #include "preload/text.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/sys.h"
+#include "runtime/wire/crash.h"
 
 #define FIRST_LANES 2u
 #define SIGNAL_RING_BYTES 4096u
@@ -136,8 +137,10 @@ static uint32_t lane_count(const struct ta_config *config, uint32_t lane_bytes)
 
 	lanes = lanes < most ? lanes : most;
 	lanes = lanes < FIRST_LANES ? FIRST_LANES : lanes;
-	if (ta_segment_header_bytes((uint32_t)lanes) + lanes * lane_bytes > file_bytes)
-		lanes = file_bytes / lane_bytes > 1 ? file_bytes / lane_bytes - 1 : 0;
+	uint64_t others = ta_segment_header_bytes((uint32_t)lanes) + TA_CRASH_BYTES;
+
+	if (others + lanes * lane_bytes > file_bytes)
+		lanes = file_bytes > others ? (file_bytes - others) / lane_bytes : 0;
 	return lanes < FIRST_LANES ? 0 : (uint32_t)lanes;
 }
 
@@ -189,7 +192,7 @@ static void fill(struct ta_segment *segment, const struct ta_segment_plan *plan,
 	segment->lane_bytes = lane_bytes;
 	segment->signal_ring_bytes = SIGNAL_RING_BYTES;
 	segment->header_bytes = ta_segment_header_bytes(lanes);
-	segment->total_bytes = segment->header_bytes + (uint64_t)lanes * lane_bytes;
+	segment->total_bytes = segment->header_bytes + (uint64_t)lanes * lane_bytes + TA_CRASH_BYTES;
 	segment->pid = plan->pid;
 	segment->proc_id = plan->proc_id;
 	segment->created_ns = ta_now_ns();
@@ -216,7 +219,7 @@ struct ta_segment *ta_segment_create(int dir_fd, const struct ta_config *config,
 
 	if (fd < 0)
 		return NULL;
-	struct ta_segment *segment = map_file(fd, header + (uint64_t)lanes * lane_bytes,
+	struct ta_segment *segment = map_file(fd, header + (uint64_t)lanes * lane_bytes + TA_CRASH_BYTES,
 					      header + (uint64_t)FIRST_LANES * lane_bytes);
 
 	if (segment)

@@ -18,6 +18,7 @@ int ta_events_init(struct ta_events *events, struct ta_procs *procs, struct ta_s
 	events->bytes_max = TA_EVENT_BYTES_MAX;
 	ta_list_init(&events->waiting);
 	ta_list_init(&events->ready);
+	ta_list_init(&events->awaiting);
 	return ta_map_init(&events->by_id);
 }
 
@@ -31,6 +32,8 @@ static void free_event(struct ta_events *events, struct ta_held_event *held)
 	events->count--;
 	ta_proc_unref(events->procs, held->proc);
 	free(held->event.record);
+	free((char *)held->event.stack);
+	free(held->event.stack_record);
 	free(held);
 }
 
@@ -40,17 +43,30 @@ void ta_events_fini(struct ta_events *events)
 	ta_map_fini(&events->by_id);
 }
 
-/* Ids are random: many that share a half were made up to keep us busy. */
-static bool is_held(const struct ta_events *events, const struct ta_record_event *record)
+/* Ids are random: many that share a half were made up to keep us busy.  NULL: none is
+ * held; *ret_full says whether that is worth anything. */
+static struct ta_held_event *find(const struct ta_events *events, uint64_t id_hi, uint64_t id_lo,
+				  bool *ret_full)
 {
-	struct ta_map_node *node = ta_map_find(&events->by_id, record->id_lo);
+	struct ta_map_node *node = ta_map_find(&events->by_id, id_lo);
 	int looks = 0;
 
-	for (; node && looks < HALVES_MAX; node = ta_map_next(node), looks++)
-		if (TA_CONTAINER(node, struct ta_held_event, node)->event.record->id_hi ==
-		    record->id_hi)
-			return true;
-	return looks == HALVES_MAX;
+	*ret_full = false;
+	for (; node && looks < HALVES_MAX; node = ta_map_next(node), looks++) {
+		struct ta_held_event *held = TA_CONTAINER(node, struct ta_held_event, node);
+
+		if (held->event.record->id_hi == id_hi)
+			return held;
+	}
+	*ret_full = looks == HALVES_MAX;
+	return NULL;
+}
+
+static bool is_held(const struct ta_events *events, const struct ta_record_event *record)
+{
+	bool full;
+
+	return find(events, record->id_hi, record->id_lo, &full) != NULL || full;
 }
 
 /* A hub applies its topmost scope and nothing else. */
@@ -86,6 +102,7 @@ static struct ta_held_event *make(struct ta_proc *proc, uint64_t family, uint32_
 	held->proc = proc;
 	held->family = family;
 	held->bytes = bytes + (uint32_t)sizeof(*held);
+	held->awaits = record->type == TA_CAPTURE_CRASH;
 	return held;
 }
 
@@ -112,6 +129,8 @@ static struct ta_held_event *add(struct ta_events *events, struct ta_proc *proc,
 	events->bytes += held->bytes;
 	events->count++;
 	ta_list_append(&events->waiting, &held->link);
+	if (record->type == TA_CAPTURE_CRASH)
+		ta_deaths_note(&events->deaths, proc->process.pid, record);
 	return held;
 }
 
@@ -121,11 +140,66 @@ void ta_events_record(struct ta_events *events, struct ta_proc *proc, uint64_t f
 	add(events, proc, family, tid, record);
 }
 
+/* One more piece of memory that belongs to an event. */
+static void *hold(struct ta_events *events, struct ta_held_event *held, const void *data,
+		  uint32_t bytes)
+{
+	void *copy = malloc(bytes + 1);
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, data, bytes);
+	((char *)copy)[bytes] = '\0';
+	held->bytes += bytes;
+	events->bytes += bytes;
+	return copy;
+}
+
+void ta_events_stack_record(struct ta_events *events, const struct ta_record_stack *record)
+{
+	bool full;
+	struct ta_held_event *held = find(events, record->id_hi, record->id_lo, &full);
+	uint32_t bytes = (uint32_t)record->head.units * 8;
+
+	if (!held || held->event.stack_record || events->bytes + bytes > events->bytes_max)
+		return;
+	held->event.stack_record = hold(events, held, record, bytes);
+}
+
 static void make_ready(struct ta_events *events, struct ta_held_event *held)
 {
 	ta_list_remove(&held->link);
+	if (held->awaits) {
+		ta_list_append(&events->awaiting, &held->link);
+		return;
+	}
 	ta_list_append(&events->ready, &held->link);
 	events->ready_count++;
+}
+
+void ta_events_stack(struct ta_events *events, uint64_t id_hi, uint64_t id_lo, const char *json,
+		     uint32_t bytes)
+{
+	bool full;
+	struct ta_held_event *held = find(events, id_hi, id_lo, &full);
+
+	if (!held || !held->awaits)
+		return;
+	if (bytes > 0) {
+		held->event.stack = hold(events, held, json, bytes);
+		held->event.stack_bytes = held->event.stack ? bytes : 0;
+	}
+	held->awaits = false;
+	if (held->pass < events->pass)
+		make_ready(events, held);
+}
+
+/* The child itself has told it. */
+static void let_go(struct ta_events *events, struct ta_held_event *held)
+{
+	free_event(events, held);
+	events->gone++;
+	events->counters.told++;
 }
 
 bool ta_events_settle(struct ta_events *events)
@@ -135,7 +209,10 @@ bool ta_events_settle(struct ta_events *events)
 
 		if (held->pass >= events->pass)
 			break; /* the others came later */
-		make_ready(events, held);
+		if (ta_deaths_told(&events->deaths, held->event.record))
+			let_go(events, held);
+		else
+			make_ready(events, held);
 	}
 	events->pass++;
 	return !ta_list_empty(&events->waiting);
@@ -143,11 +220,11 @@ bool ta_events_settle(struct ta_events *events)
 
 uint32_t ta_events_surplus(const struct ta_events *events, uint32_t spare)
 {
-	const struct ta_list *lists[2] = { &events->ready, &events->waiting };
+	const struct ta_list *lists[3] = { &events->ready, &events->waiting, &events->awaiting };
 	uint32_t count = events->count, surplus = 0;
 	uint64_t bytes = events->bytes;
 
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		TA_LIST_EACH(at, lists[i]) {
 			if (count <= TA_EVENTS_MAX && bytes <= events->bytes_max)
 				return surplus;
@@ -185,6 +262,7 @@ void ta_events_drop(struct ta_events *events, uint32_t spare, uint32_t count)
 {
 	drop_from(events, &events->ready, &spare, &count);
 	drop_from(events, &events->waiting, &spare, &count);
+	drop_from(events, &events->awaiting, &spare, &count);
 }
 
 void ta_events_restore(struct ta_events *events, struct ta_proc *proc, uint64_t family,
@@ -194,6 +272,8 @@ void ta_events_restore(struct ta_events *events, struct ta_proc *proc, uint64_t 
 
 	if (held && passes > 0)
 		held->pass = events->pass - 1;
-	if (held && passes < 0)
+	if (held && passes < 0) {
+		held->pass = events->pass - 1;
 		make_ready(events, held);
+	}
 }

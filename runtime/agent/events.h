@@ -19,6 +19,7 @@
 #ifndef TA_AGENT_EVENTS_H
 #define TA_AGENT_EVENTS_H
 
+#include "runtime/agent/deaths.h"
 #include "runtime/agent/list.h"
 #include "runtime/agent/map.h"
 #include "runtime/agent/model.h"
@@ -37,11 +38,14 @@ struct ta_held_event {
 	uint64_t versions[3]; /* global, isolation, current: those that count, else 0 */
 	uint64_t pass;	      /* in which it came */
 	uint32_t bytes;
+	bool awaits; /* its stack: it is not ready before that came, or will not come */
+	uint64_t awaits_ns; /* since when the agent has waited; not part of the journal */
 };
 
 struct ta_event_counters {
 	uint64_t twice;	  /* of an id that is held already */
 	uint64_t refused; /* no memory, or far too much held */
+	uint64_t told;	  /* of children that had reported their death themselves */
 	uint64_t dropped; /* the oldest, given up because there were too many */
 };
 
@@ -50,12 +54,14 @@ struct ta_events {
 	struct ta_scopes *scopes;
 	struct ta_map by_id;
 	struct ta_list waiting, ready; /* struct ta_held_event, oldest first */
+	struct ta_list awaiting; /* crashes whose stacks are being read */
 	uint64_t pass;
 	uint64_t bytes; /* of all that are held */
 	uint64_t bytes_max; /* the same for a whole journal */
 	uint64_t gone;	/* all that ever left, one way or the other */
 	uint32_t count, ready_count;
 	struct ta_event_counters counters;
+	struct ta_deaths deaths;
 };
 
 int ta_events_init(struct ta_events *events, struct ta_procs *procs, struct ta_scopes *scopes);
@@ -64,6 +70,14 @@ void ta_events_fini(struct ta_events *events);
 /* An EVENT record (already found valid) of proc, whose scope versions are family's. */
 void ta_events_record(struct ta_events *events, struct ta_proc *proc, uint64_t family,
 		      uint32_t tid, const struct ta_record_event *record);
+
+/* A STACK record (already found valid) of an event that came before it. */
+void ta_events_stack_record(struct ta_events *events, const struct ta_record_stack *record);
+
+/* The stacks of a crash, with names (runtime/stacks/protocol.h); bytes 0: there will be
+ * none.  The event is ready with its pass. */
+void ta_events_stack(struct ta_events *events, uint64_t id_hi, uint64_t id_lo, const char *json,
+		     uint32_t bytes);
 
 /* The end of a full pass.  True when another pass at once would make more ready. */
 bool ta_events_settle(struct ta_events *events);

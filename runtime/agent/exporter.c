@@ -22,6 +22,7 @@ void ta_exporter_init(struct ta_exporter *exporter)
 	pthread_condattr_t monotonic;
 
 	*exporter = (struct ta_exporter){ .fd = -1 };
+	ta_stacks_init(&exporter->stacks, NULL);
 	pthread_mutex_init(&exporter->mutex, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -37,6 +38,8 @@ void ta_exporter_fini(struct ta_exporter *exporter)
 	if (exporter->delivery)
 		ta_delivery_free(exporter->delivery);
 	ta_encode_fini(&exporter->encode);
+	ta_stacks_fini(&exporter->stacks);
+	ta_buf_fini(&exporter->names);
 	pthread_cond_destroy(&exporter->changed);
 	pthread_mutex_destroy(&exporter->mutex);
 }
@@ -52,6 +55,9 @@ static struct ta_buf *line_of(struct ta_exporter *exporter)
 static int encode(struct ta_exporter *exporter)
 {
 	struct ta_file *file = exporter->files[exporter->output];
+
+	if (exporter->output == TA_OUTPUT_EVENTS)
+		ta_names_find(exporter);
 	int error = ta_encode_batch(&exporter->encode, &exporter->batch);
 
 	exporter->delivered = false;

@@ -29,6 +29,7 @@
 #include <stdatomic.h>
 
 #include "runtime/agent/model.h"
+#include "runtime/agent/stacks.h"
 #include "runtime/agent/state.h"
 #include "runtime/export/delivery.h"
 #include "runtime/export/encode.h"
@@ -45,6 +46,7 @@ enum ta_export_step {
 };
 
 #define TA_EXPORT_CLOSING 32u /* descriptors that wait to be closed */
+#define TA_NAMES_MAX 500u /* stacks of one batch that get names: a batch has no more events */
 
 struct ta_exporter {
 	struct ta_file *files[TA_OUTPUTS]; /* NULL: none, or a descriptor */
@@ -57,6 +59,8 @@ struct ta_exporter {
 	uint64_t number;	    /* of the last put into the spools */
 	struct ta_file_place place; /* where the append goes */
 	bool delivered;		    /* of the batch: all but the file has it */
+	struct ta_stacks stacks;    /* who knows the names in stacks */
+	struct ta_buf names;	    /* of the batch's stacks, one behind the other */
 	_Atomic uint64_t file_bytes; /* written to files, or standard output */
 	int error;		    /* of the last step */
 
@@ -89,6 +93,10 @@ void ta_exporter_reset(struct ta_exporter *exporter);
 
 /* Where the batch is.  With patience it waits so long for the exporter's turn to end. */
 enum ta_export_step ta_exporter_step(struct ta_exporter *exporter, uint64_t patience_ns);
+
+/* names.c: captured events get their stacks with names, as far as that is possible in a
+ * bounded time. */
+void ta_names_find(struct ta_exporter *exporter);
 
 /* Sends the metrics as they are, soon. */
 void ta_exporter_collect(struct ta_exporter *exporter);

@@ -86,6 +86,8 @@ static uint64_t pause_ns(const struct ta_worker *worker)
 	next = due < next ? due : next;
 	due = ta_destinations_wake_ns(worker);
 	next = due < next ? due : next;
+	due = ta_crashes_wake_ns(worker);
+	next = due < next ? due : next;
 	return next > now + 1000000 ? next - now : 1000000;
 }
 

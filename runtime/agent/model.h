@@ -109,6 +109,9 @@ struct ta_event {
 	uint32_t tid;
 	struct ta_process *process;
 	const struct ta_scope_data *scope; /* set before export; or NULL */
+	const char *stack; /* JSON as runtime/stacks/protocol.h has it; set before export; or NULL */
+	uint32_t stack_bytes;
+	struct ta_record_stack *stack_record; /* what it will be made of; a copy, or NULL */
 };
 
 /* Which destinations a batch is for: no destination waits for one that fails. */

@@ -229,7 +229,8 @@ void ta_change_read(struct ta_scopes *scopes, struct ta_change *change,
 {
 	*change = (struct ta_change){ .what = set->change,
 				      .remove = (set->flags & TA_SCOPE_REMOVE) != 0 };
-	if (set->change == TA_SCOPE_BREADCRUMB && scopes->max_crumbs == 0) {
+	/* What the filter dropped (runtime/agent/filter.h) is a change of nothing. */
+	if (set->change == 0 || (set->change == TA_SCOPE_BREADCRUMB && scopes->max_crumbs == 0)) {
 		*change = (struct ta_change){ 0 };
 	} else if (!read_change(scopes, change, set)) {
 		scopes->counters.dropped++;

@@ -81,6 +81,19 @@ static void put_image(void *user, const void *image, size_t bytes)
 	out->emit(out->user, TA_EVENT_IMAGE, image, bytes, NULL, 0);
 }
 
+/* What came for an event after it. */
+static void put_stacks(struct out *out, const struct ta_held_event *held)
+{
+	struct ta_event_stack event = { held->event.record->id_hi, held->event.record->id_lo };
+
+	if (held->event.stack_record)
+		out->emit(out->user, TA_EVENT_STACK_RECORD, held->event.stack_record,
+			  (size_t)held->event.stack_record->head.units * 8, NULL, 0);
+	if (held->event.record->type == TA_CAPTURE_CRASH && !held->awaits)
+		out->emit(out->user, TA_EVENT_STACK, &event, sizeof(event), held->event.stack,
+			  held->event.stack_bytes);
+}
+
 static void put_events(struct out *out, struct ta_list *events, bool ready)
 {
 	TA_LIST_EACH(at, events) {
@@ -95,6 +108,7 @@ static void put_events(struct out *out, struct ta_list *events, bool ready)
 
 		out->emit(out->user, TA_EVENT_CAPTURED, &event, sizeof(event), held->event.record,
 			  (size_t)held->event.record->head.units * 8);
+		put_stacks(out, held);
 	}
 }
 
@@ -119,7 +133,11 @@ void ta_state_snapshot(struct ta_state *state, ta_event_emit_fn *emit, void *use
 		put_delivered(&out, i, state->delivered[i]); /* before what is leaving */
 	ta_buckets_save(&state->buckets, put_image, &out);
 	put_events(&out, &state->events.ready, true);
+	put_events(&out, &state->events.awaiting, true);
 	put_events(&out, &state->events.waiting, false);
+	if (state->events.deaths.count > 0)
+		emit(user, TA_EVENT_DEATHS, &state->events.deaths, sizeof(state->events.deaths),
+		     NULL, 0);
 	for (uint32_t i = 0; i < state->globals.count; i++)
 		emit(user, TA_EVENT_GLOBAL, &state->globals.items[i],
 		     sizeof(state->globals.items[i]), NULL, 0);

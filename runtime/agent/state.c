@@ -34,6 +34,7 @@ void ta_state_fini(struct ta_state *state)
 	ta_events_fini(&state->events);
 	ta_procs_fini(&state->procs);
 	ta_scopes_free(state->scopes);
+	ta_filter_fini(&state->filter);
 	TA_LIST_EACH(at, &state->segments) {
 		ta_list_remove(at);
 		free(TA_CONTAINER(at, struct ta_segment_state, link));
@@ -218,6 +219,9 @@ static void one_record(struct ta_state *state, struct ta_segment_state *segment,
 		return;
 	}
 	note_life(proc, record);
+	record = ta_filter_record(&state->filter, record);
+	if (!record)
+		return;
 	switch (record->kind) {
 	case TA_RECORD_FORK:
 		fork_record(state, segment, proc, (const struct ta_record_fork *)record);
@@ -236,6 +240,9 @@ static void one_record(struct ta_state *state, struct ta_segment_state *segment,
 	case TA_RECORD_EVENT:
 		ta_events_record(&state->events, proc, segment->id, lane->tid,
 				 (const struct ta_record_event *)record);
+		break;
+	case TA_RECORD_STACK:
+		ta_events_stack_record(&state->events, (const struct ta_record_stack *)record);
 		break;
 	case TA_RECORD_SCOPE_SET:
 		scope_record(state, segment, proc, (const struct ta_record_scope_set *)record);
@@ -481,6 +488,20 @@ static int captured_event(struct ta_state *state, const struct ta_event_captured
 	return 0;
 }
 
+static void stack_event(struct ta_state *state, const struct ta_event_stack *event, size_t bytes)
+{
+	ta_events_stack(&state->events, event->id_hi, event->id_lo, (const char *)(event + 1),
+			(uint32_t)(bytes - sizeof(*event)));
+}
+
+static int stack_record_event(struct ta_state *state, const struct ta_record *record, size_t bytes)
+{
+	if (!ta_record_valid(record, (uint32_t)bytes) || record->kind != TA_RECORD_STACK)
+		return -EINVAL;
+	ta_events_stack_record(&state->events, (const struct ta_record_stack *)record);
+	return 0;
+}
+
 static size_t fixed_bytes(uint32_t kind)
 {
 	switch (kind) {
@@ -514,6 +535,12 @@ static size_t fixed_bytes(uint32_t kind)
 		return sizeof(struct ta_event_captured);
 	case TA_EVENT_GLOBAL:
 		return sizeof(struct ta_global);
+	case TA_EVENT_STACK:
+		return sizeof(struct ta_event_stack);
+	case TA_EVENT_STACK_RECORD:
+		return sizeof(struct ta_record);
+	case TA_EVENT_DEATHS:
+		return sizeof(struct ta_deaths);
 	default:
 		return 0;
 	}
@@ -534,6 +561,11 @@ static int snapshot_event(struct ta_state *state, uint32_t kind, const void *pay
 		return 0;
 	case TA_EVENT_CAPTURED:
 		return captured_event(state, payload, bytes);
+	case TA_EVENT_STACK_RECORD:
+		return stack_record_event(state, payload, bytes);
+	case TA_EVENT_DEATHS:
+		memcpy(&state->events.deaths, payload, sizeof(state->events.deaths));
+		return 0;
 	case TA_EVENT_GLOBAL:
 		ta_globals_keep(&state->globals, payload);
 		return 0;
@@ -572,6 +604,9 @@ int ta_state_apply(struct ta_state *state, uint32_t kind, const void *payload, s
 	case TA_EVENT_FLUSH_FAILED:
 	case TA_EVENT_DROP:
 		flush_event(state, kind, payload);
+		return 0;
+	case TA_EVENT_STACK:
+		stack_event(state, payload, bytes);
 		return 0;
 	default:
 		return snapshot_event(state, kind, payload, bytes);

@@ -15,6 +15,7 @@
 
 #include "runtime/agent/bucket.h"
 #include "runtime/agent/events.h"
+#include "runtime/agent/filter.h"
 #include "runtime/agent/global.h"
 #include "runtime/export/file.h"
 #include "runtime/wire/segment.h"
@@ -43,6 +44,9 @@ enum ta_event_kind {
 	TA_EVENT_CAPTURED,     /* struct ta_event_captured, its record: snapshot */
 	TA_EVENT_GLOBAL,       /* struct ta_global, not known yet: snapshot */
 	TA_EVENT_SETTLING,     /* nothing: snapshot, something waits for another pass */
+	TA_EVENT_STACK,	       /* struct ta_event_stack, JSON: of a crash */
+	TA_EVENT_STACK_RECORD, /* a STACK record: snapshot */
+	TA_EVENT_DEATHS,       /* struct ta_deaths: snapshot */
 	TA_EVENT_GIVE_UP,      /* struct ta_event_give_up: open spans of a trace are closed */
 };
 
@@ -126,6 +130,11 @@ struct ta_event_captured {
 	uint16_t passes; /* over all lanes, since it came */
 };
 
+struct ta_event_stack {
+	uint64_t id_hi, id_lo; /* of the event */
+	/* the JSON; none: there will be none */
+};
+
 struct ta_lane_state {
 	uint64_t tail, signal_tail; /* everything before is taken */
 	uint64_t proc_id;	    /* whose records come next; 0: see the lane itself */
@@ -154,6 +163,7 @@ struct ta_state {
 	struct ta_events events;
 	struct ta_list segments;
 	struct ta_globals globals;
+	struct ta_filter filter;
 	bool settling;			/* another pass at once would complete something */
 	struct ta_event_flush flushing; /* a FLUSH_BEGIN that was not answered; count 0: none */
 	uint32_t delivered[TA_OUTPUTS]; /* so many of the oldest groups, or events, are in the

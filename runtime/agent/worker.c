@@ -78,6 +78,7 @@ int ta_worker_init(struct ta_worker *worker, const struct ta_agent_options *opti
 
 	worker->options = *options;
 	worker->dir_fd = dir_fd;
+	ta_list_init(&worker->crashes);
 	worker->rescan = true;
 	worker->now_ns = ta_agent_now_ns();
 	worker->active_ns = worker->now_ns;
@@ -101,12 +102,14 @@ int ta_worker_init(struct ta_worker *worker, const struct ta_agent_options *opti
 	worker->state.buckets.bytes_max = worker->config.memory_bytes / 8 * 3;
 	worker->state.events.bytes_max = worker->config.memory_bytes / 16;
 	worker->state.buckets.keep_unsampled = worker->flush.targets.metrics;
+	ta_filter_init(&worker->state.filter, &worker->config);
 	ta_scopes_set_max_crumbs(worker->state.scopes, (uint32_t)worker->config.max_breadcrumbs);
 	return 0;
 }
 
 void ta_worker_fini(struct ta_worker *worker)
 {
+	ta_crashes_fini(worker);
 	ta_state_fini(&worker->state);
 	ta_segments_fini(&worker->segments);
 	ta_journal_fini(&worker->journal);
@@ -328,6 +331,7 @@ bool ta_worker_round(struct ta_worker *worker)
 		ta_worker_scan(worker);
 		ta_drain_pass(worker);
 	}
+	ta_crashes_look(worker);
 	ta_asks_answer(worker);
 	look_after_segments(worker, slow);
 	ta_flush_look(worker);

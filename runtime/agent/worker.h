@@ -97,6 +97,7 @@ struct ta_worker {
 	struct ta_flush flush;
 	struct ta_watch watch;
 	struct ta_status_page *status;
+	struct ta_list crashes; /* struct ta_crash_job, see crash.c */
 	struct ta_working_on *working_on;
 	int dir_fd;
 	bool keep; /* change nothing in the directory */
@@ -175,6 +176,11 @@ bool ta_destinations_busy(struct ta_worker *worker, uint64_t patience_ns);
 int ta_batch_spans(struct ta_worker *worker, uint32_t skip, uint32_t groups, uint32_t spans);
 int ta_batch_events(struct ta_worker *worker, uint32_t skip, uint32_t count);
 void ta_batch_free(struct ta_gathered *gathered, struct ta_batch *batch);
+
+/* crash.c: processes that are dying; a look at each, never a wait.  wake: when to look again. */
+void ta_crashes_look(struct ta_worker *worker);
+uint64_t ta_crashes_wake_ns(const struct ta_worker *worker);
+void ta_crashes_fini(struct ta_worker *worker);
 
 /* ask.c: questions of hosts.  Answers at most one of each segment, all together. */
 void ta_asks_attach(struct ta_mapped *mapped); /* what was answered before our time */

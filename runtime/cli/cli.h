@@ -29,6 +29,7 @@ struct ta_cli_verb {
 extern const struct ta_cli_verb ta_cli_verbs[];
 
 int ta_cli_run(int argc, char **argv);
+int ta_cli_wait_crash(int argc, char **argv);
 int ta_cli_span(int argc, char **argv);
 int ta_cli_tag(int argc, char **argv);
 int ta_cli_agent(int argc, char **argv);

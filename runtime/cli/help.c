@@ -17,7 +17,7 @@ static void overview(void)
 	       "       tagalong PROGRAM [ARGS...]     the same as tagalong run\n\n"
 	       "Traces of programs that nobody will recompile.\n\n");
 	for (const struct ta_cli_verb *verb = ta_cli_verbs; verb->name; verb++)
-		printf("  %-8s %s\n", verb->name, verb->clause);
+		printf("  %-10s %s\n", verb->name, verb->clause);
 	printf("\n`tagalong help VERB` explains a verb, `tagalong help environment` lists the\n"
 	       "settings, `tagalong --version` tells the version.\n");
 }

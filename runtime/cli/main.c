@@ -22,6 +22,24 @@ const struct ta_cli_verb ta_cli_verbs[] = {
 	  "The exit status is the program's; a program that dies of a signal makes\n"
 	  "tagalong die of the same one.  127: not found, 126: cannot be executed.\n"
 	  "`tagalong PROGRAM` is the same as `tagalong run PROGRAM`.\n" },
+	{ "wait-crash", ta_cli_wait_crash,
+	  "[-o FILE] [--service NAME] [-q] [--all-threads] [--fail] [--no-follow] [--] PROGRAM [ARGS...]",
+	  "run a program and, should it crash, say what happened",
+	  "Runs PROGRAM as `tagalong run` does.  Says nothing when all is well.  When a process of\n"
+	  "it died of a fault, abort, a failed assertion or an exception that nobody caught,\n"
+	  "a page about it goes to standard error: the error, the stack with source lines, the\n"
+	  "last breadcrumbs, and the request or span in flight.  Made for tests and CI.\n"
+	  "\n"
+	  "  -o, --output FILE   where the spans go (default: $TAGALONG_FILE, else tagalong.jsonl)\n"
+	  "  --service NAME      service.name of the spans (OTEL_SERVICE_NAME)\n"
+	  "  --no-follow         do not trace the programs that PROGRAM starts\n"
+	  "  --all-threads       the stacks of all threads, not only of the one that crashed\n"
+	  "  --fail              end with 70 when a process of it crashed, but PROGRAM ended with 0\n"
+	  "  -q, --quiet         one line for each crash instead of a page\n"
+	  "\n"
+	  "The exit status is the program's; a program that dies of a signal makes\n"
+	  "tagalong die of the same one.  70: see --fail, 127: not found, 126: cannot be executed,\n"
+	  "2: wrong usage.\n" },
 	{ "span", ta_cli_span, "NAME [-k KEY=VALUE]... -- COMMAND [ARGS...]",
 	  "run a command and record it as a span",
 	  "  -k, --attribute KEY=VALUE   an attribute of the span\n"

@@ -8,6 +8,8 @@
  *
  * Refuses to write to standard output, which is the program's.
  */
+#include "runtime/cli/run.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -28,23 +30,11 @@
 #include "runtime/cli/tally.h"
 #include "runtime/cli/watch.h"
 
-#define SETTLE_MS 3000
 #define DELIVER_MS 2000 /* more, for receivers that answer */
 #define ROOT_PID "TAGALONG_ROOT_PID"
 
 static const char *const long_names[] = { "--output", "--service", "--no-follow", "--quiet",
 					  "--help",   "--version", NULL };
-
-struct run {
-	const char *output;
-	const char *service;
-	bool quiet;
-	bool no_follow;
-	char **argv; /* of the program */
-	struct ta_cli_settings settings;
-	char library[PATH_MAX];
-	bool traced; /* the library goes in */
-};
 
 /* 0, or an exit status + 1. */
 static int bad_option(int option, char **argv)
@@ -63,7 +53,7 @@ static int bad_option(int option, char **argv)
 	return ta_cli_bad_option("run", given, long_names) + 1;
 }
 
-static int parse(struct run *run, int argc, char **argv)
+static int parse(struct ta_cli_run *run, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "output", required_argument, NULL, 'o' }, { "service", required_argument, NULL, 's' },
@@ -99,7 +89,7 @@ static int parse(struct run *run, int argc, char **argv)
 }
 
 /* Settings of the command line on top of those of the environment. */
-static int set_environment(struct run *run)
+static int set_environment(struct ta_cli_run *run)
 {
 	struct ta_cli_env *env = &run->settings.env;
 
@@ -115,7 +105,7 @@ static int set_environment(struct run *run)
 }
 
 /* 0, or an exit status + 1. */
-static int find_program(const struct run *run, char *ret_path)
+static int find_program(const struct ta_cli_run *run, char *ret_path)
 {
 	const char *name = run->argv[0];
 	int error = ta_cli_find_program(name, ta_cli_env_get(&run->settings.env, "PATH"), ret_path);
@@ -135,7 +125,7 @@ static int find_program(const struct run *run, char *ret_path)
 	return 127 + 1;
 }
 
-static void check_output(const struct run *run)
+static void check_output(const struct ta_cli_run *run)
 {
 	const char *file = run->settings.config.file;
 	char culprit[PATH_MAX] = "";
@@ -147,7 +137,7 @@ static void check_output(const struct run *run)
 }
 
 /* Decides whether the program is traced and says in one line each what is wrong. */
-static void prepare_tracing(struct run *run, const char *program)
+static void prepare_tracing(struct ta_cli_run *run, const char *program)
 {
 	const struct ta_cli_settings *settings = &run->settings;
 	char why_not[TA_CLI_REASON_BYTES];
@@ -178,7 +168,7 @@ static void prepare_tracing(struct run *run, const char *program)
 }
 
 /* LD_PRELOAD with the library in front, once. */
-static int set_preload(struct run *run)
+static int set_preload(struct ta_cli_run *run)
 {
 	struct ta_cli_env *env = &run->settings.env;
 	const char *existing = ta_cli_env_get(env, "LD_PRELOAD");
@@ -196,7 +186,7 @@ static int set_preload(struct run *run)
 	return ta_cli_env_set(env, "LD_PRELOAD", value);
 }
 
-static void start_agent(const struct run *run)
+static void start_agent(const struct ta_cli_run *run)
 {
 	const struct ta_cli_settings *settings = &run->settings;
 	char self[PATH_MAX];
@@ -230,7 +220,7 @@ static void say_losses(const struct ta_cli_watch *watch)
 				   ta_loss_text((enum ta_loss)cause));
 }
 
-static void summarize(const struct run *run, const struct ta_cli_child *child,
+static void summarize(const struct ta_cli_run *run, const struct ta_cli_child *child,
 		      const struct ta_cli_tally *tally, const struct ta_cli_watch *watch)
 {
 	const char *file = ta_cli_short_path(run->settings.cwd, tally->path);
@@ -252,14 +242,14 @@ static void summarize(const struct run *run, const struct ta_cli_child *child,
 }
 
 /* The child writes its pid over the zeros. */
-static char *root_pid_slot(struct run *run)
+static char *root_pid_slot(struct ta_cli_run *run)
 {
 	if (ta_cli_env_set(&run->settings.env, ROOT_PID, "0000000000") < 0)
 		return NULL;
 	return (char *)ta_cli_env_get(&run->settings.env, ROOT_PID);
 }
 
-static int run_traced(struct run *run, const char *program, struct ta_cli_child *child)
+static int run_traced(struct ta_cli_run *run, const char *program, struct ta_cli_child *child)
 {
 	static struct ta_cli_tally tally;
 	struct ta_cli_watch watch;
@@ -269,6 +259,8 @@ static int run_traced(struct run *run, const char *program, struct ta_cli_child 
 	if (set_preload(run) < 0)
 		ta_cli_say("LD_PRELOAD is too long; %s runs without traces", run->argv[0]);
 	ta_cli_tally_start(&tally, file);
+	if (run->before)
+		run->before(run);
 	ta_cli_watch_start(&watch, run->settings.run_dir, run->settings.key);
 	ta_cli_sent_start(&sent, run->settings.run_dir, run->settings.key);
 	start_agent(run);
@@ -279,7 +271,7 @@ static int run_traced(struct run *run, const char *program, struct ta_cli_child 
 		return error;
 	ta_cli_child_wait(child, &watch);
 	if (strcmp(run->settings.config.agent, "none") != 0)
-		ta_cli_child_settle(child, &watch, SETTLE_MS);
+		ta_cli_child_settle(child, &watch, run->settle_ms);
 	if (!run->quiet && strcmp(file, "none") != 0)
 		summarize(run, child, &tally, &watch);
 	if (!run->quiet)
@@ -287,7 +279,7 @@ static int run_traced(struct run *run, const char *program, struct ta_cli_child 
 	return 0;
 }
 
-static int run_plain(struct run *run, const char *program, struct ta_cli_child *child)
+static int run_plain(struct ta_cli_run *run, const char *program, struct ta_cli_child *child)
 {
 	struct ta_cli_watch none = { .fd = -1 };
 	int error = ta_cli_child_start(child, program, run->argv, run->settings.env.items,
@@ -298,33 +290,44 @@ static int run_plain(struct run *run, const char *program, struct ta_cli_child *
 	return error;
 }
 
+/* 0, or -errno of the start, or an exit status + 1. */
+static int find_and_run(struct ta_cli_run *run, struct ta_cli_child *child)
+{
+	char program[PATH_MAX];
+	int status = find_program(run, program);
+
+	if (status)
+		return status;
+	prepare_tracing(run, program);
+	return run->traced ? run_traced(run, program, child) : run_plain(run, program, child);
+}
+
+int ta_cli_run_program(struct ta_cli_run *run, struct ta_cli_child *child)
+{
+	ta_cli_child_init(child);
+	int error = ta_cli_settings_init(&run->settings);
+
+	if (!error)
+		error = set_environment(run);
+	if (!error)
+		error = ta_cli_settings_load(&run->settings, ta_cli_settings_warn);
+	if (!error)
+		error = find_and_run(run, child);
+	if (error >= 0)
+		return error;
+	ta_cli_say("cannot start %s: %s", run->argv[0], strerror(-error));
+	return 126 + 1;
+}
+
 int ta_cli_run(int argc, char **argv)
 {
-	static struct run run;
-	char program[PATH_MAX];
+	static struct ta_cli_run run = { .settle_ms = TA_CLI_SETTLE_MS };
 	struct ta_cli_child child;
 	int status = parse(&run, argc, argv);
 
+	if (!status)
+		status = ta_cli_run_program(&run, &child);
 	if (status)
 		return status - 1;
-	ta_cli_child_init(&child);
-	int error = ta_cli_settings_init(&run.settings);
-
-	if (!error)
-		error = set_environment(&run);
-	if (!error)
-		error = ta_cli_settings_load(&run.settings, ta_cli_settings_warn);
-	if (!error) {
-		status = find_program(&run, program);
-		if (status)
-			return status - 1;
-		prepare_tracing(&run, program);
-		error = run.traced ? run_traced(&run, program, &child)
-				   : run_plain(&run, program, &child);
-	}
-	if (error) {
-		ta_cli_say("cannot start %s: %s", run.argv[0], strerror(-error));
-		return 126;
-	}
 	ta_cli_child_follow(&child);
 }

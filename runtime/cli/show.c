@@ -11,13 +11,9 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <langinfo.h>
 #include <limits.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "runtime/agent/worker.h"
 #include "runtime/cli/cli.h"
@@ -30,7 +26,8 @@ static const char help[] =
 	"last.  Without FILE: $TAGALONG_FILE, else tagalong.jsonl here, else\n"
 	"tagalong/tagalong.jsonl below $XDG_STATE_HOME or ~/.local/state.  What was\n"
 	"captured is in the file beside it (tagalong.logs.jsonl): it stands below its span,\n"
-	"! error or * warning, and by itself at the end when its trace is not there.\n"
+	"! error or * warning, and by itself at the end when its trace is not there; a crash\n"
+	"with its stack, what led to it (times before the crash), tags and user.\n"
 	"\n"
 	"A trace is shown when one of its spans meets all of:\n"
 	"  --name PATTERN      name contains PATTERN, or matches it with * and ?\n"
@@ -40,16 +37,20 @@ static const char help[] =
 	"  --trace ID          the trace's id begins with ID\n"
 	"\n"
 	"  --limit N           at most the N newest traces (default 20; 0: all)\n"
-	"  --verbose, -v       breadcrumbs and other events of spans, too\n"
+	"  --verbose, -v       breadcrumbs and other events of spans, and the stacks and\n"
+	"                      breadcrumbs of all that was captured, not only of crashes\n"
+	"  --all-threads       the stacks of all threads, not only of the one that crashed\n"
 	"  --follow            keep reading what is added, until interrupted\n"
 	"  --color WHEN        always, never or auto (a terminal and no $NO_COLOR)\n"
 	"  --help              this text\n";
 
 static const char *const option_names[] = { "--name",  "--min-duration", "--errors", "--kind",
 					    "--trace", "--limit",	 "--follow", "--color",
-					    "--help",  "--verbose",	 NULL };
+					    "--help",  "--verbose",	 "--all-threads",
+					    NULL };
 
-enum { OPT_NAME = 256, OPT_MIN, OPT_ERRORS, OPT_KIND, OPT_TRACE, OPT_LIMIT, OPT_COLOR, OPT_HELP };
+enum { OPT_NAME = 256, OPT_MIN, OPT_ERRORS, OPT_KIND, OPT_TRACE, OPT_LIMIT, OPT_COLOR, OPT_HELP,
+       OPT_ALL_THREADS };
 
 static const struct option options[] = {
 	{ "name", required_argument, NULL, OPT_NAME },
@@ -59,6 +60,7 @@ static const struct option options[] = {
 	{ "trace", required_argument, NULL, OPT_TRACE },
 	{ "limit", required_argument, NULL, OPT_LIMIT },
 	{ "verbose", no_argument, NULL, 'v' },
+	{ "all-threads", no_argument, NULL, OPT_ALL_THREADS },
 	{ "follow", no_argument, NULL, 'f' },
 	{ "color", required_argument, NULL, OPT_COLOR },
 	{ "colour", required_argument, NULL, OPT_COLOR },
@@ -69,7 +71,7 @@ static const struct option options[] = {
 struct request {
 	struct show_filter filter;
 	unsigned long limit;
-	bool follow, verbose;
+	bool follow, verbose, all_threads;
 	const char *color;
 	const char *path; /* NULL: look for it */
 	char trace[33];
@@ -128,6 +130,9 @@ static int read_option(int option, struct request *request)
 		return read_limit(optarg, &request->limit);
 	case OPT_COLOR:
 		return read_color(optarg, &request->color);
+	case OPT_ALL_THREADS:
+		request->all_threads = true;
+		return 0;
 	case 'v':
 		request->verbose = true;
 		return 0;
@@ -167,35 +172,6 @@ static int read_arguments(int argc, char **argv, struct request *request)
 	}
 	request->path = argv[optind];
 	return -1;
-}
-
-static unsigned int screen_width(bool terminal)
-{
-	const char *columns = getenv("COLUMNS");
-	unsigned long width = columns ? strtoul(columns, NULL, 10) : 0;
-	struct winsize size;
-
-	if (!width && terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
-		width = size.ws_col;
-	if (!width)
-		width = 100;
-	return width < 40 ? 40 : width > 500 ? 500 : (unsigned int)width;
-}
-
-static struct show_screen make_screen(const struct request *request)
-{
-	bool terminal = isatty(STDOUT_FILENO);
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-	struct show_screen screen = { .out = stdout, .cut = terminal };
-
-	screen.utf8 = setlocale(LC_CTYPE, "") && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-	screen.width = screen_width(terminal);
-	if (strcmp(request->color, "auto") == 0)
-		screen.color = terminal && !(no_color && no_color[0]) &&
-			       !(term && strcmp(term, "dumb") == 0);
-	else
-		screen.color = strcmp(request->color, "always") == 0;
-	return screen;
 }
 
 static int by_start(const void *a, const void *b)
@@ -327,7 +303,8 @@ int ta_cli_show(int argc, char **argv)
 		status = ta_show_find_file("show", &request.path, path) ? 1 : -1;
 	if (status >= 0)
 		return status;
-	screen = make_screen(&request);
+	screen = ta_show_screen(stdout, request.color);
+	screen.all_threads = request.all_threads;
 	store.verbose = request.verbose;
 	status = open_sources(&sources, &request);
 	if (status) {

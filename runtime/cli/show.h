@@ -4,7 +4,8 @@
  *
  * show.c reads the command line, show_read.c the files, show_store.c keeps spans and
  * events by trace, show_notes.c picks the attributes worth a reader's time,
- * show_filter.c chooses traces, show_tree.c, show_events.c and show_text.c print.
+ * show_filter.c chooses traces, show_tree.c, show_events.c, show_detail.c, show_stack.c and
+ * show_text.c print.
  *
  * Everything in a file may come from an attacker (request targets, host names):
  * show_text.c is the only way to the terminal and lets no control character by.
@@ -19,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+
+struct cJSON;
 
 struct show_process {
 	char *service;
@@ -36,6 +39,7 @@ struct show_event {
 	char *id;	 /* tells it from others of its time; "" */
 	const struct show_process *process;
 	uint8_t severity; /* as in OTLP; 0: not known */
+	struct cJSON *attributes; /* of what is shown in detail; or NULL */
 	bool of_span;
 	bool linked; /* stands below its span */
 	struct show_event *next; /* of its span */
@@ -69,7 +73,7 @@ struct show_store {
 	struct show_trace **traces;
 	uint32_t count, capacity;
 	uint32_t with_spans; /* of them */
-	bool verbose;	     /* keep the events of spans */
+	bool verbose;	     /* keep the events of spans, and details of all events */
 	uint32_t *slots; /* hash: index + 1 */
 	uint32_t slot_count;
 	struct show_process *processes;
@@ -89,6 +93,7 @@ struct show_screen {
 	unsigned int width;
 	bool color, utf8;
 	bool cut; /* a terminal: lines end at its edge */
+	bool all_threads; /* not only the one that crashed */
 };
 
 /* What `tagalong show` and `tagalong export` ask in the same way (show_find.c).  Each says
@@ -120,7 +125,6 @@ void ta_show_store_clear(struct show_store *store);
 /* One line of a file: spans or events.  False when it is not OTLP JSON (or only in part). */
 bool ta_show_read_line(struct show_store *store, const char *line, size_t bytes);
 
-struct cJSON;
 /* The value of an attribute as text ("" when it has none); number is set for
  * integers.  Static memory. */
 const char *ta_show_value(const struct cJSON *key_value, int64_t *ret_number);
@@ -131,6 +135,30 @@ bool ta_show_filter_trace(const struct show_filter *filter, const struct show_tr
 /* Whether an event of a trace that is not shown fits by itself. */
 bool ta_show_filter_event(const struct show_filter *filter, const struct show_trace *trace,
 			  const struct show_event *event);
+
+/* What every line of something begins with: returns the columns used.  put NULL: nothing. */
+struct show_margin {
+	unsigned int (*put)(const struct show_screen *screen, const void *user);
+	const void *user;
+};
+
+/* A terminal or not, its width, its characters; color: "always", "never" or "auto". */
+struct show_screen ta_show_screen(FILE *out, const char *color);
+
+/* A line of its own in one style (or NULL), behind the margin and indent columns. */
+void ta_show_line(const struct show_screen *screen, const struct show_margin *margin,
+		  unsigned int indent, const char *style, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+/* What there is to say about an event below its line: the signal, stacks, breadcrumbs,
+ * scopes.  Nothing for events without details. */
+void ta_show_detail(const struct show_screen *screen, const struct show_event *event,
+		    const struct show_margin *margin);
+/* The stacks: what "tagalong.stack" holds (JSON), else a text, line by line. */
+void ta_show_stack(const struct show_screen *screen, const struct show_margin *margin,
+		   const char *json, const char *text);
+/* The attribute of an array of KeyValue, or NULL; its value as text, or "". */
+const struct cJSON *ta_show_attribute(const struct cJSON *attributes, const char *key);
+const char *ta_show_attribute_text(const struct cJSON *attributes, const char *key);
 
 /* Everything that is not printable becomes '?'.  Returns the columns used; at most
  * max are, and a text that does not fit ends in an ellipsis. */

@@ -2,7 +2,8 @@
 /*
  * show_events.c - what was captured: one line each, below its span or by itself.
  *
- * "!" stands before errors, "*" before what is less, "-" before what a span recorded.
+ * "!" stands before errors, "*" before what is less, "-" before what a span recorded.  What
+ * there is to say about a crash follows (show_detail.c).
  *
  * Runs: the command line, one thread.
  */
@@ -106,6 +107,7 @@ static void put_loose(const struct show_screen *screen, const struct show_trace 
 	if (trace->hi | trace->lo)
 		fprintf(screen->out, "  trace %016" PRIx64 "%016" PRIx64, trace->hi, trace->lo);
 	fputc('\n', screen->out);
+	ta_show_detail(screen, event, &(struct show_margin){ NULL, NULL });
 }
 
 struct loose {

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SEVERITY_FATAL 21
+
 /* digits hexadecimal digits; false for anything else. */
 static bool read_hex(const char *text, unsigned int digits, uint64_t *ret_value)
 {
@@ -63,16 +65,22 @@ static const char *member_text(const cJSON *object, const char *name)
 	return text ? text : "";
 }
 
-/* The text of an attribute; "" when it is not there. */
-static const char *attribute_text(const cJSON *attributes, const char *wanted)
+const struct cJSON *ta_show_attribute(const struct cJSON *attributes, const char *key)
 {
 	const cJSON *attribute;
-	int64_t number;
 
 	cJSON_ArrayForEach(attribute, attributes)
-		if (strcmp(member_text(attribute, "key"), wanted) == 0)
-			return ta_show_value(attribute, &number);
-	return "";
+		if (strcmp(member_text(attribute, "key"), key) == 0)
+			return attribute;
+	return NULL;
+}
+
+const char *ta_show_attribute_text(const struct cJSON *attributes, const char *key)
+{
+	const cJSON *attribute = ta_show_attribute(attributes, key);
+	int64_t number;
+
+	return attribute ? ta_show_value(attribute, &number) : "";
 }
 
 /* "first: second", or what there is of it. */
@@ -99,9 +107,9 @@ static void read_span_event(struct show_store *store, uint64_t hi, uint64_t lo, 
 	event->time_ns = member_u64(json, "timeUnixNano");
 	event->word = ta_show_copy(name);
 	event->id = ta_show_copy("");
-	first = ta_show_copy(attribute_text(attributes, crumb ? "tagalong.breadcrumb.category" :
+	first = ta_show_copy(ta_show_attribute_text(attributes, crumb ? "tagalong.breadcrumb.category" :
 								"exception.type"));
-	event->text = join(first, attribute_text(attributes, crumb ? "tagalong.breadcrumb.message" :
+	event->text = join(first, ta_show_attribute_text(attributes, crumb ? "tagalong.breadcrumb.message" :
 								     "exception.message"));
 	free(first);
 	ta_show_store_event(store, hi, lo, event);
@@ -185,6 +193,17 @@ static const char *severity_word(uint64_t severity)
 	return severity <= 24 ? words[(severity + 3) / 4] : "";
 }
 
+/* What was captured; of a fault also where. */
+static char *event_text(const cJSON *attributes, const char *body)
+{
+	const char *address = ta_show_attribute_text(attributes, "tagalong.signal.address");
+	size_t bytes = strlen(body) + strlen(address) + 5;
+	char *text = ta_show_alloc(NULL, bytes);
+
+	snprintf(text, bytes, "%s%s%s", body, address[0] ? " at " : "", address);
+	return text;
+}
+
 static bool read_log(struct show_store *store, const cJSON *json,
 		     const struct show_process *process)
 {
@@ -203,8 +222,10 @@ static bool read_log(struct show_store *store, const cJSON *json,
 	event->time_ns = member_u64(json, "timeUnixNano");
 	event->severity = severity <= 24 ? (uint8_t)severity : 0;
 	event->word = ta_show_copy(word[0] ? word : severity_word(severity));
-	event->id = ta_show_copy(attribute_text(attributes, "tagalong.event.id"));
-	event->text = ta_show_copy(member_text(body, "stringValue"));
+	event->id = ta_show_copy(ta_show_attribute_text(attributes, "tagalong.event.id"));
+	event->text = event_text(attributes, member_text(body, "stringValue"));
+	if (store->verbose || severity >= SEVERITY_FATAL)
+		event->attributes = cJSON_Duplicate(attributes, true);
 	ta_show_store_event(store, hi, lo, event);
 	return true;
 }

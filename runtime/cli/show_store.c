@@ -6,6 +6,7 @@
  */
 #include "runtime/cli/show.h"
 
+#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,6 +123,7 @@ void ta_show_event_free(struct show_event *event)
 	free(event->word);
 	free(event->text);
 	free(event->id);
+	cJSON_Delete(event->attributes);
 	free(event);
 }
 

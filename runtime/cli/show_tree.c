@@ -320,8 +320,9 @@ static void put_title(const struct show_screen *screen, const struct show_trace 
 }
 
 /* The lines of the tree that pass by on the left of what is below a span. */
-static unsigned int put_stems(const struct show_screen *screen, const struct show_span *span)
+static unsigned int put_stems(const struct show_screen *screen, const void *user)
 {
+	const struct show_span *span = user;
 	bool goes_on[DEPTH_MAX + 1];
 	unsigned int depth = depth_of(span), count = depth;
 	const struct show_span *at = span;
@@ -344,6 +345,7 @@ static void put_events(const struct show_screen *screen, const struct show_span 
 		ta_show_event(screen, event, !screen->cut ? UINT32_MAX : screen->width > used + 8 ?
 					     screen->width - used : 8);
 		fputc('\n', screen->out);
+		ta_show_detail(screen, event, &(struct show_margin){ put_stems, span });
 	}
 }
 
@@ -355,6 +357,7 @@ static void put_other_events(const struct show_screen *screen, const struct show
 			continue;
 		ta_show_event(screen, trace->events[i], screen->cut ? screen->width : UINT32_MAX);
 		fputc('\n', screen->out);
+		ta_show_detail(screen, trace->events[i], &(struct show_margin){ NULL, NULL });
 	}
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tally.c - how many spans a file got since we looked last.
+ * tally.c - what a file got since we looked last, and how many spans that is.
  *
  * The agent renames FILE to FILE.1 when it is full, FILE.1 to FILE.2 and so on.
  * Read from the newest backwards: a file that was not there is counted whole, the
@@ -82,25 +82,30 @@ static bool was_rotated(const struct ta_cli_tally *tally, const struct ta_cli_ta
 	return false;
 }
 
-static void count_file(struct ta_cli_counter *counter, int fd, uint64_t from)
+struct taker {
+	void (*take)(void *user, const char *data, size_t bytes);
+	void *user;
+};
+
+static void read_file(const struct taker *taker, int fd, uint64_t from)
 {
 	static char buffer[1 << 16];
 	ssize_t bytes;
 
 	for (off_t at = (off_t)from; (bytes = pread(fd, buffer, sizeof(buffer), at)) > 0;
 	     at += bytes)
-		ta_cli_counter_feed(counter, buffer, (size_t)bytes);
-	ta_cli_counter_feed(counter, "\n", 1);
+		taker->take(taker->user, buffer, (size_t)bytes);
+	taker->take(taker->user, "\n", 1);
 }
 
-void ta_cli_tally_end(const struct ta_cli_tally *tally, uint64_t *ret_spans, uint64_t *ret_traces)
+void ta_cli_tally_read(const struct ta_cli_tally *tally,
+		       void (*take)(void *user, const char *data, size_t bytes), void *user)
 {
-	struct ta_cli_counter *counter = ta_cli_counter_new();
+	struct taker taker = { take, user };
 	bool last = false;
 	struct stat found;
 
-	*ret_spans = *ret_traces = 0;
-	for (int i = 0; counter && !last; i++) {
+	for (int i = 0; !last; i++) {
 		int fd = open_rotated(tally, i, &found);
 
 		if (fd < 0 && i > 0)
@@ -112,9 +117,23 @@ void ta_cli_tally_end(const struct ta_cli_tally *tally, uint64_t *ret_spans, uin
 
 		last = current || was_rotated(tally, &file);
 		if (current || !last)
-			count_file(counter, fd, current ? tally->files[0].bytes : 0);
+			read_file(&taker, fd, current ? tally->files[0].bytes : 0);
 		close(fd);
 	}
-	if (counter)
-		ta_cli_counter_free(counter, ret_spans, ret_traces);
+}
+
+static void count(void *user, const char *data, size_t bytes)
+{
+	ta_cli_counter_feed(user, data, bytes);
+}
+
+void ta_cli_tally_end(const struct ta_cli_tally *tally, uint64_t *ret_spans, uint64_t *ret_traces)
+{
+	struct ta_cli_counter *counter = ta_cli_counter_new();
+
+	*ret_spans = *ret_traces = 0;
+	if (!counter)
+		return;
+	ta_cli_tally_read(tally, count, counter);
+	ta_cli_counter_free(counter, ret_spans, ret_traces);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tally.h - how many spans a file got since we looked last.
+ * tally.h - what a file got since we looked last, and how many spans that is.
  */
 #ifndef TA_CLI_TALLY_H
 #define TA_CLI_TALLY_H
@@ -29,6 +29,11 @@ void ta_cli_tally_start(struct ta_cli_tally *tally, const char *path);
 /* Counts what was appended since, also over rotations. */
 void ta_cli_tally_end(const struct ta_cli_tally *tally, uint64_t *ret_spans,
 		      uint64_t *ret_traces);
+
+/* Hands out what was appended since, also over rotations: files one after the other, the
+ * newest first, each in pieces and with a line end behind it. */
+void ta_cli_tally_read(const struct ta_cli_tally *tally,
+		       void (*take)(void *user, const char *data, size_t bytes), void *user);
 
 /* The counting of one stretch of OTLP JSON, for tests: a span is an object with
  * a traceId and a startTimeUnixNano (a link has no time). */

@@ -28,7 +28,7 @@ uint32_t ta_fd_count;
 
 struct counts {
 	uint32_t threads, births, conns, heads, queues, listeners, fds;
-	uint32_t cells, objects, sessions, handed, hubs;
+	uint32_t cells, objects, sessions, handed, hubs, altstacks;
 };
 
 static const struct counts full = { .births = 4096,
@@ -41,7 +41,8 @@ static const struct counts full = { .births = 4096,
 				    .objects = 16384,
 				    .sessions = 4096,
 				    .handed = 4096,
-				    .hubs = 4096 };
+				    .hubs = 4096,
+				    .altstacks = 512 };
 static const struct counts least = { .births = 32,
 				     .conns = 64,
 				     .heads = 4,
@@ -52,7 +53,8 @@ static const struct counts least = { .births = 32,
 				     .objects = 128,
 				     .sessions = 16,
 				     .handed = 8,
-				     .hubs = 16 };
+				     .hubs = 16,
+				     .altstacks = 2 };
 
 /* ---- layout ---- */
 
@@ -88,6 +90,8 @@ static size_t lay_out(struct ta_arena *arena, char *base, const struct counts *c
 	arena->sessions = piece(base, &used, counts->sessions * sizeof(*arena->sessions));
 	arena->handed = piece(base, &used, counts->handed * sizeof(*arena->handed));
 	arena->hubs = piece(base, &used, counts->hubs * sizeof(*arena->hubs));
+	arena->altstacks = piece(base, &used, (size_t)counts->altstacks * TA_ALTSTACK_BYTES);
+	pool_at(&arena->altstack_pool, base, &used, counts->altstacks);
 	pool_at(&arena->cell_pool, base, &used, counts->cells);
 	pool_at(&arena->object_pool, base, &used, counts->objects);
 	pool_at(&arena->session_pool, base, &used, counts->sessions);
@@ -141,7 +145,8 @@ static struct counts choose(uint32_t lanes)
 				.objects = scaled(full.objects, least.objects, budget, bytes),
 				.sessions = scaled(full.sessions, least.sessions, budget, bytes),
 				.handed = scaled(full.handed, least.handed, budget, bytes),
-				.hubs = scaled(full.hubs, least.hubs, budget, bytes) };
+				.hubs = scaled(full.hubs, least.hubs, budget, bytes),
+				.altstacks = scaled(full.altstacks, least.altstacks, budget, bytes) };
 }
 
 bool ta_arena_init(uint32_t lanes)

@@ -52,7 +52,12 @@ struct ta_arena {
 	struct ta_pool handed_pool;
 	struct ta_hub *hubs;
 	struct ta_pool hub_pool;
+	char *altstacks; /* of threads, for signals; TA_ALTSTACK_BYTES each */
+	struct ta_pool altstack_pool;
 };
+
+/* A signal frame with all of AVX-512 and AMX is 11 KiB. */
+#define TA_ALTSTACK_BYTES 32768u
 
 extern struct ta_arena ta_arena __attribute__((visibility("hidden")));
 

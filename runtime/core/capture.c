@@ -13,6 +13,7 @@
 #include "runtime/core/now.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
+#include "runtime/core/stack.h"
 
 /* Outside any span events have the isolation scope's trace. */
 static void set_trace(struct ta_thread *thread, struct ta_record_event *event)
@@ -85,23 +86,34 @@ static int publish(struct ta_thread *thread, const struct ta_capture *capture,
 	return 0;
 }
 
-int ta_capture_publish(struct ta_thread *thread, const struct ta_capture *capture)
+int ta_capture_fill(struct ta_thread *thread, const struct ta_capture *capture,
+		    struct ta_record_event *ret_event)
 {
-	struct ta_record_event event = { .time_ns = ta_now_ns(),
-					 .type = (uint8_t)capture->type,
-					 .level = (uint8_t)capture->level };
-
+	*ret_event = (struct ta_record_event){ .time_ns = ta_now_ns(),
+					       .type = (uint8_t)capture->type,
+					       .level = (uint8_t)capture->level };
 	ta_context_settle(thread);
 	ta_context_matters(thread);
-	if (!set_scopes(thread, capture, &event))
+	if (!set_scopes(thread, capture, ret_event))
 		return -ESTALE;
-	set_trace(thread, &event);
-	set_id(thread, &event);
-	int error = publish(thread, capture, &event);
+	set_trace(thread, ret_event);
+	set_id(thread, ret_event);
+	return 0;
+}
 
-	if (error == 0 && capture->type != TA_CAPTURE_LOG) {
-		thread->event_hi = event.id_hi;
-		thread->event_lo = event.id_lo;
-	}
-	return error;
+int ta_capture_publish(struct ta_thread *thread, const struct ta_capture *capture)
+{
+	struct ta_record_event event;
+	int error = ta_capture_fill(thread, capture, &event);
+
+	if (error == 0)
+		error = publish(thread, capture, &event);
+
+	if (error != 0 || capture->type == TA_CAPTURE_LOG)
+		return error;
+	thread->event_hi = event.id_hi;
+	thread->event_lo = event.id_lo;
+	if (capture->type != TA_CAPTURE_CUSTOM)
+		ta_stack_publish(thread, event.id_hi, event.id_lo);
+	return 0;
 }

@@ -18,6 +18,10 @@ struct ta_capture {
 	struct ta_text error_type, message, json;
 };
 
+/* Time, trace, scopes and a new id of an event; nothing is recorded yet.  0 or -ESTALE. */
+int ta_capture_fill(struct ta_thread *thread, const struct ta_capture *capture,
+		    struct ta_record_event *ret_event);
+
 /* 0, -ESTALE (that scope is over) or -ENOBUFS (counted). */
 int ta_capture_publish(struct ta_thread *thread, const struct ta_capture *capture);
 

@@ -12,6 +12,7 @@
 
 #include "runtime/core/clock.h"
 #include "runtime/core/conn.h"
+#include "runtime/core/crumb.h"
 #include "runtime/core/now.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
@@ -86,6 +87,26 @@ static void publish(struct ta_thread *thread, struct ta_frame *frame, int number
 	ta_emit_commit(&emit);
 }
 
+/* On the scope that is interrupted, before the handler has one of its own. */
+static void leave_crumb(struct ta_thread *thread, int number, const siginfo_t *info)
+{
+	struct ta_crumb_data data = { .bytes = 0 };
+	const char *name = ta_signal_word(number);
+	struct iovec piece = ta_piece(name ? name : "real-time signal");
+	struct ta_crumb_facts facts = { .category = "signal",
+					.level = TA_LEVEL_INFO,
+					.text = &piece,
+					.text_count = 1 };
+
+	ta_crumb_number(&data, "signal", number);
+	if (info &&
+	    (info->si_code == SI_USER || info->si_code == SI_QUEUE || info->si_code == SI_TKILL))
+		ta_crumb_number(&data, "sender_pid", info->si_pid);
+	facts.data = data.json;
+	facts.data_bytes = data.bytes;
+	ta_crumb_leave(thread, &facts);
+}
+
 void ta_delivery_begin(struct ta_delivery *delivery, int number, const siginfo_t *info,
 		       const void *context, uintptr_t frame)
 {
@@ -107,6 +128,8 @@ void ta_delivery_begin(struct ta_delivery *delivery, int number, const siginfo_t
 	struct ta_signal_level *level = &thread->levels[ta_tls.level];
 	bool linked = interrupted_span(thread, &link);
 
+	if (ta_runtime.breadcrumbs & TA_CRUMB_SIGNAL)
+		leave_crumb(thread, number, info);
 	set_level(level, thread, context, frame);
 	struct ta_frame *own = ta_context_push_signal(thread);
 

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "runtime/core/clock.h"
+#include "runtime/core/ends.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/sys.h"
@@ -124,6 +125,7 @@ void ta_process_ending(int status)
 {
 	if (ta_runtime.segment == NULL || ta_runtime.ended)
 		return;
+	ta_exit_report(status);
 	ta_runtime.ended = true;
 	if (ta_runtime.creator)
 		atomic_fetch_or_explicit(&ta_runtime.segment->flags, TA_SEGMENT_CREATOR_ENDED,

@@ -28,6 +28,14 @@ struct ta_runtime {
 	uint64_t seed;
 	uint32_t pid; /* 0: not known */
 	uint32_t exit_wait_ms;
+	uint32_t crash_wait_ms;
+	bool agentless; /* no agent is started; another's may come all the same */
+	bool crashes; /* fatal signals are reported */
+	bool child_deaths;    /* children that die of a signal are events */
+	uint8_t exit_events;  /* enum ta_exit_events (core/ends.h) */
+	bool root;	      /* no traced program has started this one; only where it is asked for */
+	bool stacks;  /* captured errors and messages carry theirs */
+	uint32_t breadcrumbs; /* automatic ones: which kinds (core/crumb.h) */
 	struct ta_sampler sampler;
 	bool ended;
 	bool keeper;	     /* the agent hangs below a child of ours, see preload/spawn.c */

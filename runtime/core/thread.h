@@ -73,6 +73,8 @@ struct ta_thread {
 	uint64_t event_hi, event_lo; /* id of what it captured last */
 	uint32_t spare_objects[TA_SPARE_OBJECTS]; /* free ones at hand; inside the guard only */
 	uint32_t spare_count;
+	uint32_t crumb_count; /* automatic breadcrumbs in the second that began then */
+	uint64_t crumbs_since_ns;
 	struct ta_http1_head head; /* scratch for heads that arrive whole */
 };
 
@@ -83,6 +85,7 @@ struct ta_tls {
 	uint8_t level;	      /* signal handlers running */
 	uint8_t passive;      /* vfork child on this thread's memory: hooks pass through */
 	uint8_t attaching;
+	uint16_t altstack;    /* signal stack of ours: its number + 1; 0 none */
 	uint64_t fork_token; /* id of the child that is being forked; 0 none */
 	uint64_t lane_tries; /* calls since no lane was found: when to try again */
 };

@@ -180,13 +180,40 @@ static void add_last_error(struct ta_enrich *enrich, const struct ta_span *span,
 		event->attrs = ta_record_attrs(facts->error_record, &event->attr_bytes);
 }
 
-static void add_crumbs(struct ta_enrich *enrich, const struct ta_scope_data *scope,
+static bool is_automatic(const struct ta_crumb *crumb)
+{
+	const char *cursor = crumb->attrs;
+	struct ta_attr_view attr;
+
+	while (cursor && ta_attr_next(&cursor, crumb->attrs + crumb->attr_bytes, &attr))
+		if (attr.key == TA_ATTR_CRUMB_AUTOMATIC)
+			return ta_attr_int(&attr) != 0;
+	return false;
+}
+
+/* What hooks saw before the span began (a server's start) would be on every request. */
+static uint32_t first_crumb(const struct ta_scope_data *scope, uint64_t start_ns)
+{
+	uint32_t first = 0;
+
+	while (first < scope->crumb_count && scope->crumbs[first].time_ns < start_ns &&
+	       is_automatic(&scope->crumbs[first]))
+		first++;
+	return first;
+}
+
+static void add_crumbs(struct ta_enrich *enrich, const struct ta_span *span,
 		       struct ta_out_span *out)
 {
+	const struct ta_scope_data *scope = span->scope;
 	uint32_t room = enrich->limits.events - out->event_count;
-	uint32_t first = scope->crumb_count > room ? scope->crumb_count - room : 0;
+	uint32_t first = first_crumb(scope, span->start_ns);
+	uint32_t left = scope->crumb_count - first;
 
-	out->dropped_events += first;
+	if (left > room) {
+		out->dropped_events += left - room;
+		first += left - room;
+	}
 	for (uint32_t i = first; i < scope->crumb_count; i++) {
 		const struct ta_crumb *crumb = &scope->crumbs[i];
 		struct ta_out_event *event =
@@ -226,7 +253,7 @@ void ta_out_events(struct ta_enrich *enrich, const struct ta_span *span, struct 
 		read_records(enrich, span, facts, out);
 	add_last_error(enrich, span, facts, out);
 	if (span->scope && span->scope->crumb_count && ta_span_is_local_root(span))
-		add_crumbs(enrich, span->scope, out);
+		add_crumbs(enrich, span, out);
 	sort_events(out);
 }
 

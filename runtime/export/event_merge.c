@@ -11,6 +11,7 @@
 #include "runtime/export/event_merge.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,7 +49,27 @@ void ta_event_data_fini(struct ta_event_data *data)
 /* What was recorded about the event itself. */
 struct facts {
 	struct ta_attr_view message, type, value, json;
+	struct ta_signal_view signal;
 };
+
+static void read_signal(const struct ta_attr_view *attr, struct ta_signal_view *signal)
+{
+	int64_t number = ta_attr_int(attr);
+
+	if (attr->key == TA_ATTR_SIGNAL_NUMBER) {
+		signal->number = number;
+		signal->has_number = true;
+	} else if (attr->key == TA_ATTR_SIGNAL_CODE) {
+		signal->code = number;
+		signal->has_code = true;
+	} else if (attr->key == TA_ATTR_SIGNAL_SENDER_PID) {
+		signal->sender_pid = number;
+		signal->has_sender = true;
+	} else if (attr->key == TA_ATTR_SIGNAL_ADDRESS) {
+		signal->address = (uint64_t)number;
+		signal->has_address = true;
+	}
+}
 
 static void read_facts(const struct ta_event *event, struct facts *facts)
 {
@@ -66,6 +87,8 @@ static void read_facts(const struct ta_event *event, struct facts *facts)
 			facts->value = attr;
 		else if (attr.key == TA_ATTR_EVENT_JSON)
 			facts->json = attr;
+		else
+			read_signal(&attr, &facts->signal);
 	}
 }
 
@@ -109,6 +132,8 @@ static void read_crumb(const struct ta_crumb *crumb, int64_t wall_offset_ns,
 			view->data = text_of(&attr);
 		else if (attr.key == TA_ATTR_CRUMB_LEVEL)
 			view->level = (uint8_t)ta_attr_int(&attr);
+		else if (attr.key == TA_ATTR_CRUMB_AUTOMATIC)
+			view->automatic = ta_attr_int(&attr) != 0;
 	}
 }
 
@@ -144,6 +169,56 @@ static int take_exception(const struct facts *facts, struct ta_event_data *data)
 	return 0;
 }
 
+/* A text out of the stack's JSON; empty when it has none.  0 or -ENOMEM. */
+static int plain_text(struct ta_event_data *data, struct ta_json_slice inside,
+		      struct ta_json_slice *text)
+{
+	char *plain;
+
+	if (!inside.bytes)
+		return 0;
+	plain = ta_event_alloc(data, inside.bytes);
+	if (!plain)
+		return -ENOMEM;
+	*text = (struct ta_json_slice){
+		plain, ta_json_unescape(inside.text, inside.bytes, plain, inside.bytes)
+	};
+	return 0;
+}
+
+/* The process itself knew of an exception that nobody caught (core/cxx_uncaught.h). */
+static bool is_exception(const struct facts *facts)
+{
+	return facts->type.bytes < 3 || memcmp(facts->type.value, "SIG", 3) != 0;
+}
+
+/* What the agent found in the memory of who died says more than the signal: an exception
+ * that nobody caught, and why abort() was called.  What the process said itself goes first:
+ * it could ask the exception. */
+static int take_crash(const struct facts *facts, struct ta_event_data *data)
+{
+	const struct ta_stack *stack = &data->stack;
+	struct ta_exception_view *view = ta_event_alloc(data, sizeof(*view));
+	int error = 0;
+
+	if (!view)
+		return -ENOMEM;
+	*view = (struct ta_exception_view){ text_of(&facts->type), text_of(&facts->value) };
+	data->signal = facts->signal;
+	data->exceptions = view;
+	data->exception_count = 1;
+	if (is_exception(facts))
+		return view->value.bytes ? 0 :
+					   plain_text(data, stack->exception_value, &view->value);
+	if (stack->has_exception) {
+		view->value = (struct ta_json_slice){ "", 0 };
+		error = plain_text(data, stack->exception_type, &view->type);
+		return error ? error : plain_text(data, stack->exception_value, &view->value);
+	}
+	return facts->signal.number == SIGABRT ?
+		       plain_text(data, stack->abort_message, &view->value) : 0;
+}
+
 static int merge_log(const struct ta_event *event, const struct facts *facts,
 		     struct ta_event_data *data)
 {
@@ -164,6 +239,7 @@ int ta_event_merge(const struct ta_event *event, int64_t wall_offset_ns,
 	int error = 0;
 
 	*data = (struct ta_event_data){ .level = event->record->level };
+	data->has_stack = ta_stack_read(event->stack, event->stack_bytes, &data->stack);
 	read_facts(event, &facts);
 	if (event->record->type == TA_CAPTURE_LOG)
 		return merge_log(event, &facts, data);
@@ -171,12 +247,16 @@ int ta_event_merge(const struct ta_event *event, int64_t wall_offset_ns,
 		ta_own_read(text_of(&facts.json), &own);
 	else if (event->record->type == TA_CAPTURE_ERROR)
 		error = take_exception(&facts, data);
+	else if (event->record->type == TA_CAPTURE_CRASH)
+		error = take_crash(&facts, data);
 	else
 		data->message = text_of(&facts.message);
 	if (own.level)
 		data->level = own.level;
 	if (event->scope)
 		take_scope(event->scope, data);
+	if (event->record->type == TA_CAPTURE_CRASH)
+		data->level = TA_LEVEL_FATAL;
 	if (!error && event->record->type == TA_CAPTURE_CUSTOM)
 		error = ta_own_merge(data, &own);
 	return error ? error : take_crumbs(event->scope, own.breadcrumbs, wall_offset_ns, data);

@@ -5,7 +5,8 @@
  * Who wins (seen in Sentry's SDKs): of tags, extras, contexts and user the event's own,
  * by key, and a context is replaced as a whole; of level and transaction the scopes'.
  * Fingerprints are joined and breadcrumbs follow one another, the event's own first.  A
- * log has its own attributes over those of the scopes, and nothing else of them.
+ * crash is fatal, whatever the scopes say.  A log has its own attributes over those of the
+ * scopes, and nothing else of them.
  *
  * Runs: agent, one thread.  Shared by all exporters of events.
  */
@@ -13,6 +14,7 @@
 #define TA_EXPORT_EVENT_MERGE_H
 
 #include "runtime/agent/model.h"
+#include "runtime/export/stack.h"
 #include "runtime/protocol/json.h"
 
 /* Of each kind (tags, extras ...) an event's own JSON may bring so many. */
@@ -25,10 +27,18 @@ struct ta_crumb_view {
 	struct ta_json_slice message, category, type;
 	struct ta_json_slice data; /* a JSON value */
 	uint8_t level;		   /* enum ta_level */
+	bool automatic;		   /* left by a hook */
 };
 
 struct ta_exception_view {
 	struct ta_json_slice type, value; /* plain texts */
+};
+
+/* What a signal was about; of crashes. */
+struct ta_signal_view {
+	int64_t number, code, sender_pid;
+	uint64_t address;
+	bool has_number, has_code, has_sender, has_address;
 };
 
 struct ta_event_data {
@@ -43,6 +53,9 @@ struct ta_event_data {
 	const struct ta_crumb_view *crumbs;
 	uint32_t exception_count, tag_count, extra_count, context_count, user_count;
 	uint32_t attribute_count, fingerprint_count, crumb_count;
+	struct ta_signal_view signal;
+	struct ta_stack stack; /* points into the event */
+	bool has_stack;
 	uint8_t level; /* enum ta_level */
 	void *memory;
 };

@@ -93,13 +93,13 @@ static const struct ta_otlp_writer_class writer_class = {
 	.close = close_list,
 };
 
-static void put_attributes(struct ta_buf *buf, const struct ta_record_event *record,
-			   const struct ta_event_data *data)
+static void put_attributes(struct ta_buf *buf, const struct ta_event *event,
+			   const struct ta_event_data *data, bool whole)
 {
 	struct json_writer json = { .writer = { &writer_class } };
 
 	ta_otlp_row_begin(&json.row, buf);
-	ta_otlp_log_attributes(&json.writer, record, data);
+	ta_otlp_log_attributes(&json.writer, event, data, whole);
 	ta_otlp_row_end(&json.row, 0);
 }
 
@@ -160,7 +160,9 @@ static void put_event(struct ta_sink *base, const struct ta_event *event,
 	ta_buf_putc(buf, '"');
 	put_name(buf, &log);
 	put_body(buf, &log);
-	put_attributes(buf, event->record, data);
+	/* A file has no limit, and is what `tagalong show` reads. */
+	put_attributes(buf, event, data,
+		       !sink->limits.bytes || sink->limits.bytes == UINT32_MAX);
 	put_trace(buf, event->record);
 	ta_buf_putc(buf, '}');
 	ta_otlp_item_end(sink, log.time_ns);

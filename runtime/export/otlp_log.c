@@ -2,13 +2,17 @@
 /*
  * otlp_log.c - captured events and logs in terms of OTLP's log records.
  *
- * Runs: agent, the exporter's thread.  No allocation.
+ * Runs: agent, the exporter's thread.  Only stacks need memory; an event goes out without
+ * its stack where there is none.
  */
 #include "runtime/export/otlp_log.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime/export/level.h"
+#include "runtime/export/signal_name.h"
 
 static const char *event_name(uint8_t type)
 {
@@ -16,6 +20,7 @@ static const char *event_name(uint8_t type)
 	case TA_CAPTURE_MESSAGE:
 		return "tagalong.message";
 	case TA_CAPTURE_ERROR:
+	case TA_CAPTURE_CRASH:
 		return "exception";
 	case TA_CAPTURE_CUSTOM:
 		return "tagalong.event";
@@ -164,6 +169,87 @@ static void put_exceptions(struct ta_otlp_writer *writer, const struct ta_event_
 	writer->class->close(writer);
 }
 
+static void put_number(struct ta_otlp_writer *writer, const char *name, int64_t number)
+{
+	struct ta_out_attr attr = text_attr(name, NULL, 0);
+
+	attr.type = TA_ATTR_INT;
+	attr.number = number;
+	writer->class->attr(writer, &attr);
+}
+
+static void put_word(struct ta_otlp_writer *writer, const char *name, const char *word)
+{
+	put_text(writer, name, word, word ? strlen(word) : 0);
+}
+
+static void put_signal(struct ta_otlp_writer *writer, const struct ta_signal_view *signal)
+{
+	const struct ta_signal_code *code =
+		signal->has_code ? ta_signal_code(signal->number, signal->code) : NULL;
+	char address[24];
+
+	if (!signal->has_number)
+		return;
+	put_number(writer, "tagalong.signal.number", signal->number);
+	put_word(writer, "tagalong.signal.name", ta_signal_name(signal->number));
+	if (signal->has_code)
+		put_number(writer, "tagalong.signal.code", signal->code);
+	put_word(writer, "tagalong.signal.code_name", code ? code->name : NULL);
+	snprintf(address, sizeof(address), "0x%" PRIx64, signal->address);
+	if (signal->has_address)
+		put_word(writer, "tagalong.signal.address", address);
+	if (signal->has_sender)
+		put_number(writer, "tagalong.signal.sender_pid", signal->sender_pid);
+}
+
+static void put_thread(struct ta_otlp_writer *writer, const struct ta_event *event,
+		       const struct ta_stack *stack)
+{
+	struct ta_stack_thread thread;
+	struct ta_json_walk walk;
+	int64_t id = event->tid;
+	char name[64];
+
+	ta_json_walk(&walk, stack->threads.text, stack->threads.bytes);
+	if (ta_stack_next_thread(&walk, &thread)) {
+		ta_json_int(thread.id, &id);
+		if (id)
+			put_number(writer, "thread.id", id);
+		if (thread.name.bytes)
+			put_text(writer, "thread.name", name,
+				 ta_json_unescape(thread.name.text, thread.name.bytes, name,
+						  sizeof(name)));
+	} else if (id) {
+		put_number(writer, "thread.id", id);
+	}
+}
+
+static void put_stack(struct ta_otlp_writer *writer, const struct ta_stack *stack, bool whole)
+{
+	struct ta_buf text = { 0 }, json = { 0 };
+
+	ta_stack_text(&text, stack);
+	if (text.bytes && !text.failed)
+		put_text(writer, "exception.stacktrace", text.data, text.bytes);
+	if (whole)
+		ta_stack_put(&json, stack);
+	if (json.bytes && !json.failed)
+		put_text(writer, "tagalong.stack", json.data, json.bytes);
+	ta_buf_fini(&text);
+	ta_buf_fini(&json);
+}
+
+static void put_crash(struct ta_otlp_writer *writer, const struct ta_event *event,
+		      const struct ta_event_data *data, bool whole)
+{
+	if (data->has_stack || event->record->type == TA_CAPTURE_CRASH)
+		put_thread(writer, event, &data->stack);
+	put_signal(writer, &data->signal);
+	if (data->has_stack)
+		put_stack(writer, &data->stack, whole);
+}
+
 static void write_hex64(char *out, uint64_t value)
 {
 	for (int i = 15; i >= 0; i--, value >>= 4)
@@ -183,11 +269,12 @@ static void put_ids(struct ta_otlp_writer *writer, const struct ta_record_event 
 		put_text(writer, "tagalong.span.parent_id", id, 16);
 }
 
-void ta_otlp_log_attributes(struct ta_otlp_writer *writer, const struct ta_record_event *record,
-			    const struct ta_event_data *data)
+void ta_otlp_log_attributes(struct ta_otlp_writer *writer, const struct ta_event *event,
+			    const struct ta_event_data *data, bool whole)
 {
-	put_ids(writer, record);
+	put_ids(writer, event->record);
 	put_exceptions(writer, data);
+	put_crash(writer, event, data, whole);
 	put_slice(writer, "tagalong.transaction", data->transaction);
 	put_fingerprint(writer, data);
 	put_crumbs(writer, data);

@@ -40,9 +40,10 @@ struct ta_otlp_writer_class {
 	void (*close)(struct ta_otlp_writer *writer);
 };
 
-/* All attributes of a record, in order. */
-void ta_otlp_log_attributes(struct ta_otlp_writer *writer, const struct ta_record_event *record,
-			    const struct ta_event_data *data);
+/* All attributes of a record, in order.  whole: stacks also with all that is known of them,
+ * for a reader of ours (tagalong.stack). */
+void ta_otlp_log_attributes(struct ta_otlp_writer *writer, const struct ta_event *event,
+			    const struct ta_event_data *data, bool whole);
 
 /* Lists within one another that ta_otlp_log_attributes() opens. */
 #define TA_OTLP_LOG_DEPTH_MAX 2u

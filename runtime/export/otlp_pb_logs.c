@@ -100,12 +100,12 @@ static const struct ta_otlp_writer_class writer_class = {
 	.close = close_list,
 };
 
-static void put_attributes(struct ta_buf *buf, const struct ta_record_event *record,
+static void put_attributes(struct ta_buf *buf, const struct ta_event *event,
 			   const struct ta_event_data *data)
 {
 	struct pb_writer pb = { .writer = { &writer_class }, .buf = buf };
 
-	ta_otlp_log_attributes(&pb.writer, record, data);
+	ta_otlp_log_attributes(&pb.writer, event, data, false);
 	ta_pb_uint(buf, LOG_DROPPED_ATTRIBUTES, pb.dropped);
 }
 
@@ -154,7 +154,7 @@ static void put_event(struct ta_sink *base, const struct ta_event *event,
 	ta_pb_uint(buf, LOG_SEVERITY, log.severity);
 	put_string(buf, LOG_SEVERITY_TEXT, log.severity_text);
 	put_body(buf, &log);
-	put_attributes(buf, event->record, data);
+	put_attributes(buf, event, data);
 	put_trace(buf, event->record);
 	ta_pb_fixed64(buf, LOG_OBSERVED, log.time_ns);
 	put_string(buf, LOG_EVENT_NAME, log.event_name);

@@ -3,7 +3,7 @@
  * sentry_event.c - what was captured, as events of Sentry.
  *
  * One that is larger than Sentry takes is written again with less in it, and says what is
- * missing (extra "tagalong.left_out").
+ * missing (extra "tagalong.left_out", of stacks "tagalong.left_out_of_stacks").
  *
  * Runs: agent, the exporter's thread.
  */
@@ -35,34 +35,6 @@ static const char *level_of(const struct ta_event *event, const struct ta_event_
 static bool has_text(struct ta_json_slice text)
 {
 	return text.text && text.bytes;
-}
-
-/* Caught by the program, which told us. */
-static void put_exception(struct ta_buf *buf, const struct ta_exception_view *view, size_t most)
-{
-	ta_sentry_comma(buf);
-	ta_buf_putc(buf, '{');
-	if (has_text(view->type))
-		ta_sentry_member(buf, "type", view->type.text, view->type.bytes, most);
-	else if (!has_text(view->value))
-		ta_sentry_member(buf, "type", "Error", 5, most);
-	if (has_text(view->value))
-		ta_sentry_member(buf, "value", view->value.text, view->value.bytes, most);
-	PUT(buf, ",\"mechanism\":{\"type\":\"generic\",\"handled\":true,\"synthetic\":false}}");
-}
-
-static void put_exceptions(struct ta_buf *buf, const struct ta_event_data *data,
-			   const struct ta_sentry_shrink *shrink)
-{
-	uint32_t count = data->exception_count;
-
-	if (!count)
-		return;
-	ta_sentry_key(buf, "exception");
-	PUT(buf, "{\"values\":[");
-	for (uint32_t i = 0; i < count && i < shrink->entries; i++)
-		put_exception(buf, &data->exceptions[i], shrink->text_bytes);
-	PUT(buf, "]}");
 }
 
 /* The span that was active; without a trace one of the event's own. */
@@ -139,8 +111,10 @@ static void put_payload(struct ta_sentry *sentry, struct ta_buf *buf, const stru
 	}
 	put_standing(sentry, buf, own);
 	put_text(buf, data, shrink->text_bytes);
-	if (!(own & TA_SENTRY_OWN_EXCEPTION))
-		put_exceptions(buf, data, shrink);
+	ta_sentry_put_stacks(buf, event, data, own, shrink);
+	if (data->has_stack && shrink->stack_said)
+		ta_sentry_member(&sentry->extras, "tagalong.left_out_of_stacks",
+				 shrink->stack_said, strlen(shrink->stack_said), TA_SENTRY_WHOLE);
 	ta_sentry_put_tags(buf, data->tags, data->tag_count, shrink);
 	ta_sentry_put_user(buf, data, shrink);
 	ta_sentry_put_fingerprint(buf, data, shrink);

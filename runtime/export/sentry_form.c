@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#define LINES_MAX 256u
+
 #define FORM(name, ...)                                                                            \
 	static const struct ta_sentry_form name = { .fields = name##_fields, __VA_ARGS__ }
 #define FIELDS(name) static const struct ta_sentry_field name##_fields[] =
@@ -159,9 +161,6 @@ static bool is_id(struct ta_json_slice value)
 	return kind_of(value) == TA_JSON_STRING || (ta_json_int(value, &number) && number >= 0);
 }
 
-static bool put_fields(struct ta_buf *buf, const struct ta_sentry_form *form,
-		       struct ta_json_slice value, size_t most);
-
 static bool is_number_or_text(struct ta_json_slice value)
 {
 	return kind_of(value) == TA_JSON_STRING || kind_of(value) == TA_JSON_NUMBER;
@@ -173,11 +172,12 @@ static bool put_texts(struct ta_buf *buf, struct ta_json_slice value, bool objec
 {
 	struct ta_json_slice key, member;
 	struct ta_json_walk walk;
+	uint32_t left = object ? UINT32_MAX : LINES_MAX;
 
 	if (!ta_json_walk(&walk, value.text, value.bytes) || walk.object != object)
 		return false;
 	ta_buf_putc(buf, object ? '{' : '[');
-	while (ta_json_next(&walk, &key, &member)) {
+	while (left-- && ta_json_next(&walk, &key, &member)) {
 		if (addresses ? !is_address(member) : !is_number_or_text(member))
 			continue;
 		ta_sentry_comma(buf);
@@ -208,7 +208,7 @@ static bool put_parts(struct ta_buf *buf, const struct ta_sentry_form *form,
 
 		ta_sentry_comma(buf);
 		if (fits && form)
-			fits = put_fields(buf, form, member, most);
+			fits = ta_sentry_put_form(buf, form, member, most);
 		else if (fits)
 			fits = ta_sentry_object(buf, member.text, member.bytes, most);
 		any |= fits;
@@ -242,7 +242,7 @@ static bool put_values(struct ta_buf *buf, const struct ta_sentry_form *form,
 		fits = put_parts(buf, form, values.bytes ? values : value, most);
 	} else {
 		ta_buf_putc(buf, '[');
-		fits = kind_of(value) == TA_JSON_OBJECT && put_fields(buf, form, value, most);
+		fits = kind_of(value) == TA_JSON_OBJECT && ta_sentry_put_form(buf, form, value, most);
 		ta_buf_putc(buf, ']');
 	}
 	ta_buf_putc(buf, '}');
@@ -259,6 +259,8 @@ static bool fits_kind(uint8_t kind, struct ta_json_slice value)
 		return is_number_or_text(value);
 	case TA_FORM_INTEGER:
 		return ta_json_int(value, &number);
+	case TA_FORM_COUNT:
+		return ta_json_int(value, &number) && number >= 0;
 	case TA_FORM_BOOL:
 		return kind_of(value) == TA_JSON_BOOL;
 	case TA_FORM_ID:
@@ -282,7 +284,7 @@ static bool put_kind(struct ta_buf *buf, const struct ta_sentry_field *field,
 		return put_texts(buf, value, false, false, most);
 	case TA_FORM_PART:
 		return kind_of(value) == TA_JSON_OBJECT &&
-		       put_fields(buf, field->part, value, most);
+		       ta_sentry_put_form(buf, field->part, value, most);
 	case TA_FORM_PARTS:
 	case TA_FORM_OBJECTS:
 		return put_parts(buf, field->part, value, most);
@@ -317,10 +319,8 @@ static bool is_empty(struct ta_json_slice value)
 	return kind_of(value) == TA_JSON_STRING && !ta_json_string(value).bytes;
 }
 
-/* An object of its own form; false (and rubbish at the end of buf) when nothing of what it
- * needs is there. */
-static bool put_fields(struct ta_buf *buf, const struct ta_sentry_form *form,
-		       struct ta_json_slice value, size_t most)
+bool ta_sentry_put_form(struct ta_buf *buf, const struct ta_sentry_form *form,
+			struct ta_json_slice value, size_t most)
 {
 	bool complete = !form->needs[0];
 	struct ta_json_slice key, member;

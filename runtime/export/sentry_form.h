@@ -16,13 +16,14 @@
 enum ta_sentry_form_kind {
 	TA_FORM_STRING = 1, /* numbers become strings */
 	TA_FORM_INTEGER,
+	TA_FORM_COUNT, /* one that is not negative */
 	TA_FORM_BOOL,
 	TA_FORM_ID,	 /* a string, or an integer that is not negative */
 	TA_FORM_ADDRESS, /* "0x..." */
 	TA_FORM_OBJECT,	 /* any members */
 	TA_FORM_TEXTS,	 /* an object of strings */
 	TA_FORM_ADDRESSES,
-	TA_FORM_LINES, /* an array of strings */
+	TA_FORM_LINES, /* an array of strings, not too many */
 	TA_FORM_PART,  /* an object of its own form */
 	TA_FORM_PARTS, /* an array of those */
 	TA_FORM_VALUES, /* the same as {"values":[...]}, given like that, as an array, or as one */
@@ -43,6 +44,10 @@ extern const struct ta_sentry_form ta_sentry_event_form;
 /* "name":value behind a comma, if it fits the field.  Returns whether it did. */
 bool ta_sentry_put_field(struct ta_buf *buf, const struct ta_sentry_field *field,
 			 struct ta_json_slice value, size_t most);
+/* An object of that form, with its braces; false (and rubbish at the end of buf) when
+ * nothing of what the form needs is there.  value is an object. */
+bool ta_sentry_put_form(struct ta_buf *buf, const struct ta_sentry_form *form,
+			struct ta_json_slice value, size_t most);
 /* The field of that name (with escapes), or NULL. */
 const struct ta_sentry_field *ta_sentry_field(const struct ta_sentry_form *form,
 					      struct ta_json_slice key);

@@ -4,8 +4,8 @@
  *
  * sentry.c is the sink and its sampling; sentry_trace.c puts spans into transactions,
  * sentry_transaction.c writes those, sentry_span.c one span; sentry_event.c writes events,
- * sentry_own.c what a program's own event brings, sentry_log.c logs; sentry_scope.c what
- * scopes hold; sentry_envelope.c envelopes.  Nothing else includes this.
+ * sentry_stack.c exceptions and stacks, sentry_own.c what a program's own event brings,
+ * sentry_log.c logs; sentry_scope.c what scopes hold; sentry_envelope.c envelopes.  Nothing else includes this.
  *
  * Runs: agent, the exporter's thread.
  */
@@ -14,6 +14,7 @@
 
 #include "runtime/export/sentry.h"
 #include "runtime/export/sentry_json.h"
+#include "runtime/export/stack.h"
 
 #define TA_SENTRY_SDK "{\"name\":\"tagalong.native\",\"version\":\"" TA_VERSION "\"}"
 #define TA_SENTRY_ITEM_BYTES ((1u << 20) - (16u << 10)) /* of a payload; the limit is 1 MiB */
@@ -27,6 +28,8 @@ struct ta_sentry_shrink {
 	size_t text_bytes; /* longest text */
 	uint32_t crumbs, entries; /* at most so many: the newest, the first */
 	bool no_crumb_data, no_extras, no_rest; /* rest: contexts and what few people read */
+	const char *stack_said; /* what of stacks is missing, for people; or NULL */
+	struct ta_stack_cut stack;
 };
 #define TA_SENTRY_SHRINKS 5u
 extern const struct ta_sentry_shrink ta_sentry_shrinks[TA_SENTRY_SHRINKS];
@@ -145,6 +148,13 @@ void ta_sentry_transaction_close(struct ta_sentry *sentry,
 				 struct ta_sentry_transaction *transaction);
 void ta_sentry_transaction_fini(struct ta_sentry_transaction *transaction);
 
+/* ---- sentry_stack.c: own are the members that are there already (ta_sentry_own_member) ---- */
+
+/* exception, threads, debug_meta, as far as there is anything of them. */
+void ta_sentry_put_stacks(struct ta_buf *buf, const struct ta_event *event,
+			  const struct ta_event_data *data, unsigned int own,
+			  const struct ta_sentry_shrink *shrink);
+
 /* ---- sentry_event.c, sentry_own.c, sentry_log.c ---- */
 
 void ta_sentry_event(struct ta_sentry *sentry, const struct ta_event *event,
@@ -162,6 +172,8 @@ enum ta_sentry_own_member {
 	TA_SENTRY_OWN_SERVER_NAME = 8,
 	TA_SENTRY_OWN_PLATFORM = 16,
 	TA_SENTRY_OWN_EXCEPTION = 32,
+	TA_SENTRY_OWN_THREADS = 64,
+	TA_SENTRY_OWN_IMAGES = 128,
 };
 unsigned int ta_sentry_put_own(struct ta_buf *buf, struct ta_json_slice json,
 			       struct ta_buf *extras, const struct ta_sentry_shrink *shrink);

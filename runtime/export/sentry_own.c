@@ -81,7 +81,9 @@ static unsigned int bit_of(const char *name)
 		     { "environment", TA_SENTRY_OWN_ENVIRONMENT },
 		     { "server_name", TA_SENTRY_OWN_SERVER_NAME },
 		     { "platform", TA_SENTRY_OWN_PLATFORM },
-		     { "exception", TA_SENTRY_OWN_EXCEPTION } };
+		     { "exception", TA_SENTRY_OWN_EXCEPTION },
+		     { "threads", TA_SENTRY_OWN_THREADS },
+		     { "debug_meta", TA_SENTRY_OWN_IMAGES } };
 
 	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++)
 		if (strcmp(bits[i].name, name) == 0)

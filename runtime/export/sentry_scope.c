@@ -17,14 +17,20 @@
 
 #define PUT TA_SENTRY_PUT
 
+#define SOURCE "lines of source"
+#define FRAMES SOURCE ", frames of other threads"
+
 const struct ta_sentry_shrink ta_sentry_shrinks[TA_SENTRY_SHRINKS] = {
-	{ NULL, TA_SENTRY_WHOLE, UINT32_MAX, UINT32_MAX, false, false, false },
-	{ "data of breadcrumbs", TA_SENTRY_WHOLE, UINT32_MAX, UINT32_MAX, true, false, false },
-	{ "data of breadcrumbs, extras", TA_SENTRY_WHOLE, UINT32_MAX, UINT32_MAX, true, true,
-	  false },
-	{ "data of breadcrumbs, extras, ends of long texts", 1024, 100, 128, true, true, false },
-	{ "data of breadcrumbs, extras, contexts, ends of long texts", 256, 20, 64, true, true,
-	  true },
+	{ NULL, TA_SENTRY_WHOLE, UINT32_MAX, UINT32_MAX, false, false, false, NULL,
+	  { 250, 250, 512, 4096, false, false } },
+	{ "data of breadcrumbs", TA_SENTRY_WHOLE, UINT32_MAX, UINT32_MAX, true, false, false,
+	  SOURCE, { 250, 250, 512, 4096, true, false } },
+	{ "data of breadcrumbs, extras", TA_SENTRY_WHOLE, UINT32_MAX, UINT32_MAX, true, true, false,
+	  FRAMES, { 250, 32, 512, 1024, true, false } },
+	{ "data of breadcrumbs, extras, ends of long texts", 1024, 100, 128, true, true, false,
+	  FRAMES ", threads", { 250, 16, 256, 512, true, false } },
+	{ "data of breadcrumbs, extras, contexts, ends of long texts", 256, 20, 64, true, true, true,
+	  FRAMES ", threads, images", { 100, 8, 32, 256, true, true } },
 };
 
 static uint32_t at_most(uint32_t count, const struct ta_sentry_shrink *shrink)

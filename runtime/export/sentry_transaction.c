@@ -78,7 +78,16 @@ static int read_scope(struct ta_sentry *sentry, const struct ta_span *span,
 				  .process = span->process,
 				  .scope = span->scope };
 
-	return ta_event_merge(&event, ta_batch_wall_offset(sentry->batch, span->process), data);
+	int error = ta_event_merge(&event, ta_batch_wall_offset(sentry->batch, span->process),
+				   data);
+
+	/* What hooks saw before the span began would be on every request's transaction. */
+	while (data->crumb_count && data->crumbs->automatic &&
+	       data->crumbs->time_ns < wall_ns(sentry, span, span->start_ns)) {
+		data->crumbs++;
+		data->crumb_count--;
+	}
+	return error;
 }
 
 static size_t root_bytes(const struct ta_sentry_transaction *transaction)

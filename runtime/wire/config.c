@@ -78,7 +78,8 @@ static const struct setting settings[] = {
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))
 
 /* Words of CHOICE rows, to point at whatever case the user wrote. */
-static const char *const choices[] = { "path", "method", "info", "debug" };
+static const char *const choices[] = { "path", "method", "info",    "debug",
+				       "uncaught", "all", "program", "none" };
 
 /* Set by our own tools for the programs that they start; no settings. */
 static const char *const internal[] = { "TAGALONG_ROOT_PID" };

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "runtime/wire/crash.h"
+
 static uint32_t fixed_bytes(uint8_t kind)
 {
 	switch (kind) {
@@ -29,6 +31,7 @@ static uint32_t fixed_bytes(uint8_t kind)
 	RECORD_SIZE(SPAN_EVENT, ta_record_span_event);
 	RECORD_SIZE(SPAN_LINK, ta_record_span_link);
 	RECORD_SIZE(TAGS, ta_record_tags);
+	RECORD_SIZE(STACK, ta_record_stack);
 #undef RECORD_SIZE
 	default:
 		return 0;
@@ -47,6 +50,13 @@ bool ta_record_valid(const struct ta_record *record, uint32_t size)
 		const struct ta_record_scope_set *set = (const void *)record;
 
 		return (uint64_t)set->key_bytes + set->value_bytes <= size - fixed;
+	}
+	if (record->kind == TA_RECORD_STACK) {
+		const struct ta_record_stack *stack = (const void *)record;
+
+		return stack->register_count <= TA_REGISTERS_MAX &&
+		       stack->register_count * 8ull + stack->module_bytes + stack->stack_bytes <=
+			       size - fixed;
 	}
 	return true;
 }

@@ -218,6 +218,7 @@ enum ta_capture_type {
 	TA_CAPTURE_ERROR,      /* TA_ATTR_EXCEPTION_TYPE, TA_ATTR_EXCEPTION_MESSAGE */
 	TA_CAPTURE_CUSTOM,    /* TA_ATTR_EVENT_JSON: a Sentry event of the program's own */
 	TA_CAPTURE_LOG,     /* TA_ATTR_EVENT_MESSAGE, TA_ATTR_EVENT_JSON: attributes */
+	TA_CAPTURE_CRASH, /* the process dies of a signal: TA_ATTR_EXCEPTION_*, TA_ATTR_SIGNAL_* */
 };
 
 enum ta_capture_flags {
@@ -238,6 +239,17 @@ struct ta_record_event {
 	uint8_t flags; /* enum ta_capture_flags */
 	uint8_t reserved[5];
 	/* attributes */
+};
+
+/* Where an event was captured: registers (crash.h's order), loaded objects (rows of
+ * struct ta_module), and the top of the stack, in this order behind the fixed part. */
+struct ta_record_stack {
+	struct ta_record head;
+	uint64_t id_hi, id_lo; /* of the event */
+	uint64_t stack_at;     /* address of the first byte */
+	uint32_t stack_bytes, module_bytes;
+	uint32_t register_count;
+	uint32_t tid;
 };
 
 /* Something that happened in a span at one moment: TA_ATTR_NAME, then any. */
@@ -283,6 +295,7 @@ _Static_assert(sizeof(struct ta_record_event) == 96, "wire format");
 _Static_assert(sizeof(struct ta_record_span_event) == 24, "wire format");
 _Static_assert(sizeof(struct ta_record_span_link) == 40, "wire format");
 _Static_assert(sizeof(struct ta_record_tags) == 40, "wire format");
+_Static_assert(sizeof(struct ta_record_stack) == 48, "wire format");
 
 /* One attribute as read: key, type, and the value in place. */
 struct ta_attr_view {

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 
+#include "runtime/wire/crash.h"
+
 int ta_segment_check(const struct ta_segment *segment, uint64_t mapped_bytes)
 {
 	if (mapped_bytes < TA_WIRE_PAGE)
@@ -30,7 +32,8 @@ int ta_segment_check(const struct ta_segment *segment, uint64_t mapped_bytes)
 		return -EINVAL;
 	if (segment->header_bytes != ta_segment_header_bytes(lanes))
 		return -EINVAL;
-	uint64_t total = (uint64_t)segment->header_bytes + (uint64_t)lanes * stride;
+	uint64_t total = (uint64_t)segment->header_bytes + (uint64_t)lanes * stride +
+			 TA_CRASH_BYTES;
 
 	return segment->total_bytes == total && total <= mapped_bytes ? 0 : -EINVAL;
 }

@@ -10,6 +10,7 @@
  *     uint8_t  ready[lane_count]        1: every page of the lane exists
  *     (padding to a page)
  *     struct ta_lane, lane_count times  lane_bytes each, page aligned
+ *     struct ta_crash                   see crash.h; no pages before somebody crashes
  *
  * The header is complete once magic is visible (release store, written last).
  * The agent treats every byte as hostile: sizes are checked against the file
@@ -25,7 +26,7 @@
 #include <stdint.h>
 
 #define TA_WIRE_MAGIC 0x3147414C41474154ull /* "TAGALAG1", little endian */
-#define TA_WIRE_VERSION 2u
+#define TA_WIRE_VERSION 3u
 #define TA_WIRE_PAGE 4096u
 #define TA_CACHE_LINE 64
 #define TA_SEGMENT_SUFFIX ".seg"
@@ -52,7 +53,8 @@
 	X(HEAD_POOL, "head_pool", "too many requests with an unfinished head at once")             \
 	X(SCOPE_POOL, "scope_pool", "more scopes, hubs or contexts in use than there is room for") \
 	X(SPAN_POOL, "span_pool", "more spans opened by the program at once than there is room for") \
-	X(TOO_LONG, "too_long", "text of the program that was cut, or too long to be recorded")
+	X(TOO_LONG, "too_long", "text of the program that was cut, or too long to be recorded")    \
+	X(BREADCRUMB, "breadcrumb", "automatic breadcrumbs beyond 200 a second of one thread")
 
 enum ta_loss {
 #define X(name, word, text) TA_LOSS_##name,
@@ -71,6 +73,7 @@ enum ta_ask {
 
 enum ta_segment_flags {
 	TA_SEGMENT_CREATOR_ENDED = 1, /* the creating process ran its destructor */
+	TA_SEGMENT_CRASHED = 2,	      /* somebody has filled the crash area */
 };
 
 struct ta_segment {

@@ -14,6 +14,7 @@
 #include "runtime/core/arena.h"
 #include "runtime/core/clock.h"
 #include "runtime/wire/lane.h"
+#include "runtime/wire/crash.h"
 
 #define LANES 64u
 #define LANE_BYTES 65536u
@@ -29,7 +30,7 @@ static size_t taken_bytes;
 static struct ta_segment *make_segment(void)
 {
 	uint32_t header = ta_segment_header_bytes(LANES);
-	size_t total = header + (size_t)LANES * LANE_BYTES;
+	size_t total = header + (size_t)LANES * LANE_BYTES + TA_CRASH_BYTES;
 	struct ta_segment *segment = mmap(NULL, total, PROT_READ | PROT_WRITE,
 					  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "runtime/agent/agent.h"
+#include "runtime/wire/crash.h"
 
 #define LANE_BYTES 65536u
 #define SIGNAL_BYTES 4096u
@@ -71,7 +72,7 @@ void host_remove_dir(const struct host *host)
 void host_segment(struct host *host, uint32_t pid, uint32_t lane_count)
 {
 	uint32_t header = ta_segment_header_bytes(lane_count);
-	uint64_t total = header + (uint64_t)lane_count * LANE_BYTES;
+	uint64_t total = header + (uint64_t)lane_count * LANE_BYTES + TA_CRASH_BYTES;
 	struct stat ns;
 
 	snprintf(host->path, sizeof(host->path), "%s/%08x-%u-%016llx.seg", host->dir, host->key, pid,

@@ -25,6 +25,7 @@ static const struct {
 	{ TA_RECORD_SPAN_EVENT, 24, true },
 	{ TA_RECORD_SPAN_LINK, 40, true },
 	{ TA_RECORD_TAGS, 40, true },
+	{ TA_RECORD_STACK, 48, false },
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))

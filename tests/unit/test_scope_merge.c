@@ -249,7 +249,6 @@ static void bad_values_are_dropped(void)
 		{ .change = TA_SCOPE_ATTRIBUTE, .key = "k", .type = 77, .value = "x" },
 		{ .change = TA_SCOPE_BREADCRUMB, .value = cut, .value_bytes = sizeof(cut) },
 		{ .change = TA_SCOPE_BREADCRUMB, .value = data, .value_bytes = sizeof(data) },
-		{ .change = 0 },
 		{ .change = 200, .key = "k", .value = "x" },
 	};
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "runtime/wire/lane.h"
+#include "runtime/wire/crash.h"
 #include "tests/unit/check.h"
 
 #define LANES 4u
@@ -21,7 +22,7 @@ static struct ta_segment good(void)
 				      .signal_ring_bytes = 4096 };
 
 	atomic_init(&segment.magic, TA_WIRE_MAGIC);
-	segment.total_bytes = segment.header_bytes + (uint64_t)LANES * LANE_BYTES;
+	segment.total_bytes = segment.header_bytes + (uint64_t)LANES * LANE_BYTES + TA_CRASH_BYTES;
 	return segment;
 }
 
@@ -75,7 +76,7 @@ static int with(uint32_t lanes, uint32_t lane_bytes, uint32_t signal_bytes)
 	segment.lane_bytes = lane_bytes;
 	segment.signal_ring_bytes = signal_bytes;
 	segment.header_bytes = ta_segment_header_bytes(lanes);
-	segment.total_bytes = segment.header_bytes + (uint64_t)lanes * lane_bytes;
+	segment.total_bytes = segment.header_bytes + (uint64_t)lanes * lane_bytes + TA_CRASH_BYTES;
 	return judge(&segment, UINT64_MAX);
 }
 

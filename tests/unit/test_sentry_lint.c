@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/unit/sentry.h"
+#include "tests/unit/stacks_json.h"
 
 #define LINT "../shared/conformance/wire/lint.js"
 #define PACKAGES "tests/receivers/node_modules"
@@ -248,6 +249,40 @@ static void make_own(void)
 		}
 }
 
+/* A crash, an error, a message and an event of the program's own, with such stacks. */
+static void one_stack(const char *stack)
+{
+	static const uint8_t types[] = { TA_CAPTURE_CRASH, TA_CAPTURE_ERROR, TA_CAPTURE_MESSAGE,
+					 TA_CAPTURE_CUSTOM };
+	struct made_event event;
+
+	for (size_t i = 0; i < COUNT(types); i++) {
+		event_make(&event, types[i], TA_LEVEL_FATAL);
+		put_text(&event.made, TA_ATTR_EVENT_MESSAGE, "text");
+		put_text(&event.made, TA_ATTR_EXCEPTION_TYPE, "SIGABRT");
+		put_int(&event.made, TA_ATTR_SIGNAL_NUMBER, 6);
+		put_int(&event.made, TA_ATTR_SIGNAL_CODE, (int)i - 1);
+		put_int(&event.made, TA_ATTR_SIGNAL_ADDRESS, -1);
+		put_int(&event.made, TA_ATTR_SIGNAL_SENDER_PID, -1);
+		put_json(&event.made, TA_ATTR_EVENT_JSON, "{\"exception\":{\"type\":\"x\"}}");
+		event.event.tid = 5;
+		event.event.stack = stack;
+		event.event.stack_bytes = (uint32_t)strlen(stack);
+		cJSON_Delete(sentry_encode_event(&event));
+		keep_messages("stack");
+		span_drop(&event.made);
+	}
+}
+
+static void make_stacks(void)
+{
+	one_stack(stacks_plain);
+	one_stack(stacks_abort);
+	one_stack(stacks_thrown);
+	for (size_t i = 0; i < COUNT(stacks_hostile); i++)
+		one_stack(stacks_hostile[i]);
+}
+
 static void make_huge(void)
 {
 	static char text[60000];
@@ -352,6 +387,7 @@ int main(void)
 	check_group("many spans", make_rows);
 	check_group("events", make_events);
 	check_group("own events", make_own);
+	check_group("stacks", make_stacks);
 	check_group("huge", make_huge);
 	check_group("report", make_report);
 	check_group("without release", without_release);

@@ -12,6 +12,7 @@
 
 #include "runtime/agent/status.h"
 #include "runtime/cli/status.h"
+#include "runtime/wire/crash.h"
 #include "tests/unit/check.h"
 
 #define KEY 0x0badcafeu
@@ -280,7 +281,7 @@ static void make_segment(const char *name)
 	segment->lane_bytes = TA_LANE_BYTES_MIN;
 	segment->signal_ring_bytes = 1024;
 	segment->header_bytes = ta_segment_header_bytes(4);
-	segment->total_bytes = segment->header_bytes + 4ull * TA_LANE_BYTES_MIN;
+	segment->total_bytes = segment->header_bytes + 4ull * TA_LANE_BYTES_MIN + TA_CRASH_BYTES;
 	segment->pid = (uint32_t)getpid();
 	segment->lost[TA_LOSS_LANE_FULL] = 7;
 	memset(segment->exe, 'n', sizeof(segment->exe)); /* no end */

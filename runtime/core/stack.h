@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stack.h - where something was captured: registers and the top of the stack, as they are.
+ *
+ * The host unwinds nothing: the agent does, and knows names (runtime/stacks).
+ *
+ * Runs: any host thread, inside the guard.
+ */
+#ifndef TA_CORE_STACK_H
+#define TA_CORE_STACK_H
+
+#include <stdint.h>
+
+#include "runtime/core/thread.h"
+
+/* A STACK record for the event that was just recorded.  One system call, which copies what
+ * can be read and nothing else; none in a sandbox, and then there is no record. */
+void ta_stack_publish(struct ta_thread *thread, uint64_t event_hi, uint64_t event_lo);
+
+#endif
