@@ -138,7 +138,10 @@ def read_lines(path):
 def in_file(home, signal):
     """What the file exporter wrote in the same run."""
     path = home.file if signal == "traces" else re.sub(r"(\.[^./]*)$", r".logs\1", home.file)
-    return [triple for line in read_lines(path) for triple in flatten(signal, line)]
+    found = [triple for line in read_lines(path) for triple in flatten(signal, line)]
+    for item, _, _ in found if signal == "logs" else ():  # for `tagalong show` alone (docs/spans.md)
+        item["attributes"] = [one for one in item["attributes"] if one["key"] != "tagalong.stack"]
+    return found
 
 
 def same_as_file(home, receiver, signal="traces"):
