@@ -13,6 +13,7 @@
 
 #include "runtime/core/capture.h"
 #include "runtime/core/clock.h"
+#include "runtime/core/crash.h"
 #include "runtime/core/crumb.h"
 #include "runtime/core/publish.h"
 
@@ -164,21 +165,7 @@ void ta_exit_report(int status)
 
 bool ta_death_matters(int number)
 {
-	switch (number) {
-	case SIGKILL:
-	case SIGSEGV:
-	case SIGBUS:
-	case SIGILL:
-	case SIGFPE:
-	case SIGABRT:
-	case SIGTRAP:
-	case SIGSYS:
-	case SIGXCPU:
-	case SIGXFSZ:
-		return true;
-	default:
-		return false;
-	}
+	return number == SIGKILL || number == SIGXFSZ || ta_crash_is_fatal(number);
 }
 
 void ta_child_killed(int pid)
