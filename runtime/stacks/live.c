@@ -101,7 +101,7 @@ char *ta_live_stack(uint32_t pid, const struct ta_maps *maps, uint64_t sp, size_
 	bytes = row->to - at < limit ? (size_t)(row->to - at) : limit;
 	copy = malloc(bytes);
 	if (copy)
-		bytes = ta_peek(pid, at, copy, bytes);
+		bytes = ta_memory_of(pid, at, copy, bytes);
 	if (!copy || !bytes) {
 		free(copy);
 		return NULL;

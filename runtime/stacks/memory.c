@@ -26,7 +26,7 @@ void ta_memory_fini(struct ta_memory *memory)
 	*memory = (struct ta_memory){ 0 };
 }
 
-size_t ta_peek(uint32_t pid, uint64_t at, void *out, size_t bytes)
+size_t ta_memory_of(uint32_t pid, uint64_t at, void *out, size_t bytes)
 {
 	size_t done = 0;
 
@@ -57,7 +57,7 @@ static const char *fetch(struct ta_memory *memory, uint64_t page)
 	if (!memory->pages)
 		return NULL;
 	slot = &memory->pages[memory->page_count];
-	if (ta_peek(memory->pid, page, slot->data, PAGE) != PAGE) {
+	if (ta_memory_of(memory->pid, page, slot->data, PAGE) != PAGE) {
 		memory->missing = page;
 		return NULL;
 	}

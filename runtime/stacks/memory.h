@@ -34,6 +34,6 @@ bool ta_memory_read(struct ta_memory *memory, uint64_t at, void *out, size_t byt
 bool ta_memory_word(struct ta_memory *memory, uint64_t at, uint64_t *ret_word);
 
 /* Straight from a process: all of it, or as much as there is; returns the bytes. */
-size_t ta_peek(uint32_t pid, uint64_t at, void *out, size_t bytes);
+size_t ta_memory_of(uint32_t pid, uint64_t at, void *out, size_t bytes);
 
 #endif

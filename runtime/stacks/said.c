@@ -30,12 +30,12 @@ void ta_abort_message(const struct ta_space *space, uint32_t pid, char text[TA_S
 	uint32_t length;
 
 	text[0] = '\0';
-	if (!symbol || ta_peek(pid, libc->base + symbol, &at, sizeof(at)) != sizeof(at) || !at ||
-	    ta_peek(pid, at, &length, sizeof(length)) != sizeof(length))
+	if (!symbol || ta_memory_of(pid, libc->base + symbol, &at, sizeof(at)) != sizeof(at) || !at ||
+	    ta_memory_of(pid, at, &length, sizeof(length)) != sizeof(length))
 		return;
 	if (length > TA_SAID_MAX - 1)
 		length = TA_SAID_MAX - 1;
-	bytes = ta_peek(pid, at + sizeof(length), text, length);
+	bytes = ta_memory_of(pid, at + sizeof(length), text, length);
 	text[bytes] = '\0';
 	bytes = strlen(text);
 	while (bytes && text[bytes - 1] == '\n')

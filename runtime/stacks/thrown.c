@@ -50,7 +50,7 @@ static uint64_t find_head(const struct ta_space *space, struct ta_memory *memory
 			continue;
 		last = word;
 		tried++;
-		if (ta_peek(memory->pid, word, &class, sizeof(class)) == sizeof(class) &&
+		if (ta_memory_of(memory->pid, word, &class, sizeof(class)) == sizeof(class) &&
 		    class == EXCEPTION_CLASS)
 			return word;
 	}
@@ -59,13 +59,13 @@ static uint64_t find_head(const struct ta_space *space, struct ta_memory *memory
 
 static bool word_at(uint32_t pid, uint64_t at, uint64_t *ret_word)
 {
-	return ta_peek(pid, at, ret_word, sizeof(*ret_word)) == sizeof(*ret_word);
+	return ta_memory_of(pid, at, ret_word, sizeof(*ret_word)) == sizeof(*ret_word);
 }
 
 /* A string that ends before its place does; page by page, since it may end before a hole. */
 static bool string_at(uint32_t pid, uint64_t at, char *out, size_t capacity)
 {
-	size_t got = ta_peek(pid, at, out, capacity);
+	size_t got = ta_memory_of(pid, at, out, capacity);
 
 	return got && memchr(out, '\0', got) != NULL;
 }
@@ -121,7 +121,7 @@ static void read_text(uint32_t pid, uint64_t object, char value[TA_SAID_MAX])
 		return;
 	if (length > TA_SAID_MAX - 1)
 		length = TA_SAID_MAX - 1;
-	if (ta_peek(pid, text, value, length) == length)
+	if (ta_memory_of(pid, text, value, length) == length)
 		value[length] = '\0';
 	else
 		value[0] = '\0';
@@ -133,7 +133,7 @@ static void read_plain(uint32_t pid, const char *type, uint64_t object, char val
 	int32_t number;
 	uint64_t text;
 
-	if (strcmp(type, "i") == 0 && ta_peek(pid, object, &number, sizeof(number)) == sizeof(number))
+	if (strcmp(type, "i") == 0 && ta_memory_of(pid, object, &number, sizeof(number)) == sizeof(number))
 		snprintf(value, TA_SAID_MAX, "%" PRId32, number);
 	if ((strcmp(type, "PKc") == 0 || strcmp(type, "Pc") == 0) && word_at(pid, object, &text) &&
 	    !string_at(pid, text, value, TA_SAID_MAX))
