@@ -104,6 +104,19 @@ void ta_conn_failed(uint64_t word, int error, const struct iovec *iov, int iov_c
 /* The program will send nothing more (shutdown of the writing side). */
 void ta_conn_shut(uint64_t word);
 
+/* ---- above TLS (hooks/openssl.c, hooks/gnutls.c) ---- */
+
+/* What the kernel carries on this connection is ciphertext, or will be: the bytes that
+ * count come by the two functions below.  To be told before the handshake's first byte;
+ * later it does nothing. */
+void ta_conn_expect_tls(uint64_t word);
+/* Plaintext that the program was given, or has handed over, as a whole. */
+void ta_conn_plain_read(uint64_t word, const void *data, uint64_t bytes);
+void ta_conn_plain_wrote(uint64_t word, const void *data, uint64_t bytes);
+/* The fd word of the connection that the thread works for; 0 none.  For TLS over memory,
+ * whose bytes somebody has just read from that connection. */
+uint64_t ta_conn_current_word(struct ta_thread *thread);
+
 /* Binds what is current to an fd that is not a connection of ours: reading or writing
  * it enters that context.  0, -EBADF, -EBUSY (an accepted connection, a listener) or
  * -ENOBUFS. */

@@ -52,12 +52,28 @@ enum ta_span_type {
 	TA_SPAN_THREAD,		/* INTERNAL */
 	TA_SPAN_SIGNAL,		/* INTERNAL: one delivery */
 	TA_SPAN_API,		/* INTERNAL: opened by the program; name is the first named attribute "name" */
+	TA_SPAN_HTTP_CLIENT,	/* CLIENT: one request to another server */
+	TA_SPAN_COMMAND,	/* CLIENT: a command to a database, a cache ...; TA_ATTR_DB_* */
+	TA_SPAN_COMMAND_SERVER,	/* SERVER: a command that this program was asked */
+	TA_SPAN_CONNECT,	/* CLIENT: opening a connection */
+	TA_SPAN_LOOKUP,		/* CLIENT: a name was looked up */
+	TA_SPAN_TURN,		/* CLIENT: bytes of a protocol that is not known, until the answer's first byte */
+	TA_SPAN_PROCESS,	/* INTERNAL: a program that was started, until it ends */
+	TA_SPAN_UNIT,		/* work whose request is not known yet; never exported, see below */
 };
+
+/* A unit: what a thread does between two waits without a request of its own.  It is a span
+ * that stands for nothing: its children are spans of the program.  Its end says what
+ * became of it: TA_ATTR_ADOPTER_TRACE and TA_ATTR_ADOPTER_SPAN when an answer went out
+ * that shows whose work it was: then its children, and whatever else is in its trace,
+ * belong into that trace, the children below that span.  Otherwise its children are roots,
+ * with a link to what its start linked to (a guess). */
 
 enum ta_span_flags {
 	TA_SPAN_REMOTE_PARENT = 1, /* the parent came over the network */
 	TA_SPAN_NOT_SAMPLED = 2,   /* the parent said so */
 	TA_SPAN_OF_THREAD = 4,	   /* a block of the thread that started it: it ends with that */
+	TA_SPAN_LOOSE = 8,	   /* its trace does not wait for its end */
 };
 
 /* Levels of events and scopes: Sentry's names, in rising order. */

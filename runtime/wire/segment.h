@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define TA_WIRE_MAGIC 0x3147414C41474154ull /* "TAGALAG1", little endian */
-#define TA_WIRE_VERSION 3u
+#define TA_WIRE_VERSION 4u
 #define TA_WIRE_PAGE 4096u
 #define TA_CACHE_LINE 64
 #define TA_SEGMENT_SUFFIX ".seg"
@@ -54,7 +54,12 @@
 	X(SCOPE_POOL, "scope_pool", "more scopes, hubs or contexts in use than there is room for") \
 	X(SPAN_POOL, "span_pool", "more spans opened by the program at once than there is room for") \
 	X(TOO_LONG, "too_long", "text of the program that was cut, or too long to be recorded")    \
-	X(BREADCRUMB, "breadcrumb", "automatic breadcrumbs beyond 200 a second of one thread")
+	X(BREADCRUMB, "breadcrumb", "automatic breadcrumbs beyond 200 a second of one thread")      \
+	X(AMBIGUOUS, "ambiguous", "outward work whose request could not be told for certain")      \
+	X(UNIT_POOL, "unit_pool", "more work in flight without a request than there is room for")  \
+	X(DIALOGUE_POOL, "dialogue_pool", "more connections to databases and the like than there is room for") \
+	X(COMMAND_DESYNC, "command_desync", "commands that could not be followed; the connection was given up") \
+	X(INJECT, "inject", "requests that went out without a traceparent that they should have had")
 
 enum ta_loss {
 #define X(name, word, text) TA_LOSS_##name,
@@ -112,13 +117,13 @@ struct ta_segment {
 	_Alignas(TA_CACHE_LINE) _Atomic uint32_t forks; /* fork, clone, daemon: counted before */
 	_Atomic uint32_t flags;				 /* enum ta_segment_flags */
 	_Atomic uint32_t lanes_wanted;			 /* a thread found no ready lane */
-	_Alignas(TA_CACHE_LINE) _Atomic uint64_t lost[16]; /* by enum ta_loss */
+	_Alignas(TA_CACHE_LINE) _Atomic uint64_t lost[32]; /* by enum ta_loss */
 
 	_Alignas(TA_CACHE_LINE) char exe[512];	/* NUL-terminated, cut when longer */
 	char traceparent[64];			/* TRACEPARENT that the image was started with, or "" */
 };
 
-_Static_assert(TA_LOSS_COUNT <= 16, "loss counters outgrow the header");
+_Static_assert(TA_LOSS_COUNT <= 32, "loss counters outgrow the header");
 _Static_assert(offsetof(struct ta_segment, wire_version) == 8, "wire format");
 _Static_assert(offsetof(struct ta_segment, total_bytes) == 32, "wire format");
 _Static_assert(offsetof(struct ta_segment, agent_waiting) == 128, "wire format");
