@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 
 #include "runtime/core/conn.h"
+#include "runtime/core/crumb_line.h"
 #include "runtime/core/fd.h"
 #include "runtime/core/handover.h"
 #include "runtime/core/hub.h"
@@ -79,6 +80,7 @@ static size_t lay_out(struct ta_arena *arena, char *base, const struct counts *c
 
 	ta_fds = piece(base, &used, counts->fds * sizeof(*ta_fds));
 	arena->threads = piece(base, &used, counts->threads * sizeof(*arena->threads));
+	arena->lines = piece(base, &used, counts->threads * sizeof(*arena->lines));
 	arena->births = piece(base, &used, counts->births * sizeof(*arena->births));
 	arena->conns = piece(base, &used, counts->conns * sizeof(*arena->conns));
 	arena->heads = piece(base, &used, counts->heads * sizeof(*arena->heads));

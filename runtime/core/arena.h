@@ -18,6 +18,7 @@
 
 struct ta_cell;
 struct ta_conn;
+struct ta_crumb_line;
 struct ta_handed;
 struct ta_http1_head;
 struct ta_hub;
@@ -32,6 +33,7 @@ struct ta_thread_birth;
 
 struct ta_arena {
 	struct ta_thread *threads; /* as many as the segment has lanes */
+	struct ta_crumb_line *lines; /* one for each of threads */
 	struct ta_thread_birth *births;
 	uint32_t birth_count;
 	struct ta_conn *conns;

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "runtime/core/clock.h"
+#include "runtime/core/crumb_line.h"
 #include "runtime/core/hub.h"
 #include "runtime/core/now.h"
 #include "runtime/core/publish.h"
@@ -92,6 +93,7 @@ int ta_capture_fill(struct ta_thread *thread, const struct ta_capture *capture,
 	*ret_event = (struct ta_record_event){ .time_ns = ta_now_ns(),
 					       .type = (uint8_t)capture->type,
 					       .level = (uint8_t)capture->level };
+	ta_crumb_line_finish(thread);
 	ta_context_settle(thread);
 	ta_context_matters(thread);
 	if (!set_scopes(thread, capture, ret_event))

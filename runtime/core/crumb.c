@@ -131,7 +131,7 @@ static bool has_room(struct ta_thread *thread, uint64_t now_ns)
 	return false;
 }
 
-void ta_crumb_leave(struct ta_thread *thread, const struct ta_crumb_facts *facts)
+void ta_crumb_leave_in(struct ta_thread *thread, uint64_t cell, const struct ta_crumb_facts *facts)
 {
 	struct row row = { .facts = facts,
 			   .time_ns = (int64_t)ta_now_ns(),
@@ -143,10 +143,14 @@ void ta_crumb_leave(struct ta_thread *thread, const struct ta_crumb_facts *facts
 	if (!has_room(thread, (uint64_t)row.time_ns))
 		return;
 	change.value_bytes = row_bytes(&row);
-	uint64_t cell = ta_slot_cell(ta_isolation_slot(thread, thread->stack->depth));
-
 	if (cell)
 		ta_scope_change(thread, cell, &change);
+}
+
+void ta_crumb_leave(struct ta_thread *thread, const struct ta_crumb_facts *facts)
+{
+	ta_crumb_leave_in(thread, ta_slot_cell(ta_isolation_slot(thread, thread->stack->depth)),
+			  facts);
 }
 
 /* ---- data ---- */

@@ -58,6 +58,8 @@ static inline bool ta_crumb_wanted(enum ta_crumb_kind kind)
 
 /* Leaves it on the isolation scope that is current on this thread. */
 void ta_crumb_leave(struct ta_thread *thread, const struct ta_crumb_facts *facts);
+/* The same on a scope that was current; nothing when that is over. */
+void ta_crumb_leave_in(struct ta_thread *thread, uint64_t cell, const struct ta_crumb_facts *facts);
 
 /* {"NAME":NUMBER}, or nothing to append to; for names without escapes. */
 struct ta_crumb_data {
@@ -71,6 +73,12 @@ static inline struct iovec ta_piece(const char *text)
 {
 	return (struct iovec){ .iov_base = (void *)text, .iov_len = text ? strlen(text) : 0 };
 }
+
+/* Whether it looks like text: its first bytes have nothing that terminals do not print. */
+bool ta_crumb_is_text(const char *text, size_t bytes);
+
+/* Takes blanks off both ends of what is in pieces.  Returns how many pieces are left. */
+int ta_crumb_trim(struct iovec *pieces, int count);
 
 /* What a line says about itself: "error: ...", "[warn] ...", "FATAL: ...".  INFO when
  * it says nothing. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * crumb_text.c - what a line says about itself, and what error numbers mean.
+ * crumb_text.c - what a line is and says about itself, and what error numbers mean.
  *
  * libc's strerror translates, and may allocate: these are its words in the C locale
  * for the numbers that breadcrumbs have.
@@ -14,6 +14,42 @@
 #include <string.h>
 
 #define LOOK_BYTES 96u /* labels stand at the front */
+#define TEXT_BYTES 64u /* of a line, to tell whether it is text */
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+bool ta_crumb_is_text(const char *text, size_t bytes)
+{
+	for (size_t at = 0; at < bytes && at < TEXT_BYTES; at++) {
+		unsigned char c = (unsigned char)text[at];
+
+		if ((c < ' ' && c != '\t' && c != '\n' && c != '\r' && c != 27) || c == 127)
+			return false;
+	}
+	return true;
+}
+
+int ta_crumb_trim(struct iovec *pieces, int count)
+{
+	while (count && pieces[0].iov_len && is_blank(*(char *)pieces[0].iov_base)) {
+		pieces[0].iov_base = (char *)pieces[0].iov_base + 1;
+		pieces[0].iov_len--;
+	}
+	while (count) {
+		struct iovec *last = &pieces[count - 1];
+
+		if (last->iov_len && !is_blank(((char *)last->iov_base)[last->iov_len - 1]))
+			break;
+		if (last->iov_len)
+			last->iov_len--;
+		else
+			count--;
+	}
+	return count;
+}
 
 static char lower(char c)
 {
