@@ -68,6 +68,23 @@ enum ta_loss {
 		TA_LOSS_COUNT
 };
 
+/* A start that libc makes the environment for (system, popen): who is at it, and the span
+ * that the new program is a child of.  Read by that program, which finds out by the
+ * kernel's list of children which of them is its own; see preload/starter.c. */
+enum ta_start_state { TA_START_FREE, TA_START_FILLING, TA_START_SET };
+
+struct ta_start {
+	_Atomic uint32_t state; /* enum ta_start_state */
+	uint32_t pid;		/* of the process that starts */
+	uint32_t tid;		/* of its thread */
+	uint8_t flags;		/* as in traceparent */
+	uint8_t reserved[3];
+	uint64_t trace_hi, trace_lo;
+	uint64_t span_id; /* 0: it is a child of nothing, whatever its environment says */
+};
+
+#define TA_STARTS_MAX 16u
+
 /* What a host may ask: bits, joined when several threads ask at once.  Whatever is
  * asked, everything that was published before is taken into account. */
 enum ta_ask {
@@ -121,6 +138,8 @@ struct ta_segment {
 
 	_Alignas(TA_CACHE_LINE) char exe[512];	/* NUL-terminated, cut when longer */
 	char traceparent[64];			/* TRACEPARENT that the image was started with, or "" */
+
+	_Alignas(TA_CACHE_LINE) struct ta_start starts[TA_STARTS_MAX];
 };
 
 _Static_assert(TA_LOSS_COUNT <= 32, "loss counters outgrow the header");
@@ -129,8 +148,10 @@ _Static_assert(offsetof(struct ta_segment, total_bytes) == 32, "wire format");
 _Static_assert(offsetof(struct ta_segment, agent_waiting) == 128, "wire format");
 _Static_assert(offsetof(struct ta_segment, forks) == 192, "wire format");
 _Static_assert(offsetof(struct ta_segment, lost) == 256, "wire format");
-_Static_assert(offsetof(struct ta_segment, exe) == 384, "wire format");
-_Static_assert(sizeof(struct ta_segment) == 960, "wire format");
+_Static_assert(offsetof(struct ta_segment, exe) == 512, "wire format");
+_Static_assert(sizeof(struct ta_start) == 40, "wire format");
+_Static_assert(offsetof(struct ta_segment, starts) == 1088, "wire format");
+_Static_assert(sizeof(struct ta_segment) == 1728, "wire format");
 
 /* Bytes of header and directory before the first lane, rounded to a page. */
 static inline uint32_t ta_segment_header_bytes(uint32_t lane_count)
