@@ -3,8 +3,8 @@
  * connect.c - outward connections, and sides that are shut.
  *
  * connect makes sure that the fd is not taken for an accepted connection, and leaves a
- * breadcrumb: where to, and how that went; "in progress" where it does not wait.
- * Outward spans are not made yet.  shutdown of the writing side ends a response
+ * breadcrumb: where to, and how that went; "in progress" where it does not wait; the
+ * connection is followed from there (core/client.h).  shutdown of the writing side ends a response
  * whose length is "until the connection ends".
  *
  * Runs: any host thread.  No locks.
@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <sys/un.h>
 
+#include "runtime/core/client.h"
+#include "runtime/core/clock.h"
 #include "runtime/core/conn.h"
 #include "runtime/core/crumb.h"
 #include "runtime/core/crumb_address.h"
@@ -109,28 +111,80 @@ static __attribute__((noinline)) void note_connected(const struct sockaddr *addr
 		leave(thread, where, port, error);
 }
 
+/* Before the call: what the number stood for is over, unless it is being opened.  Returns
+ * the time, 0: nobody wants to know. */
+static uint64_t before(int fd)
+{
+	uint64_t word = ta_fd_get(fd);
+
+	if (!ta_client_is(word) && ta_fd_kind(word) != TA_FD_SOCKET)
+		ta_fd_forget(fd);
+	return ta_runtime.enabled && ta_runtime.outward && !ta_tls.passive ? ta_now_ns() : 0;
+}
+
+static __attribute__((noinline)) void follow(int fd, const struct sockaddr *addr, socklen_t len,
+					     uint64_t start_ns, int error)
+{
+	TA_GUARD(guard);
+	struct ta_thread *thread = guard.entered ? ta_thread_self() : NULL;
+
+	if (thread)
+		ta_client_connect(thread, fd, addr, len, start_ns, error);
+}
+
+static bool leaves_crumb(int error)
+{
+	return ta_runtime.enabled && ta_crumb_wanted(TA_CRUMB_CONNECT) && is_told(error);
+}
+
 /* After the call, with what it answered. */
-static int noted(const struct sockaddr *addr, socklen_t len, int result)
+static int noted(int fd, const struct sockaddr *addr, socklen_t len, int result, uint64_t start_ns)
 {
 	int error = result ? errno : 0;
 
-	if (ta_runtime.enabled && ta_crumb_wanted(TA_CRUMB_CONNECT) && is_told(error) &&
-	    addr != NULL && len >= sizeof(addr->sa_family))
+	if (addr == NULL || len < sizeof(addr->sa_family))
+		return result;
+	if (start_ns && (is_told(error) || error == EISCONN || error == EALREADY))
+		follow(fd, addr, len, start_ns, error);
+	if (leaves_crumb(error))
 		note_connected(addr, len, error);
 	return result;
 }
 
 TA_HOOK int connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
-	ta_fd_forget(fd);
-	return noted(addr, len, TA_REAL(connect)(fd, addr, len));
+	uint64_t start_ns = before(fd);
+
+	return noted(fd, addr, len, TA_REAL(connect)(fd, addr, len), start_ns);
 }
 
 TA_HOOK int __connect(int fd, const struct sockaddr *addr, socklen_t len);
 TA_HOOK int __connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
-	ta_fd_forget(fd);
-	return noted(addr, len, TA_REAL(__connect)(fd, addr, len));
+	uint64_t start_ns = before(fd);
+
+	return noted(fd, addr, len, TA_REAL(__connect)(fd, addr, len), start_ns);
+}
+
+static __attribute__((noinline)) void opened(uint64_t word, int fd, int error)
+{
+	TA_GUARD(guard);
+	struct ta_thread *thread = guard.entered ? ta_thread_self() : NULL;
+
+	if (thread)
+		ta_client_opened(thread, word, fd, error);
+}
+
+/* How a connection that was not waited for has come out. */
+TA_HOOK int getsockopt(int fd, int level, int name, void *restrict value,
+		       socklen_t *restrict bytes)
+{
+	int result = TA_REAL(getsockopt)(fd, level, name, value, bytes);
+	uint64_t word = level == SOL_SOCKET && name == SO_ERROR ? ta_conn_word(fd) : 0;
+
+	if (TA_UNLIKELY(word != 0) && result == 0 && *bytes == sizeof(int))
+		opened(word, fd, *(const int *)value);
+	return result;
 }
 
 static void note_shut(uint64_t word)

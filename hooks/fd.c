@@ -134,7 +134,13 @@ FCNTL(__fcntl)
 
 TA_HOOK int socket(int domain, int type, int protocol)
 {
-	return ta_fd_made(TA_REAL(socket)(domain, type, protocol));
+	int fd = ta_fd_made(TA_REAL(socket)(domain, type, protocol));
+
+	/* So that connect() need not ask the kernel. */
+	if (fd >= 0 && (type & 0xf) == SOCK_STREAM && ta_runtime.outward &&
+	    (unsigned int)fd < ta_fd_count && !ta_tls.passive)
+		ta_fd_bind(fd, ta_fd_word(TA_FD_SOCKET, 0, 0));
+	return fd;
 }
 
 static int made_two(const int *fds, int result)

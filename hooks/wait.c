@@ -11,13 +11,21 @@
 #include "hooks/wait.h"
 
 #include "runtime/core/context.h"
+#include "runtime/core/unit.h"
 
 void ta_about_to_wait_slow(void)
 {
 	TA_GUARD(guard);
 
-	if (guard.entered && ta_tls.thread)
-		ta_context_leave_conn(ta_tls.thread);
+	struct ta_thread *thread = guard.entered ? ta_tls.thread : NULL;
+
+	if (thread == NULL)
+		return;
+	ta_context_leave_conn(thread);
+	if (thread->unit)
+		ta_unit_leave_slow(thread);
+	thread->idled = true;
+	thread->doubt = false;
 }
 
 TA_HOOK int poll(struct pollfd *fds, nfds_t count, int timeout)

@@ -9,12 +9,12 @@
 
 void ta_about_to_wait_slow(void);
 
-/* Leaves the connection's context, if the thread is in one. */
+/* Leaves the connection's context, if the thread is in one, and what it did for nobody. */
 static inline void ta_about_to_wait(void)
 {
 	const struct ta_thread *thread = ta_tls.thread;
 
-	if (thread && thread->stack->depth > 0)
+	if (thread && (thread->stack->depth | thread->unit | !thread->idled) != 0)
 		ta_about_to_wait_slow();
 }
 

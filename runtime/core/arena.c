@@ -20,6 +20,8 @@
 #include "runtime/core/object.h"
 #include "runtime/core/sys.h"
 #include "runtime/core/thread.h"
+#include "runtime/core/unit.h"
+#include "runtime/protocol/command.h"
 
 #define SHARE_OF_LIMIT 32u /* we take at most this part of a limited address space */
 
@@ -29,7 +31,7 @@ uint32_t ta_fd_count;
 
 struct counts {
 	uint32_t threads, births, conns, heads, queues, listeners, fds;
-	uint32_t cells, objects, sessions, handed, hubs, altstacks;
+	uint32_t cells, objects, sessions, handed, hubs, altstacks, units, dialogues;
 };
 
 static const struct counts full = { .births = 4096,
@@ -43,7 +45,9 @@ static const struct counts full = { .births = 4096,
 				    .sessions = 4096,
 				    .handed = 4096,
 				    .hubs = 4096,
-				    .altstacks = 512 };
+				    .altstacks = 512,
+				    .units = 4096,
+				    .dialogues = 2048 };
 static const struct counts least = { .births = 32,
 				     .conns = 64,
 				     .heads = 4,
@@ -55,7 +59,9 @@ static const struct counts least = { .births = 32,
 				     .sessions = 16,
 				     .handed = 8,
 				     .hubs = 16,
-				     .altstacks = 2 };
+				     .altstacks = 2,
+				     .units = 64,
+				     .dialogues = 4 };
 
 /* ---- layout ---- */
 
@@ -93,6 +99,10 @@ static size_t lay_out(struct ta_arena *arena, char *base, const struct counts *c
 	arena->handed = piece(base, &used, counts->handed * sizeof(*arena->handed));
 	arena->hubs = piece(base, &used, counts->hubs * sizeof(*arena->hubs));
 	arena->altstacks = piece(base, &used, (size_t)counts->altstacks * TA_ALTSTACK_BYTES);
+	arena->units = piece(base, &used, counts->units * sizeof(*arena->units));
+	arena->dialogues = piece(base, &used, counts->dialogues * sizeof(*arena->dialogues));
+	pool_at(&arena->unit_pool, base, &used, counts->units);
+	pool_at(&arena->dialogue_pool, base, &used, counts->dialogues);
 	pool_at(&arena->altstack_pool, base, &used, counts->altstacks);
 	pool_at(&arena->cell_pool, base, &used, counts->cells);
 	pool_at(&arena->object_pool, base, &used, counts->objects);
@@ -148,7 +158,10 @@ static struct counts choose(uint32_t lanes)
 				.sessions = scaled(full.sessions, least.sessions, budget, bytes),
 				.handed = scaled(full.handed, least.handed, budget, bytes),
 				.hubs = scaled(full.hubs, least.hubs, budget, bytes),
-				.altstacks = scaled(full.altstacks, least.altstacks, budget, bytes) };
+				.altstacks = scaled(full.altstacks, least.altstacks, budget, bytes),
+				.units = scaled(full.units, least.units, budget, bytes),
+				.dialogues =
+					scaled(full.dialogues, least.dialogues, budget, bytes) };
 }
 
 bool ta_arena_init(uint32_t lanes)

@@ -28,6 +28,8 @@ struct ta_request;
 struct ta_session;
 struct ta_thread;
 struct ta_thread_birth;
+struct ta_unit;
+struct ta_dialogue;
 
 #define TA_QUEUE_LONG 256u /* requests in a borrowed queue */
 
@@ -54,6 +56,10 @@ struct ta_arena {
 	struct ta_pool handed_pool;
 	struct ta_hub *hubs;
 	struct ta_pool hub_pool;
+	struct ta_unit *units; /* work without a request */
+	struct ta_pool unit_pool;
+	struct ta_dialogue *dialogues; /* connections that carry commands, or HTTP/2 */
+	struct ta_pool dialogue_pool;
 	char *altstacks; /* of threads, for signals; TA_ALTSTACK_BYTES each */
 	struct ta_pool altstack_pool;
 };

@@ -21,6 +21,8 @@
 #include "runtime/core/arena.h"
 #include "runtime/core/block.h"
 #include "runtime/core/clock.h"
+#include "runtime/core/client.h"
+#include "runtime/core/command.h"
 #include "runtime/core/fd.h"
 #include "runtime/core/listener.h"
 #include "runtime/core/now.h"
@@ -68,8 +70,7 @@ static bool try_busy(struct ta_conn *conn, uint32_t generation, uint32_t require
 						       memory_order_acquire, memory_order_relaxed);
 }
 
-/* The connection of word with BUSY held, or NULL: gone, or busy for too long. */
-static struct ta_conn *conn_enter(uint64_t word)
+struct ta_conn *ta_conn_hold(uint64_t word)
 {
 	struct ta_conn *conn = conn_of(word);
 	bool gone;
@@ -107,15 +108,29 @@ static void end_own_span(struct ta_conn *conn, struct ta_thread *thread)
 	ta_emit_commit(&emit);
 }
 
+bool ta_conn_is_torn(const struct ta_conn *conn)
+{
+	return atomic_load_explicit(&conn->state, memory_order_relaxed) & TORN;
+}
+
 static void finish(struct ta_conn *conn)
 {
 	uint32_t generation = (uint32_t)(atomic_load(&conn->state) >> 32);
 	bool mine = conn->owner == 0 || conn->owner == ta_runtime.proc_id;
 	struct ta_thread *thread = mine ? ta_thread_self() : NULL;
 
-	if (thread && conn->referenced && !conn->published && !conn->first_taken)
+	if (conn->side == TA_SIDE_CLIENT) {
+		ta_client_finish(conn, thread);
+		recycle(conn, generation);
+		return;
+	}
+	/* Above TLS nothing may ever have come, but the handshake was there. */
+	bool silent = conn->tls && conn->mode == TA_CONN_NEW && conn->bytes_in;
+
+	if (thread && (conn->referenced || silent) && !conn->published && !conn->first_taken)
 		ta_conn_publish(conn, thread);
 	ta_http_finish(conn, thread);
+	ta_command_finish(conn, thread);
 	if (thread && conn->published)
 		end_own_span(conn, thread);
 	ta_context_drop(&conn->served);
@@ -132,7 +147,7 @@ static void finish_if_closing(struct ta_conn *conn, uint32_t generation)
 		finish(conn);
 }
 
-static void conn_leave(struct ta_conn *conn)
+void ta_conn_release(struct ta_conn *conn)
 {
 	/* BUSY is ours and therefore set.  A subtraction is one instruction; x86 makes
 	 * a loop of a fetch_and whose result is used. */
@@ -210,6 +225,7 @@ void ta_conn_accepted(int fd, const void *peer, uint32_t peer_bytes, uint64_t li
 	struct ta_conn *conn = &ta_arena.conns[index];
 	uint32_t generation = (uint32_t)(atomic_load(&conn->state) >> 32);
 
+	atomic_store_explicit(&ta_runtime.serving, true, memory_order_relaxed);
 	reset(conn, thread);
 	set_addresses(conn, peer, peer_bytes, listen_word);
 	atomic_store_explicit(&conn->state, (uint64_t)generation << 32 | LIVE,
@@ -218,7 +234,39 @@ void ta_conn_accepted(int fd, const void *peer, uint32_t peer_bytes, uint64_t li
 	ta_context_enter_conn(thread, (uint32_t)index, generation);
 }
 
+struct ta_conn *ta_conn_new(struct ta_thread *thread, int fd)
+{
+	int index = ta_pool_take(&ta_arena.conn_pool);
+
+	if (index < 0) {
+		ta_lost(TA_LOSS_CONN_POOL);
+		return NULL;
+	}
+	struct ta_conn *conn = &ta_arena.conns[index];
+	uint32_t generation = (uint32_t)(atomic_load(&conn->state) >> 32);
+
+	reset(conn, thread);
+	ta_context_drop(&conn->context);
+	memset(&conn->context, 0, sizeof(conn->context));
+	atomic_store_explicit(&conn->state, (uint64_t)generation << 32 | LIVE | BUSY,
+			      memory_order_release);
+	ta_fd_bind(fd, ta_fd_word(TA_FD_CONN, (uint32_t)index, generation));
+	return conn;
+}
+
+uint64_t ta_conn_word_of(const struct ta_conn *conn)
+{
+	return ta_fd_word(TA_FD_CONN, ta_conn_index(conn),
+			  (uint32_t)(atomic_load(&conn->state) >> 32));
+}
+
 /* ---- bound by the program ---- */
+
+/* Its own word goes before what was recognised of a connection that it opened. */
+static bool may_be_bound(const struct ta_conn *conn)
+{
+	return conn->bound || conn->side == TA_SIDE_CLIENT;
+}
 
 int ta_conn_bind(struct ta_thread *thread, int fd)
 {
@@ -227,7 +275,8 @@ int ta_conn_bind(struct ta_thread *thread, int fd)
 
 	if ((unsigned int)fd >= ta_fd_count)
 		return -EBADF;
-	if (word && !(ta_fd_kind(word) == TA_FD_CONN && conn_of(word)->bound))
+	if (word && ta_fd_kind(word) != TA_FD_SOCKET &&
+	    !(ta_fd_kind(word) == TA_FD_CONN && may_be_bound(conn_of(word))))
 		return -EBUSY;
 	ta_fd_forget(fd);
 	index = ta_pool_take(&ta_arena.conn_pool);
@@ -271,12 +320,29 @@ static struct ta_conn *find(uint32_t index, uint32_t generation)
 	return (uint32_t)(state >> 32) == generation && (state & LIVE) ? conn : NULL;
 }
 
-struct ta_context *ta_conn_context(uint32_t index, uint32_t generation)
+/* A request by its span; NULL: it is over. */
+static struct ta_context *request_of(struct ta_conn *conn, uint64_t span_id)
+{
+	for (uint32_t at = 0; at < conn->queue_count && at < conn->queue_size; at++) {
+		struct ta_request *request =
+			&conn->queue[(conn->queue_first + at) & (conn->queue_size - 1)];
+
+		if (request->context.span_id == span_id)
+			return &request->context;
+	}
+	if (conn->served.span_id == span_id)
+		return &conn->served;
+	return conn->context.span_id == span_id ? &conn->context : NULL;
+}
+
+struct ta_context *ta_conn_context(uint32_t index, uint32_t generation, uint64_t request)
 {
 	struct ta_conn *conn = find(index, generation);
 
 	if (conn == NULL)
 		return NULL;
+	if (request)
+		return request_of(conn, request);
 	if (conn->queue_count)
 		return &conn->queue[conn->queue_first].context;
 	return conn->served.span_id ? &conn->served : &conn->context;
@@ -309,6 +375,52 @@ void ta_conn_referenced(uint32_t index, uint32_t generation)
 		conn->referenced = true;
 }
 
+/* Several on HTTP/1: the program may be at work on a later one, unless it takes one after
+ * the other.  Nothing tells the two kinds of program apart but that: one that asks somebody
+ * while the oldest request waits for an answer already. */
+static enum ta_turn turn_of_queue(const struct ta_conn *conn, const struct ta_context *context)
+{
+	if (context == &conn->served || context == &conn->context)
+		return TA_TURN_NONE;
+	if (conn->mode == TA_CONN_HTTP && conn->queue_count > 1 &&
+	    conn->outward_span == context->span_id && atomic_load(&conn->outward_open))
+		return TA_TURN_MANY;
+	return TA_TURN_OURS;
+}
+
+enum ta_turn ta_conn_turn(uint32_t index, uint32_t generation, const struct ta_context *context)
+{
+	const struct ta_conn *conn = find(index, generation);
+
+	if (conn == NULL || context == NULL)
+		return TA_TURN_NONE;
+	if (conn->bound)
+		return TA_TURN_OURS; /* the program said so */
+	if (conn->mode == TA_CONN_OPAQUE)
+		return conn->turn ? TA_TURN_OURS : TA_TURN_NONE;
+	if (conn->queue_count)
+		return turn_of_queue(conn, context);
+	/* Accepted, and nothing has come yet: what is done is done for it. */
+	return conn->mode == TA_CONN_NEW ? TA_TURN_OURS : TA_TURN_NONE;
+}
+
+void ta_conn_waits(const struct ta_owner *owner, int change)
+{
+	struct ta_conn *conn = owner->kind == TA_OWNER_REQUEST ?
+				       find(owner->index, owner->generation) :
+				       NULL;
+
+	if (conn == NULL)
+		return;
+	if (conn->outward_span != owner->span_id) {
+		if (change < 0)
+			return;
+		conn->outward_span = owner->span_id;
+		atomic_store(&conn->outward_open, 0);
+	}
+	atomic_fetch_add(&conn->outward_open, (uint32_t)change);
+}
+
 /* ---- publishing ---- */
 
 void ta_conn_own(struct ta_conn *conn, struct ta_thread *thread)
@@ -339,203 +451,3 @@ void ta_conn_publish(struct ta_conn *conn, struct ta_thread *thread)
 	ta_emit_commit(&emit);
 }
 
-/* ---- bytes ---- */
-
-/* The connection of word, entered by this thread, ready to take bytes; NULL when
- * there is nothing to do. */
-static struct ta_conn *begin(uint64_t word, struct ta_thread **ret_thread)
-{
-	struct ta_thread *thread = ta_thread_self();
-	struct ta_conn *conn = thread ? conn_enter(word) : NULL;
-
-	if (conn == NULL)
-		return NULL;
-	*ret_thread = thread;
-	if (thread->stack->innermost_block && ta_tls.level == 0)
-		ta_block_heal_slow(thread, (uintptr_t)__builtin_frame_address(0));
-	ta_context_enter_conn(thread, ta_fd_index(word), (uint32_t)word);
-	if (atomic_load_explicit(&conn->state, memory_order_relaxed) & TORN &&
-	    conn->mode == TA_CONN_HTTP)
-		ta_http_lost(conn, thread);
-	return conn;
-}
-
-/* A thread that was born for a connection becomes its child once it is known
- * what the connection is; any other connection makes it a root. */
-static void settle_thread(struct ta_conn *conn, struct ta_thread *thread)
-{
-	bool own = thread->inherited_conn == ta_conn_index(conn) + 1;
-
-	if (!thread->span_pending || thread->inherited_conn == 0)
-		return;
-	if (!own || conn->published || conn->first_taken)
-		ta_thread_publish(thread, conn);
-}
-
-static void done(struct ta_conn *conn, struct ta_thread *thread)
-{
-	settle_thread(conn, thread);
-	conn_leave(conn);
-}
-
-/* Whether another process has published the connection and is in the middle of
- * something that only it can end. */
-static bool is_foreign(const struct ta_conn *conn)
-{
-	return conn->owner && conn->owner != ta_runtime.proc_id &&
-	       (conn->published || conn->queue_count || conn->request_open || conn->answering);
-}
-
-/* First bytes from the peer: HTTP or not?  Keeps what is too short to tell. */
-static void recognise(struct ta_conn *conn, struct ta_thread *thread, const char *data,
-		      uint64_t bytes)
-{
-	uint32_t room = (uint32_t)sizeof(conn->prefix) - conn->prefix_bytes;
-	uint32_t more = bytes < room ? (uint32_t)bytes : room;
-	uint8_t old = conn->prefix_bytes;
-
-	if (conn->request_ns == 0)
-		conn->request_ns = ta_now_ns();
-	memcpy(conn->prefix + old, data, more);
-	conn->prefix_bytes = (uint8_t)(old + more);
-	int verdict = ta_runtime.http && conn->bytes_out == 0
-			      ? ta_http1_recognise(conn->prefix, conn->prefix_bytes)
-			      : -1;
-
-	if (verdict == 0 && conn->prefix_bytes < sizeof(conn->prefix))
-		return;
-	if (verdict <= 0) {
-		conn->mode = TA_CONN_OPAQUE;
-		ta_conn_publish(conn, thread);
-		return;
-	}
-	conn->mode = TA_CONN_HTTP;
-	ta_conn_own(conn, thread);
-	ta_http_start(conn);
-	ta_http_read(conn, thread, conn->prefix, old);
-	ta_http_read(conn, thread, data, bytes);
-}
-
-static void take_read(struct ta_conn *conn, struct ta_thread *thread, const char *data,
-		      uint64_t bytes)
-{
-	conn->bytes_in += bytes;
-	if (conn->mode == TA_CONN_NEW)
-		recognise(conn, thread, data, bytes);
-	else if (conn->mode == TA_CONN_HTTP)
-		ta_http_read(conn, thread, data, bytes);
-}
-
-/* The server speaks first: no HTTP. */
-static void take_write(struct ta_conn *conn, struct ta_thread *thread, const char *data,
-		       uint64_t bytes)
-{
-	conn->bytes_out += bytes;
-	if (conn->mode == TA_CONN_NEW) {
-		conn->mode = TA_CONN_OPAQUE;
-		ta_conn_publish(conn, thread);
-	} else if (conn->mode == TA_CONN_HTTP) {
-		ta_http_wrote(conn, thread, data, bytes);
-	}
-}
-
-typedef void take_fn(struct ta_conn *conn, struct ta_thread *thread, const char *data,
-		     uint64_t bytes);
-
-static void for_each_piece(struct ta_conn *conn, struct ta_thread *thread, take_fn *take,
-			   const struct iovec *iov, int iov_count, uint64_t bytes)
-{
-	for (int piece = 0; piece < iov_count && bytes > 0; piece++) {
-		uint64_t length = iov[piece].iov_len < bytes ? iov[piece].iov_len : bytes;
-
-		if (length)
-			take(conn, thread, iov[piece].iov_base, length);
-		bytes -= length;
-	}
-}
-
-static void transfer(uint64_t word, take_fn *take, const struct iovec *iov, int iov_count,
-		     uint64_t bytes)
-{
-	struct ta_thread *thread;
-	struct ta_conn *conn = begin(word, &thread);
-
-	if (conn == NULL)
-		return;
-	if (!is_foreign(conn))
-		for_each_piece(conn, thread, take, iov, iov_count, bytes);
-	done(conn, thread);
-}
-
-void ta_conn_read(uint64_t word, const struct iovec *iov, int iov_count, uint64_t bytes)
-{
-	transfer(word, take_read, iov, iov_count, bytes);
-}
-
-void ta_conn_wrote(uint64_t word, const struct iovec *iov, int iov_count, uint64_t bytes)
-{
-	transfer(word, take_write, iov, iov_count, bytes);
-}
-
-static void take_read_unseen(struct ta_conn *conn, struct ta_thread *thread, const char *data,
-			     uint64_t bytes)
-{
-	(void)data;
-	conn->bytes_in += bytes;
-	if (conn->mode == TA_CONN_NEW) {
-		conn->mode = TA_CONN_OPAQUE;
-		ta_conn_publish(conn, thread);
-	} else if (conn->mode == TA_CONN_HTTP) {
-		ta_http_read_unseen(conn, thread, bytes);
-	}
-}
-
-static void take_write_unseen(struct ta_conn *conn, struct ta_thread *thread, const char *data,
-			      uint64_t bytes)
-{
-	if (conn->mode != TA_CONN_HTTP) {
-		take_write(conn, thread, data, bytes);
-		return;
-	}
-	conn->bytes_out += bytes;
-	ta_http_wrote_unseen(conn, thread, bytes);
-}
-
-void ta_conn_read_unseen(uint64_t word, uint64_t bytes)
-{
-	struct iovec all = { .iov_base = NULL, .iov_len = bytes };
-
-	transfer(word, take_read_unseen, &all, 1, bytes);
-}
-
-void ta_conn_wrote_unseen(uint64_t word, uint64_t bytes)
-{
-	struct iovec all = { .iov_base = NULL, .iov_len = bytes };
-
-	transfer(word, take_write_unseen, &all, 1, bytes);
-}
-
-void ta_conn_failed(uint64_t word, int error, const struct iovec *iov, int iov_count)
-{
-	struct ta_thread *thread;
-	struct ta_conn *conn = begin(word, &thread);
-
-	if (conn == NULL)
-		return;
-	conn->error = error;
-	if (conn->mode == TA_CONN_HTTP && !is_foreign(conn))
-		for_each_piece(conn, thread, ta_http_tried, iov, iov_count, UINT64_MAX);
-	done(conn, thread);
-}
-
-void ta_conn_shut(uint64_t word)
-{
-	struct ta_thread *thread;
-	struct ta_conn *conn = begin(word, &thread);
-
-	if (conn == NULL)
-		return;
-	if (conn->mode == TA_CONN_HTTP && !is_foreign(conn))
-		ta_http_shut(conn, thread);
-	done(conn, thread);
-}

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conn.h - accepted connections and the requests on them.
+ * conn.h - connections and the requests on them.
  *
- * A connection forks an isolation scope and gets ids when it is accepted, and is
+ * There are two sides.  On a connection that the program accepted it is asked: what it
+ * reads are requests, what it writes are answers.  On one that it opened (client.h) it
+ * asks: what it writes are requests, each a child of what was current at its first byte.
+ *
+ * An accepted connection forks an isolation scope and gets ids when it is accepted, and is
  * published when its first byte shows what it is: HTTP/1.x makes one root span a
  * request (the first one takes the connection's own ids, so that a thread born
  * for the connection is its child); anything else is one span for the whole
@@ -26,6 +30,7 @@
 #include <sys/uio.h>
 
 #include "runtime/core/context.h"
+#include "runtime/core/unit.h"
 #include "runtime/protocol/http1.h"
 
 #define TA_CONN_ADDRESS_BYTES 28 /* sockaddr_in6; longer unix names are cut */
@@ -33,9 +38,16 @@
 
 struct ta_thread;
 
-/* One request that has been read and not been answered in full. */
+/* One request that has been read, or written, and not been answered in full. */
 struct ta_request {
 	struct ta_context context;
+	struct ta_owner owner;	 /* client side: who asks */
+	uint32_t commands;	 /* client side: of one write, not answered yet */
+	bool ended;		 /* its span has ended; the rest of the answer is still to come */
+	bool failed;		 /* the first command that failed has said why: */
+	uint8_t failure_len;
+	char failure[14];
+	uint32_t commands_sent;
 	uint64_t start_ns;
 	uint16_t flags;	 /* enum ta_http1_head_flags of its head */
 	uint16_t status; /* 0: no answer yet */
@@ -46,8 +58,14 @@ enum ta_conn_mode {
 	TA_CONN_NEW,	/* no byte yet, or too few to tell */
 	TA_CONN_HTTP,
 	TA_CONN_OPAQUE, /* one span for the connection */
-	TA_CONN_LOST,	/* HTTP that could not be followed: no more spans */
+	TA_CONN_LOST,	/* what could not be followed: no more spans */
+	TA_CONN_COMMANDS, /* runtime/protocol/command.h */
+	TA_CONN_HTTP2,
 };
+
+enum ta_conn_side { TA_SIDE_SERVER, TA_SIDE_CLIENT };
+
+#define TA_CONN_PREFIX_MAX 64u
 
 struct ta_conn {
 	_Atomic uint64_t state; /* generation << 32 | flags, see conn.c */
@@ -62,8 +80,15 @@ struct ta_conn {
 	bool last_answered;	/* a final response that announced the end is out: no more requests */
 	bool bound;		/* by the program: a context and nothing else */
 	bool tunnel;		/* an answer has turned the connection into something else */
+	uint8_t side;		/* enum ta_conn_side */
+	bool tls;		/* the kernel carries ciphertext; plaintext comes from elsewhere */
+	bool tls_suspected;	/* its first bytes are a TLS handshake */
+	bool turn;		/* opaque: it has been asked, and not answered */
+	bool connecting;	/* the span of its opening is not ended */
+	bool batch_open;	/* client side: more commands of this write join the newest exchange */
+	bool next_ready;	/* client side: *next stands for the request that is being written */
 	uint8_t prefix_bytes;
-	char prefix[TA_HTTP1_METHOD_MAX];
+	char prefix[TA_CONN_PREFIX_MAX];
 	uint16_t answer_status; /* of the response that is being written, also 1xx */
 	uint64_t owner;	     /* proc_id that published it, 0 nobody */
 	uint64_t acceptor;   /* proc_id that accepted it */
@@ -75,6 +100,16 @@ struct ta_conn {
 	struct ta_context context;
 	struct ta_context served; /* of the request that was answered last: what the program does
 				   * between two requests is not the next one's */
+	uint32_t reader;	 /* + 1: the thread that has read from it last */
+	uint64_t outward_span;	 /* the request that waits for others, and for how many */
+	_Atomic uint32_t outward_open;
+	struct ta_context opening; /* client side: ids of the span of its opening */
+	struct ta_owner asker;	   /* client side, opaque: who asked last */
+	struct ta_context asked;   /* and the ids of that turn's span; span_id 0: none is open */
+	struct ta_request next;
+	struct ta_owner touched;   /* client side: for whom the bytes of this read were */
+	bool touched_many;
+	struct ta_dialogue *dialogue; /* borrowed: TA_CONN_COMMANDS, TA_CONN_HTTP2 */
 	struct ta_http1 in, out;
 	struct ta_http1_head *head; /* borrowed while a head is incomplete */
 	struct ta_request *queue;   /* inline_queue, or borrowed when it is long */
@@ -129,8 +164,19 @@ void ta_conn_ref(uint64_t word);
 void ta_conn_unref(uint64_t word);
 
 /* The context that is current when a thread works for it: the oldest unanswered
- * request's, else the connection's own.  NULL when the connection is gone. */
-struct ta_context *ta_conn_context(uint32_t index, uint32_t generation);
+ * request's, else the connection's own.  request: the span id of a certain one; 0: that.
+ * NULL when the connection, or that request, is gone. */
+struct ta_context *ta_conn_context(uint32_t index, uint32_t generation, uint64_t request);
+
+/* Whether work that a thread does in that context (one of ta_conn_context) is for it. */
+enum ta_turn {
+	TA_TURN_NONE, /* it is answered, or has not been asked */
+	TA_TURN_OURS,
+	TA_TURN_MANY, /* the oldest request waits for others already; it may be for a later one */
+};
+enum ta_turn ta_conn_turn(uint32_t index, uint32_t generation, const struct ta_context *context);
+/* A request waits for one more, or one fewer, answer of others. */
+void ta_conn_waits(const struct ta_owner *owner, int change);
 
 /* The ids of its own span or of its first request; NULL when it is gone. */
 const struct ta_context *ta_conn_first_context(uint32_t index, uint32_t generation);
@@ -142,13 +188,36 @@ bool ta_conn_has_span(uint32_t index, uint32_t generation);
 /* A span names it as parent; it has to be published even without any byte. */
 void ta_conn_referenced(uint32_t index, uint32_t generation);
 
-/* ---- for http.c ---- */
+/* ---- for the files that follow protocols ---- */
+
+/* The connection of word with nobody else at work on it, or NULL: gone, or busy for too
+ * long.  Until ta_conn_release(). */
+struct ta_conn *ta_conn_hold(uint64_t word);
+void ta_conn_release(struct ta_conn *conn);
+/* A new connection for fd, held; NULL: no room (counted). */
+struct ta_conn *ta_conn_new(struct ta_thread *thread, int fd);
+bool ta_conn_is_torn(const struct ta_conn *conn);
+uint64_t ta_conn_word_of(const struct ta_conn *conn);
+
+/* Queues. */
+struct ta_request *ta_conn_oldest(struct ta_conn *conn);
+/* A place behind the newest, cleared; NULL: no room.  Counting it makes it one. */
+struct ta_request *ta_conn_queue_place(struct ta_conn *conn);
+void ta_conn_leave_queue(struct ta_conn *conn);
+void ta_conn_drop_newest(struct ta_conn *conn);
+void ta_conn_shrink_queue(struct ta_conn *conn);
+void ta_conn_return_head(struct ta_conn *conn);
+bool ta_conn_keep_head(struct ta_conn *conn, const struct ta_http1_head *scratch);
 
 void ta_conn_publish(struct ta_conn *conn, struct ta_thread *thread);
 /* This process takes the connection as its own; ids that another process may
  * also use are made anew. */
 void ta_conn_own(struct ta_conn *conn, struct ta_thread *thread);
 void ta_http_start(struct ta_conn *conn);
+/* Ids of a request on an accepted connection; remote: of a caller, or NULL. */
+struct ta_traceparent;
+void ta_http_choose_ids(struct ta_conn *conn, struct ta_thread *thread,
+			struct ta_context *context, const struct ta_traceparent *remote);
 void ta_http_read(struct ta_conn *conn, struct ta_thread *thread, const char *data, uint64_t bytes);
 void ta_http_wrote(struct ta_conn *conn, struct ta_thread *thread, const char *data,
 		   uint64_t bytes);

@@ -25,7 +25,7 @@ static struct ta_context *context_of(struct ta_frame *frame)
 {
 	if (frame->kind != TA_FRAME_CONN)
 		return &frame->context;
-	return ta_conn_context(frame->conn, frame->conn_generation);
+	return ta_conn_context(frame->conn, frame->conn_generation, frame->request);
 }
 
 static struct ta_context *context_at(struct ta_stack *stack, uint32_t at)
@@ -110,6 +110,20 @@ static const struct ta_context *find_active(struct ta_stack *stack)
 			return context;
 	}
 	return active_at_base(stack);
+}
+
+struct ta_frame *ta_context_active_frame(struct ta_thread *thread)
+{
+	struct ta_stack *stack = thread->stack;
+
+	for (uint32_t at = stack->depth; at > 0; at = below(stack, at)) {
+		struct ta_frame *frame = &stack->frames[at];
+		const struct ta_context *context = context_of(frame);
+
+		if (frame->hides || (context && is_active(context)))
+			return frame;
+	}
+	return &stack->frames[0];
 }
 
 const struct ta_context *ta_context_find_active(struct ta_thread *thread)
@@ -200,7 +214,14 @@ static uint32_t find_conn_frame(const struct ta_stack *stack, uint32_t floor)
 	return 0;
 }
 
-static void push_conn(struct ta_stack *stack, uint32_t conn, uint32_t generation)
+struct ta_frame *ta_context_conn_frame(struct ta_thread *thread)
+{
+	uint32_t at = find_conn_frame(thread->stack, ta_context_floor(thread));
+
+	return at ? &thread->stack->frames[at] : NULL;
+}
+
+static void push_conn(struct ta_stack *stack, uint32_t conn, uint32_t generation, uint64_t request)
 {
 	if (stack->depth + 1 >= TA_FRAMES_MAX) {
 		ta_lost(TA_LOSS_CONTEXT_DEPTH);
@@ -213,6 +234,7 @@ static void push_conn(struct ta_stack *stack, uint32_t conn, uint32_t generation
 	frame->block = 0;
 	frame->conn = conn;
 	frame->conn_generation = generation;
+	frame->request = request;
 	atomic_signal_fence(memory_order_seq_cst);
 	stack->depth++;
 }
@@ -237,11 +259,19 @@ static bool is_frame_of(const struct ta_frame *frame, uint32_t conn, uint32_t ge
 
 void ta_context_enter_conn(struct ta_thread *thread, uint32_t conn, uint32_t generation)
 {
+	ta_context_enter_request(thread, conn, generation, 0);
+}
+
+void ta_context_enter_request(struct ta_thread *thread, uint32_t conn, uint32_t generation,
+			      uint64_t request)
+{
 	struct ta_stack *stack = thread->stack;
 	uint32_t at, floor;
 
-	if (is_frame_of(ta_frame_top(thread), conn, generation))
+	if (is_frame_of(ta_frame_top(thread), conn, generation)) {
+		ta_frame_top(thread)->request = request;
 		return;
+	}
 	floor = ta_context_floor(thread);
 	while ((at = find_conn_frame(stack, floor)) != 0) {
 		struct ta_frame *frame = &stack->frames[at];
@@ -257,7 +287,7 @@ void ta_context_enter_conn(struct ta_thread *thread, uint32_t conn, uint32_t gen
 		ta_lost(TA_LOSS_CONTEXT_DEPTH);
 		ta_context_unwind(thread, floor);
 	}
-	push_conn(stack, conn, generation);
+	push_conn(stack, conn, generation, request);
 }
 
 void ta_context_leave_conn(struct ta_thread *thread)

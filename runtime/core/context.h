@@ -54,6 +54,7 @@ struct ta_frame {
 			     * end its parent's spans */
 	uint32_t conn;	    /* TA_FRAME_CONN: index and generation */
 	uint32_t conn_generation;
+	uint64_t request;   /* span id of one of its requests; 0: the oldest unanswered one */
 	uint64_t hub;	    /* TA_FRAME_HUB: the one that was current before */
 	uintptr_t block;    /* address of the program's block, 0 none; see block.h */
 	struct ta_context context;
@@ -88,6 +89,10 @@ struct ta_context *ta_context_now(struct ta_thread *thread);
 /* runtime/core/now.h has what is looked up most, with the common case inline:
  * ta_context_active(), ta_isolation_slot(), ta_current_slot(), ta_versions_at(). */
 const struct ta_context *ta_context_find_active(struct ta_thread *thread);
+/* The frame that holds it; the base when nothing else does. */
+struct ta_frame *ta_context_active_frame(struct ta_thread *thread);
+/* The connection's frame that the thread is on or above; NULL: none. */
+struct ta_frame *ta_context_conn_frame(struct ta_thread *thread);
 struct ta_slot *ta_isolation_slot_slow(struct ta_thread *thread, uint32_t at);
 struct ta_slot *ta_current_slot_slow(struct ta_thread *thread, uint32_t at);
 struct ta_versions ta_versions_slow(struct ta_thread *thread, uint32_t at);
@@ -115,6 +120,10 @@ void ta_context_drop(struct ta_context *context);
  * program that are open on that one stay, and the new frame goes on top of them.  Frames
  * of the program above the same connection's frame stay. */
 void ta_context_enter_conn(struct ta_thread *thread, uint32_t conn, uint32_t generation);
+
+/* The same for one of its requests. */
+void ta_context_enter_request(struct ta_thread *thread, uint32_t conn, uint32_t generation,
+			      uint64_t request);
 
 /* The thread is about to wait: it leaves the connection it was working for, unless the
  * program has a block open on it. */

@@ -70,8 +70,12 @@ void ta_fd_listening(int fd)
 	struct ta_listener *listener;
 	int index;
 
-	if ((unsigned int)fd >= ta_fd_count || ta_tls.passive || ta_fd_kind(ta_fd_get(fd)) != 0)
+	enum ta_fd_kind kind = ta_fd_kind(ta_fd_get(fd));
+
+	if ((unsigned int)fd >= ta_fd_count || ta_tls.passive ||
+	    (kind != TA_FD_NONE && kind != TA_FD_SOCKET))
 		return;
+	atomic_store_explicit(&ta_runtime.serving, true, memory_order_relaxed);
 	index = ta_listener_new(&listener);
 	if (index < 0)
 		return;

@@ -16,7 +16,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum ta_fd_kind { TA_FD_NONE, TA_FD_CONN, TA_FD_LISTENER };
+enum ta_fd_kind {
+	TA_FD_NONE,
+	TA_FD_CONN,
+	TA_FD_LISTENER,
+	TA_FD_SOCKET, /* a stream socket that is not connected yet; nothing is kept for it */
+};
 
 extern _Atomic uint64_t *ta_fds __attribute__((visibility("hidden"))); /* ta_fd_count words; none while we are quiet */
 extern uint32_t ta_fd_count __attribute__((visibility("hidden")));

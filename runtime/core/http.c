@@ -30,67 +30,6 @@ void ta_http_start(struct ta_conn *conn)
 	ta_http1_init(&conn->out, TA_HTTP1_RESPONSE);
 }
 
-/* A place in the queue; both sizes are powers of two. */
-static uint32_t wrapped(const struct ta_conn *conn, uint32_t place)
-{
-	return place & (conn->queue_size - 1);
-}
-
-_Static_assert((TA_REQUESTS_INLINE & (TA_REQUESTS_INLINE - 1)) == 0, "queues wrap by a mask");
-_Static_assert((TA_QUEUE_LONG & (TA_QUEUE_LONG - 1)) == 0, "queues wrap by a mask");
-
-/* ---- borrowed memory ---- */
-
-static void return_head(struct ta_conn *conn)
-{
-	if (conn->head)
-		ta_pool_give(&ta_arena.head_pool, (uint32_t)(conn->head - ta_arena.heads));
-	conn->head = NULL;
-}
-
-/* The head is incomplete: it moves from the thread's scratch to the connection. */
-static bool keep_head(struct ta_conn *conn, const struct ta_http1_head *scratch)
-{
-	if (conn->head)
-		return true;
-	int index = ta_pool_take(&ta_arena.head_pool);
-
-	if (index < 0) {
-		ta_lost(TA_LOSS_HEAD_POOL);
-		return false;
-	}
-	conn->head = &ta_arena.heads[index];
-	memcpy(conn->head, scratch, offsetof(struct ta_http1_head, target) + scratch->target_len);
-	return true;
-}
-
-static bool grow_queue(struct ta_conn *conn)
-{
-	int index = conn->queue == conn->inline_queue ? ta_pool_take(&ta_arena.queue_pool) : -1;
-
-	if (index < 0)
-		return false;
-	struct ta_request *queue = &ta_arena.queues[(uint32_t)index * TA_QUEUE_LONG];
-
-	for (uint32_t at = 0; at < conn->queue_count; at++)
-		queue[at] = conn->queue[wrapped(conn, conn->queue_first + at)];
-	conn->queue = queue;
-	conn->queue_size = TA_QUEUE_LONG;
-	conn->queue_first = 0;
-	return true;
-}
-
-static void shrink_queue(struct ta_conn *conn)
-{
-	if (conn->queue == conn->inline_queue || conn->queue_count)
-		return;
-	ta_pool_give(&ta_arena.queue_pool,
-		     (uint32_t)(conn->queue - ta_arena.queues) / TA_QUEUE_LONG);
-	conn->queue = conn->inline_queue;
-	conn->queue_size = TA_REQUESTS_INLINE;
-	conn->queue_first = 0;
-}
-
 /* ---- a request arrives ---- */
 
 static uint32_t start_room(const struct ta_conn *conn, const struct ta_http1_head *head)
@@ -99,7 +38,7 @@ static uint32_t start_room(const struct ta_conn *conn, const struct ta_http1_hea
 	       TA_ATTR_ROOM(head->host_len) + TA_ATTR_ROOM(head->user_agent_len) +
 	       TA_ATTR_ROOM(head->forwarded_len) + TA_ATTR_ROOM(head->tracestate_len) +
 	       TA_ATTR_ROOM(conn->peer_bytes) + TA_ATTR_ROOM(conn->local_bytes) +
-	       4 * TA_ATTR_ROOM(8);
+	       5 * TA_ATTR_ROOM(8);
 }
 
 /* A tracestate that may have been cut loses its last member (W3C, 3.3.1.5). */
@@ -131,19 +70,21 @@ static void put_start_attrs(struct ta_emit *emit, const struct ta_conn *conn,
 		ta_emit_int(emit, TA_ATTR_REQUEST_BODY_SIZE, (int64_t)head->content_length);
 	if (incomplete)
 		ta_emit_bool(emit, TA_ATTR_INCOMPLETE, true);
+	if (conn->tls)
+		ta_emit_bool(emit, TA_ATTR_TLS, true);
 	ta_emit_bytes(emit, TA_ATTR_PEER, conn->peer, conn->peer_bytes);
 	ta_emit_bytes(emit, TA_ATTR_LOCAL, conn->local, conn->local_bytes);
 }
 
 static bool remote_parent(const struct ta_http1_head *head, struct ta_traceparent *ret_parent)
 {
-	return head->traceparent_count == 1 &&
+	return ta_runtime.propagate != TA_PROPAGATE_NONE && head->traceparent_count == 1 &&
 	       ta_traceparent_parse(head->traceparent, head->traceparent_len, ret_parent);
 }
 
-/* Ids of the request: the peer's trace if it sent one, and for the first request
- * the connection's own span id, because a thread may have been born under it. */
-static void choose_ids(struct ta_conn *conn, struct ta_thread *thread, struct ta_context *context,
+/* The peer's trace if it sent one, and for the first request the connection's own span id,
+ * because a thread may have been born under it. */
+void ta_http_choose_ids(struct ta_conn *conn, struct ta_thread *thread, struct ta_context *context,
 		       const struct ta_traceparent *remote)
 {
 	bool first = !conn->first_taken && !conn->published;
@@ -175,7 +116,7 @@ static void publish_request(struct ta_conn *conn, struct ta_thread *thread,
 	struct ta_emit emit;
 	bool remote = remote_parent(head, &parent);
 
-	choose_ids(conn, thread, &request->context, remote ? &parent : NULL);
+	ta_http_choose_ids(conn, thread, &request->context, remote ? &parent : NULL);
 	bool continued = remote && request->context.trace_hi == parent.trace_hi &&
 			 request->context.trace_lo == parent.trace_lo;
 	struct ta_context link = { 0 };
@@ -203,16 +144,14 @@ static void request_arrived(struct ta_conn *conn, struct ta_thread *thread,
 			    const struct ta_http1_head *head, bool incomplete)
 {
 	conn->request_count++;
-	if (conn->skipped || (conn->queue_count == conn->queue_size && !grow_queue(conn))) {
+	struct ta_request *request = conn->skipped ? NULL : ta_conn_queue_place(conn);
+
+	if (request == NULL) {
 		ta_lost(TA_LOSS_PIPELINE);
 		conn->skipped++;
 		conn->request_ns = 0;
 		return;
 	}
-	struct ta_request *request =
-		&conn->queue[wrapped(conn, conn->queue_first + conn->queue_count)];
-
-	memset(request, 0, sizeof(*request));
 	request->flags = head->flags;
 	request->start_ns = conn->request_ns ? conn->request_ns : ta_now_ns();
 	conn->request_ns = 0;
@@ -233,7 +172,7 @@ static void on_request_event(struct ta_conn *conn, struct ta_thread *thread,
 	case TA_HTTP1_HEAD:
 		conn->request_open = false;
 		request_arrived(conn, thread, head, false);
-		return_head(conn);
+		ta_conn_return_head(conn);
 		break;
 	case TA_HTTP1_BROKEN:
 		conn->request_broken = true;
@@ -257,7 +196,7 @@ void ta_http_read(struct ta_conn *conn, struct ta_thread *thread, const char *da
 		if (event == TA_HTTP1_MORE)
 			break;
 	}
-	if (conn->request_open && !conn->last_answered && !keep_head(conn, &thread->head))
+	if (conn->request_open && !conn->last_answered && !ta_conn_keep_head(conn, &thread->head))
 		ta_http_lost(conn, thread);
 }
 
@@ -276,27 +215,13 @@ void ta_http_read_unseen(struct ta_conn *conn, struct ta_thread *thread, uint64_
 
 /* ---- an answer goes out ---- */
 
-static struct ta_request *oldest(struct ta_conn *conn)
-{
-	return conn->queue_count ? &conn->queue[conn->queue_first] : NULL;
-}
-
-/* The request is answered; its context stays for what the program does after it. */
-static void leave_queue(struct ta_conn *conn)
-{
-	ta_context_drop(&conn->served);
-	conn->served = oldest(conn)->context;
-	conn->queue_first = wrapped(conn, conn->queue_first + 1);
-	conn->queue_count--;
-}
-
 static void end_request(struct ta_conn *conn, struct ta_thread *thread, enum ta_end_reason reason)
 {
-	struct ta_request *request = oldest(conn);
+	struct ta_request *request = ta_conn_oldest(conn);
 	struct ta_versions scopes = ta_versions_of(&request->context);
 	struct ta_emit emit;
 
-	leave_queue(conn);
+	ta_conn_leave_queue(conn);
 	if (!ta_emit_span_end(&emit, thread, request->context.span_id, ta_now_ns(), &scopes,
 			      3 * TA_ATTR_ROOM(8)))
 		return;
@@ -316,12 +241,12 @@ static void answer_done(struct ta_conn *conn, struct ta_thread *thread)
 	if (conn->answer_status < 200 && conn->answer_status != 101)
 		return; /* an interim response; the final one is still to come */
 	if (conn->queue_count) {
-		conn->last_answered = oldest(conn)->last;
+		conn->last_answered = ta_conn_oldest(conn)->last;
 		end_request(conn, thread, TA_END_NORMAL);
 	} else if (conn->skipped) {
 		conn->skipped--;
 	}
-	shrink_queue(conn);
+	ta_conn_shrink_queue(conn);
 }
 
 /* The program answers before the head is complete, or answers what is no HTTP:
@@ -340,7 +265,7 @@ static void begin_answer(struct ta_conn *conn, struct ta_thread *thread)
 	if (conn->queue_count == 0 && conn->skipped == 0 &&
 	    (conn->request_open || (conn->request_broken && conn->head)))
 		answer_unfinished(conn, thread);
-	const struct ta_request *request = oldest(conn);
+	const struct ta_request *request = ta_conn_oldest(conn);
 
 	ta_http1_answers(&conn->out, request ? request->flags : 0);
 	conn->answering = true;
@@ -350,7 +275,7 @@ static void begin_answer(struct ta_conn *conn, struct ta_thread *thread)
 static void on_answer_event(struct ta_conn *conn, struct ta_thread *thread,
 			    enum ta_http1_event event, const struct ta_http1_head *head)
 {
-	struct ta_request *request = oldest(conn);
+	struct ta_request *request = ta_conn_oldest(conn);
 
 	switch (event) {
 	case TA_HTTP1_HEAD:
@@ -410,7 +335,7 @@ void ta_http_wrote_unseen(struct ta_conn *conn, struct ta_thread *thread, uint64
 void ta_http_tried(struct ta_conn *conn, struct ta_thread *thread, const char *data,
 		   uint64_t bytes)
 {
-	struct ta_request *request = oldest(conn);
+	struct ta_request *request = ta_conn_oldest(conn);
 	enum ta_http1_event event = TA_HTTP1_STARTED;
 	struct ta_http1 probe;
 
@@ -434,9 +359,9 @@ void ta_http_tried(struct ta_conn *conn, struct ta_thread *thread, const char *d
 static void cancel_rest(struct ta_conn *conn, struct ta_thread *thread)
 {
 	for (struct ta_emit emit; conn->queue_count;) {
-		const struct ta_request *request = oldest(conn);
+		const struct ta_request *request = ta_conn_oldest(conn);
 
-		leave_queue(conn);
+		ta_conn_leave_queue(conn);
 		if (!ta_emit_begin(&emit, thread, TA_RECORD_SPAN_CANCEL,
 				   sizeof(struct ta_record_span_cancel), 0))
 			continue;
@@ -451,7 +376,7 @@ void ta_http_finish(struct ta_conn *conn, struct ta_thread *thread)
 	if (thread && conn->last_answered && !conn->answering)
 		cancel_rest(conn, thread);
 	while (thread && conn->queue_count) {
-		const struct ta_request *request = oldest(conn);
+		const struct ta_request *request = ta_conn_oldest(conn);
 		bool whole = conn->tunnel ||
 			     (conn->answering && request->flags & TA_HTTP1_UNTIL_CLOSE &&
 			      conn->error == 0);
@@ -460,9 +385,9 @@ void ta_http_finish(struct ta_conn *conn, struct ta_thread *thread)
 		conn->answering = false;
 	}
 	while (conn->queue_count)
-		leave_queue(conn);
-	shrink_queue(conn);
-	return_head(conn);
+		ta_conn_leave_queue(conn);
+	ta_conn_shrink_queue(conn);
+	ta_conn_return_head(conn);
 }
 
 /* Nothing can be answered any more.  What is still read (lingering close) is thrown

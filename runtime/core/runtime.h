@@ -16,10 +16,18 @@
 #include "runtime/wire/sampler.h"
 #include "runtime/wire/segment.h"
 
+enum ta_propagate { TA_PROPAGATE_NONE, TA_PROPAGATE_EXTRACT, TA_PROPAGATE_INJECT };
+
 struct ta_runtime {
 	struct ta_segment *segment; /* NULL while quiet */
 	bool enabled;		    /* hooks record */
 	bool threads, signals, http;
+	bool outward;		    /* spans for what the program asks others */
+	bool commands;		    /* spans for commands that it is asked */
+	bool query_text, processes;
+	uint8_t propagate;	    /* enum ta_propagate */
+	_Atomic bool serving;	    /* it has listened, or accepted a connection */
+	_Atomic bool hands_over;    /* a request was answered by a thread that had not read it */
 	bool follow;		    /* children that exec are traced as well */
 	bool unfollowed;	    /* quiet because our parent is not followed; nor are our children */
 	_Atomic uint32_t sandboxed; /* seccomp seen: no system call of ours from here on */

@@ -26,6 +26,7 @@
 #include "runtime/core/runtime.h"
 #include "runtime/core/span.h"
 #include "runtime/core/sys.h"
+#include "runtime/core/unit.h"
 
 #define RETRY_EVERY 64u /* a thread that found no lane asks again after so many calls */
 
@@ -170,6 +171,10 @@ static void set_base(struct ta_thread *thread, struct ta_thread_birth *birth)
 	thread->span_parent = 0;
 	thread->span_open = thread->span_pending = false;
 	thread->inherited_conn = 0;
+	thread->unit = 0;
+	thread->idled = thread->doubt = false;
+	thread->hint.span_id = 0;
+	thread->main_thread = thread->tid && thread->tid == ta_runtime.pid;
 	if (birth == NULL) {
 		base->context.trace_hi = ta_runtime.remote.trace_hi;
 		base->context.trace_lo = ta_runtime.remote.trace_lo;
@@ -379,6 +384,8 @@ void ta_thread_end(void)
 	struct ta_thread *thread = ta_thread_self();
 
 	if (thread) {
+		if (thread->unit)
+			ta_unit_leave_slow(thread);
 		ta_handover_thread_ends(thread);
 		ta_context_unwind(thread, 0);
 		end_own_span(thread);

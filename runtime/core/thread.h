@@ -67,6 +67,14 @@ struct ta_thread {
 	uint32_t inherited_generation;
 	uint32_t tid;
 
+	/* What it does for whom, where that is not plain; see unit.h and outward.h. */
+	uint32_t unit; /* + 1; 0: none */
+	uint32_t unit_generation;
+	bool main_thread;
+	bool idled; /* it has waited for work */
+	bool doubt; /* it has slept since it last touched the connection that it works for */
+	struct ta_context hint; /* ids: who woke it up, so far as that was seen */
+
 	struct ta_signal_level levels[TA_SIGNAL_LEVELS_MAX];
 	struct ta_stack *stack; /* of contexts: own, or one that was handed over */
 	struct ta_stack own;

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * client.h - connections that the program opens, and what it asks on them.
+ *
+ * A connection is followed from connect() on.  Its opening is a span.  What is written to
+ * it first says what it speaks: each HTTP request, and each write of commands, is an
+ * *exchange*: a span from its first byte until the answer (HTTP: the answer's head),
+ * child of what was current then.  Of a protocol that is not known, a *turn* is a span:
+ * from the first byte that is written to the first that comes back.
+ *
+ * Who asked is remembered with each exchange: reading the answer puts the thread back
+ * there, in whatever thread that is.  A read that holds answers for several puts it
+ * nowhere: what follows is nobody's for certain.
+ *
+ * Runs: any host thread, inside the guard; conn held.
+ */
+#ifndef TA_CORE_CLIENT_H
+#define TA_CORE_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "runtime/core/conn.h"
+
+struct ta_emit;
+
+/* ---- opening (hooks/connect.c); they hold the connection themselves ---- */
+
+/* connect(fd, addr), begun at start_ns, has answered: 0 or errno.  addr was read by the
+ * kernel. */
+void ta_client_connect(struct ta_thread *thread, int fd, const struct sockaddr *addr,
+		       socklen_t bytes, uint64_t start_ns, int error);
+/* What became of one that was not waited for: 0 or errno. */
+void ta_client_opened(struct ta_thread *thread, uint64_t word, int fd, int error);
+/* fd stands for a connection of this side. */
+bool ta_client_is(uint64_t word);
+
+/* ---- bytes ---- */
+
+void ta_client_wrote(struct ta_conn *conn, struct ta_thread *thread, const char *data,
+		     uint64_t bytes);
+void ta_client_read(struct ta_conn *conn, struct ta_thread *thread, const char *data,
+		    uint64_t bytes);
+void ta_client_unseen(struct ta_conn *conn, struct ta_thread *thread, bool written,
+		      uint64_t bytes);
+void ta_client_failed(struct ta_conn *conn, struct ta_thread *thread, int error);
+/* Around a transfer: before its first byte; behind a read, the thread goes where it
+ * belongs. */
+void ta_client_touch(struct ta_conn *conn, struct ta_thread *thread);
+void ta_client_return(struct ta_conn *conn, struct ta_thread *thread);
+/* Bytes were missed: nothing more is followed. */
+void ta_client_lost(struct ta_conn *conn, struct ta_thread *thread);
+/* The last fd is gone.  thread: NULL when the spans are another process's to end. */
+void ta_client_finish(struct ta_conn *conn, struct ta_thread *thread);
+
+/* ---- exchanges (client_http.c, command.c) ---- */
+
+/* A request's first byte is about to be written: ids and owner of conn->next, unless it
+ * has them.  False: it will not be recorded. */
+bool ta_exchange_prepare(struct ta_conn *conn, struct ta_thread *thread);
+/* The request is known: begins its record, with the peer's address in it; the caller adds
+ * attributes and commits.  False: no record, but the exchange is in the queue; NULL in
+ * *ret_request: there is no room for it. */
+bool ta_exchange_open(struct ta_conn *conn, struct ta_thread *thread, struct ta_emit *emit,
+		      uint8_t type, uint32_t attr_bytes, struct ta_request **ret_request);
+/* Begins the record of its end; the same way. */
+bool ta_exchange_end(struct ta_conn *conn, struct ta_thread *thread, struct ta_request *request,
+		     struct ta_emit *emit, uint8_t reason, uint32_t attr_bytes);
+/* Bytes of its answer have been read. */
+void ta_exchange_touched(struct ta_conn *conn, const struct ta_request *request);
+/* The oldest is answered in full, or given up. */
+void ta_exchange_leave(struct ta_conn *conn, struct ta_thread *thread);
+/* Whatever is open fails, and the queue is empty. */
+void ta_exchange_fail_all(struct ta_conn *conn, struct ta_thread *thread);
+
+/* ---- HTTP/1 (client_http.c) ---- */
+
+void ta_client_http_start(struct ta_conn *conn);
+void ta_client_http_wrote(struct ta_conn *conn, struct ta_thread *thread, const char *data,
+			  uint64_t bytes);
+void ta_client_http_read(struct ta_conn *conn, struct ta_thread *thread, const char *data,
+			 uint64_t bytes);
+void ta_client_http_unseen(struct ta_conn *conn, struct ta_thread *thread, bool written,
+			    uint64_t bytes);
+
+#endif

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conn_bytes.c - bytes on a connection: what is entered by touching it, and who looks at them.
+ *
+ * On an accepted connection, reading or writing puts the thread into its context; the
+ * first bytes decide what it speaks.  The side that the program opened is client.c's.
+ *
+ * Runs: host threads inside the guard.  No locks: BUSY is waited for a bounded moment.
+ */
+#include "runtime/core/conn.h"
+
+#include <string.h>
+
+#include "runtime/core/block.h"
+#include "runtime/core/client.h"
+#include "runtime/core/clock.h"
+#include "runtime/core/command.h"
+#include "runtime/core/fd.h"
+#include "runtime/core/publish.h"
+#include "runtime/core/runtime.h"
+#include "runtime/core/spoken.h"
+#include "runtime/core/thread.h"
+
+/* ---- whose work it is ---- */
+
+/* The context of what the next answer on an accepted connection is for; NULL: of nothing. */
+static const struct ta_context *asked_of(struct ta_conn *conn)
+{
+	const struct ta_request *oldest = ta_conn_oldest(conn);
+
+	if (oldest)
+		return &oldest->context;
+	return conn->mode == TA_CONN_OPAQUE && conn->turn ? &conn->context : NULL;
+}
+
+/* Reading more of a request that the thread is at work on says whose work it is, as an
+ * answer does; reading another one ends what it was at. */
+static void settle_reading(struct ta_conn *conn, struct ta_thread *thread)
+{
+	const struct ta_frame *frame = thread->unit ? ta_context_conn_frame(thread) : NULL;
+	const struct ta_context *asked = asked_of(conn);
+
+	if (frame && frame->conn == ta_conn_index(conn) && asked)
+		ta_unit_adopt_slow(thread, asked);
+	else if (thread->unit)
+		ta_unit_leave_slow(thread);
+	thread->doubt = false;
+	thread->hint.span_id = 0;
+	conn->reader = thread->index + 1;
+}
+
+static void settle_writing(struct ta_conn *conn, struct ta_thread *thread)
+{
+	const struct ta_context *asked = asked_of(conn);
+
+	if (asked && conn->reader && conn->reader != thread->index + 1 &&
+	    !atomic_load_explicit(&ta_runtime.hands_over, memory_order_relaxed))
+		atomic_store_explicit(&ta_runtime.hands_over, true, memory_order_relaxed);
+	if (thread->unit && asked)
+		ta_unit_adopt_slow(thread, asked);
+	thread->doubt = false;
+}
+
+/* ---- bytes ---- */
+
+enum way { READS, WRITES };
+
+/* Somebody had to pass by without doing the work. */
+static void torn(struct ta_conn *conn, struct ta_thread *thread)
+{
+	if (conn->mode == TA_CONN_COMMANDS)
+		ta_command_lost(conn, thread);
+	else if (conn->mode == TA_CONN_HTTP && conn->side == TA_SIDE_CLIENT)
+		ta_client_lost(conn, thread);
+	else if (conn->mode == TA_CONN_HTTP)
+		ta_http_lost(conn, thread);
+}
+
+/* The connection of word, entered by this thread, ready to take bytes; NULL when
+ * there is nothing to do. */
+static struct ta_conn *begin(uint64_t word, struct ta_thread **ret_thread, enum way way)
+{
+	struct ta_thread *thread = ta_thread_self();
+	struct ta_conn *conn = thread ? ta_conn_hold(word) : NULL;
+
+	if (conn == NULL)
+		return NULL;
+	*ret_thread = thread;
+	if (thread->stack->innermost_block && ta_tls.level == 0)
+		ta_block_heal_slow(thread, (uintptr_t)__builtin_frame_address(0));
+	if (conn->side == TA_SIDE_SERVER) {
+		if (way == READS)
+			settle_reading(conn, thread);
+		else
+			settle_writing(conn, thread);
+		ta_context_enter_conn(thread, ta_fd_index(word), (uint32_t)word);
+	}
+	if (ta_conn_is_torn(conn))
+		torn(conn, thread);
+	return conn;
+}
+
+/* A thread that was born for a connection becomes its child once it is known
+ * what the connection is; any other connection makes it a root. */
+static void settle_thread(struct ta_conn *conn, struct ta_thread *thread)
+{
+	bool own = thread->inherited_conn == ta_conn_index(conn) + 1;
+
+	if (!thread->span_pending || thread->inherited_conn == 0)
+		return;
+	if (!own || conn->published || conn->first_taken)
+		ta_thread_publish(thread, conn);
+}
+
+static void done(struct ta_conn *conn, struct ta_thread *thread)
+{
+	if (conn->side == TA_SIDE_SERVER)
+		settle_thread(conn, thread);
+	ta_conn_release(conn);
+}
+
+/* Whether another process has published the connection and is in the middle of
+ * something that only it can end. */
+static bool is_foreign(const struct ta_conn *conn)
+{
+	return conn->owner && conn->owner != ta_runtime.proc_id &&
+	       (conn->published || conn->queue_count || conn->request_open || conn->answering);
+}
+
+/* What is not followed, or not any more, is one span for the connection. */
+static void become_opaque(struct ta_conn *conn, struct ta_thread *thread)
+{
+	conn->mode = TA_CONN_OPAQUE;
+	ta_conn_publish(conn, thread);
+}
+
+static void take_asked(struct ta_conn *conn, struct ta_thread *thread, const char *data,
+		       uint64_t bytes)
+{
+	if (conn->mode == TA_CONN_HTTP)
+		ta_http_read(conn, thread, data, bytes);
+	else if (conn->mode == TA_CONN_COMMANDS)
+		ta_command_asked(conn, thread, data, bytes);
+}
+
+/* First bytes from the peer: what does it speak?  Keeps what is too short to tell. */
+static void recognise(struct ta_conn *conn, struct ta_thread *thread, const char *data,
+		      uint64_t bytes)
+{
+	uint8_t old = conn->prefix_bytes;
+	const struct ta_protocol *protocol;
+
+	if (conn->request_ns == 0)
+		conn->request_ns = ta_now_ns();
+	enum ta_spoken spoken = ta_spoken_on(conn, data, bytes, &protocol);
+
+	if (spoken == TA_SPOKEN_UNKNOWN)
+		return;
+	conn->tls_suspected = spoken == TA_SPOKEN_TLS;
+	if (conn->tls_suspected)
+		return;
+	if (spoken == TA_SPOKEN_HTTP) {
+		conn->mode = TA_CONN_HTTP;
+		ta_http_start(conn);
+	} else if (spoken != TA_SPOKEN_COMMANDS || !ta_command_start(conn, protocol)) {
+		become_opaque(conn, thread);
+		return;
+	}
+	ta_conn_own(conn, thread);
+	take_asked(conn, thread, conn->prefix, old);
+	take_asked(conn, thread, data, bytes);
+}
+
+static void take_read(struct ta_conn *conn, struct ta_thread *thread, const char *data,
+		      uint64_t bytes)
+{
+	conn->bytes_in += bytes;
+	conn->turn = true;
+	if (conn->mode == TA_CONN_NEW && !conn->tls_suspected)
+		recognise(conn, thread, data, bytes);
+	else if (conn->mode == TA_CONN_NEW)
+		become_opaque(conn, thread); /* TLS that nobody told us of */
+	else
+		take_asked(conn, thread, data, bytes);
+}
+
+/* A server that speaks first speaks no HTTP. */
+static void take_write(struct ta_conn *conn, struct ta_thread *thread, const char *data,
+		       uint64_t bytes)
+{
+	conn->bytes_out += bytes;
+	conn->turn = false;
+	if (conn->mode == TA_CONN_NEW)
+		become_opaque(conn, thread);
+	else if (conn->mode == TA_CONN_HTTP)
+		ta_http_wrote(conn, thread, data, bytes);
+	else if (conn->mode == TA_CONN_COMMANDS)
+		ta_command_answered(conn, thread, data, bytes);
+}
+
+typedef void take_fn(struct ta_conn *conn, struct ta_thread *thread, const char *data,
+		     uint64_t bytes);
+
+static void for_each_piece(struct ta_conn *conn, struct ta_thread *thread, take_fn *take,
+			   const struct iovec *iov, int iov_count, uint64_t bytes)
+{
+	for (int piece = 0; piece < iov_count && bytes > 0; piece++) {
+		uint64_t length = iov[piece].iov_len < bytes ? iov[piece].iov_len : bytes;
+
+		if (length)
+			take(conn, thread, iov[piece].iov_base, length);
+		bytes -= length;
+	}
+}
+
+/* ---- ciphertext ---- */
+
+/* Only counted; the plaintext comes by itself. */
+static void take_sealed_read(struct ta_conn *conn, struct ta_thread *thread, const char *data,
+			     uint64_t bytes)
+{
+	(void)thread;
+	(void)data;
+	conn->bytes_in += bytes;
+}
+
+static void take_sealed_write(struct ta_conn *conn, struct ta_thread *thread, const char *data,
+			      uint64_t bytes)
+{
+	(void)thread;
+	(void)data;
+	conn->bytes_out += bytes;
+}
+
+static take_fn *take_for(const struct ta_conn *conn, enum way way, bool plain)
+{
+	bool client = conn->side == TA_SIDE_CLIENT;
+
+	if (conn->tls && !plain)
+		return way == READS ? take_sealed_read : take_sealed_write;
+	if (way == READS)
+		return client ? ta_client_read : take_read;
+	return client ? ta_client_wrote : take_write;
+}
+
+/* ---- from the hooks ---- */
+
+static void transfer(uint64_t word, enum way way, bool plain, const struct iovec *iov,
+		     int iov_count, uint64_t bytes)
+{
+	struct ta_thread *thread;
+	struct ta_conn *conn = begin(word, &thread, way);
+
+	if (conn == NULL)
+		return;
+	if (conn->side == TA_SIDE_CLIENT)
+		ta_client_touch(conn, thread);
+	if (!is_foreign(conn) && (!plain || conn->tls))
+		for_each_piece(conn, thread, take_for(conn, way, plain), iov, iov_count, bytes);
+	if (conn->side == TA_SIDE_CLIENT && way == READS)
+		ta_client_return(conn, thread);
+	done(conn, thread);
+}
+
+void ta_conn_read(uint64_t word, const struct iovec *iov, int iov_count, uint64_t bytes)
+{
+	transfer(word, READS, false, iov, iov_count, bytes);
+}
+
+void ta_conn_wrote(uint64_t word, const struct iovec *iov, int iov_count, uint64_t bytes)
+{
+	transfer(word, WRITES, false, iov, iov_count, bytes);
+}
+
+/* ---- bytes that nobody saw ---- */
+
+static void take_read_unseen(struct ta_conn *conn, struct ta_thread *thread, uint64_t bytes)
+{
+	conn->bytes_in += bytes;
+	if (conn->mode == TA_CONN_NEW)
+		become_opaque(conn, thread);
+	else if (conn->mode == TA_CONN_HTTP)
+		ta_http_read_unseen(conn, thread, bytes);
+	else if (conn->mode == TA_CONN_COMMANDS)
+		ta_command_lost(conn, thread);
+}
+
+static void take_write_unseen(struct ta_conn *conn, struct ta_thread *thread, uint64_t bytes)
+{
+	conn->bytes_out += bytes;
+	conn->turn = false;
+	if (conn->mode == TA_CONN_NEW)
+		become_opaque(conn, thread);
+	else if (conn->mode == TA_CONN_HTTP)
+		ta_http_wrote_unseen(conn, thread, bytes);
+	else if (conn->mode == TA_CONN_COMMANDS)
+		ta_command_lost(conn, thread);
+}
+
+static void transfer_unseen(uint64_t word, enum way way, uint64_t bytes)
+{
+	struct ta_thread *thread;
+	struct ta_conn *conn = begin(word, &thread, way);
+
+	if (conn == NULL)
+		return;
+	if (conn->side == TA_SIDE_CLIENT)
+		ta_client_touch(conn, thread);
+	if (is_foreign(conn) || conn->tls)
+		;
+	else if (conn->side == TA_SIDE_CLIENT)
+		ta_client_unseen(conn, thread, way == WRITES, bytes);
+	else if (way == READS)
+		take_read_unseen(conn, thread, bytes);
+	else
+		take_write_unseen(conn, thread, bytes);
+	if (conn->side == TA_SIDE_CLIENT && way == READS)
+		ta_client_return(conn, thread);
+	done(conn, thread);
+}
+
+void ta_conn_read_unseen(uint64_t word, uint64_t bytes)
+{
+	transfer_unseen(word, READS, bytes);
+}
+
+void ta_conn_wrote_unseen(uint64_t word, uint64_t bytes)
+{
+	transfer_unseen(word, WRITES, bytes);
+}
+
+/* ---- failure and the end of one direction ---- */
+
+void ta_conn_failed(uint64_t word, int error, const struct iovec *iov, int iov_count)
+{
+	struct ta_thread *thread;
+	struct ta_conn *conn = begin(word, &thread, WRITES);
+
+	if (conn == NULL)
+		return;
+	conn->error = error;
+	if (conn->side == TA_SIDE_CLIENT)
+		ta_client_failed(conn, thread, error);
+	else if (conn->mode == TA_CONN_HTTP && !is_foreign(conn) && !conn->tls)
+		for_each_piece(conn, thread, ta_http_tried, iov, iov_count, UINT64_MAX);
+	done(conn, thread);
+}
+
+void ta_conn_shut(uint64_t word)
+{
+	struct ta_thread *thread;
+	struct ta_conn *conn = begin(word, &thread, WRITES);
+
+	if (conn == NULL)
+		return;
+	if (conn->side == TA_SIDE_SERVER && conn->mode == TA_CONN_HTTP && !is_foreign(conn))
+		ta_http_shut(conn, thread);
+	done(conn, thread);
+}
+
+/* ---- above TLS ---- */
+
+void ta_conn_expect_tls(uint64_t word)
+{
+	struct ta_conn *conn = ta_conn_hold(word);
+
+	if (conn == NULL)
+		return;
+	if (conn->mode == TA_CONN_NEW && !conn->bound &&
+	    (conn->tls_suspected || conn->prefix_bytes == 0)) {
+		conn->tls = true;
+		conn->tls_suspected = false;
+		conn->prefix_bytes = 0;
+	}
+	ta_conn_release(conn);
+}
+
+void ta_conn_plain_read(uint64_t word, const void *data, uint64_t bytes)
+{
+	struct iovec iov = { .iov_base = (void *)data, .iov_len = bytes };
+
+	transfer(word, READS, true, &iov, 1, bytes);
+}
+
+void ta_conn_plain_wrote(uint64_t word, const void *data, uint64_t bytes)
+{
+	struct iovec iov = { .iov_base = (void *)data, .iov_len = bytes };
+
+	transfer(word, WRITES, true, &iov, 1, bytes);
+}
+
+uint64_t ta_conn_current_word(struct ta_thread *thread)
+{
+	const struct ta_frame *frame = ta_context_conn_frame(thread);
+
+	return frame ? ta_fd_word(TA_FD_CONN, frame->conn, frame->conn_generation) : 0;
+}

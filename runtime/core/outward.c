@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * outward.c - see outward.h.
+ *
+ * Runs: any host thread, inside the guard.  No locks.
+ */
+#include "runtime/core/outward.h"
+
+#include "runtime/core/clock.h"
+#include "runtime/core/conn.h"
+#include "runtime/core/now.h"
+#include "runtime/core/publish.h"
+#include "runtime/core/runtime.h"
+#include "runtime/core/span.h"
+
+static _Atomic uint32_t base_spans;
+
+static bool in_unit(struct ta_thread *thread, const struct ta_context *link,
+		    struct ta_asking *asking)
+{
+	const struct ta_unit *unit = ta_unit_now(thread, link ? link : &thread->hint);
+
+	if (unit == NULL)
+		return false;
+	asking->parent = unit->context;
+	asking->owner = ta_unit_owner(thread);
+	return true;
+}
+
+/* The request, or the opaque connection, that the frame stands for. */
+static struct ta_owner owner_of(const struct ta_frame *frame, const struct ta_context *context)
+{
+	return (struct ta_owner){ .kind = TA_OWNER_REQUEST,
+				  .index = frame->conn,
+				  .generation = frame->conn_generation,
+				  .span_id = context->span_id };
+}
+
+static bool for_conn(struct ta_thread *thread, struct ta_frame *frame, struct ta_asking *asking)
+{
+	const struct ta_context *context =
+		ta_conn_context(frame->conn, frame->conn_generation, frame->request);
+	enum ta_turn turn = ta_conn_turn(frame->conn, frame->conn_generation, context);
+
+	if (turn == TA_TURN_MANY)
+		ta_lost(TA_LOSS_AMBIGUOUS);
+	if (turn != TA_TURN_OURS || thread->doubt)
+		return in_unit(thread, context, asking);
+	if (thread->unit) /* what it did before it was known whose work it is */
+		ta_unit_leave_slow(thread);
+	ta_conn_referenced(frame->conn, frame->conn_generation);
+	asking->parent = *context;
+	asking->owner = owner_of(frame, context);
+	return true;
+}
+
+/* A thread that has never waited for work does what it was made for. */
+static bool base_is_parent(struct ta_thread *thread)
+{
+	if (thread->span_pending || thread->span_open)
+		return thread->main_thread || !thread->idled;
+	return thread->main_thread && ta_frame_top(thread)->context.span_id != 0;
+}
+
+static bool at_base(struct ta_thread *thread, struct ta_asking *asking)
+{
+	if (thread->stack != &thread->own || thread->unit || !base_is_parent(thread))
+		return in_unit(thread, NULL, asking);
+	if (thread->main_thread &&
+	    (atomic_load_explicit(&ta_runtime.serving, memory_order_relaxed) ||
+	     atomic_fetch_add_explicit(&base_spans, 1, memory_order_relaxed) >= TA_BASE_SPANS_MAX))
+		return in_unit(thread, NULL, asking);
+	if (thread->span_pending)
+		ta_thread_publish(thread, NULL);
+	asking->parent = thread->own.frames[0].context;
+	return true;
+}
+
+bool ta_outward_asks(struct ta_thread *thread, struct ta_asking *ret_asking)
+{
+	struct ta_frame *frame = ta_context_active_frame(thread);
+	const struct ta_context *active = ta_context_active(thread);
+
+	ret_asking->owner = (struct ta_owner){ .kind = TA_OWNER_NOBODY };
+	if (frame->kind == TA_FRAME_CONN)
+		return for_conn(thread, frame, ret_asking);
+	if (frame->kind == TA_FRAME_BASE && active == &frame->context)
+		return at_base(thread, ret_asking);
+	if (active->span_id == 0)
+		return in_unit(thread, NULL, ret_asking);
+	/* The program says what it belongs to; the answer puts it back all the same. */
+	struct ta_frame *below = ta_context_conn_frame(thread);
+	const struct ta_context *request =
+		below ? ta_conn_context(below->conn, below->conn_generation, below->request) :
+			NULL;
+
+	if (request)
+		ret_asking->owner = owner_of(below, request);
+	ret_asking->parent = *active;
+	return true;
+}
+
+void ta_outward_ids(struct ta_thread *thread, const struct ta_context *parent,
+		    struct ta_context *ret_span)
+{
+	*ret_span = (struct ta_context){ 0 };
+	if (parent->span_id == 0) {
+		ta_span_new_trace(thread, ret_span);
+		return;
+	}
+	ta_context_set_span(ret_span, parent);
+	ret_span->parent_id = parent->span_id;
+	ret_span->span_id = ta_id_next(&thread->ids);
+	ret_span->span_ref = 0;
+}
+
+void ta_outward_return(struct ta_thread *thread, const struct ta_owner *owner)
+{
+	if (owner->kind == TA_OWNER_UNIT) {
+		if (ta_context_conn_frame(thread) == NULL || !thread->doubt)
+			ta_context_leave_conn(thread);
+		ta_unit_enter(thread, owner);
+		return;
+	}
+	if (thread->unit)
+		ta_unit_leave_slow(thread);
+	if (owner->kind == TA_OWNER_REQUEST &&
+	    ta_conn_context(owner->index, owner->generation, owner->span_id)) {
+		ta_context_enter_request(thread, owner->index, owner->generation, owner->span_id);
+		thread->doubt = false;
+		return;
+	}
+	ta_context_leave_conn(thread);
+}
+
+/* ---- in one piece ---- */
+
+bool ta_outward_begin(struct ta_thread *thread, struct ta_outward *outward, struct ta_emit *emit,
+		      uint8_t type, uint64_t start_ns, uint32_t attr_bytes)
+{
+	struct ta_asking asking;
+
+	outward->open = ta_outward_asks(thread, &asking);
+	if (!outward->open)
+		return false;
+	ta_outward_ids(thread, &asking.parent, &outward->context);
+	struct ta_span_facts facts = { .context = &outward->context,
+				       .scopes = ta_versions_at(thread, thread->stack->depth),
+				       .parent_id = outward->context.parent_id,
+				       .start_ns = start_ns ? start_ns : ta_now_ns(),
+				       .type = type,
+				       .flags = TA_SPAN_LOOSE };
+
+	outward->open = ta_span_start_begin(emit, thread, &facts, attr_bytes);
+	return outward->open;
+}
+
+bool ta_outward_end(struct ta_thread *thread, struct ta_outward *outward, struct ta_emit *emit,
+		    uint32_t attr_bytes)
+{
+	struct ta_versions scopes = { 0 };
+
+	if (!outward->open)
+		return false;
+	outward->open = false;
+	if (!ta_emit_span_end(emit, thread, outward->context.span_id, ta_now_ns(), &scopes,
+			      attr_bytes))
+		return false;
+	((struct ta_record_span_end *)(void *)emit->record)->flags = TA_END_SCOPES_OF_START;
+	return true;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * outward.h - whose child is what a thread asks others: the rules of DESIGN.md part 5.
+ *
+ * In this order:
+ * - a span of the program, or a signal delivery, that is active;
+ * - the request that the thread works for, while it is not answered.  When the thread has
+ *   slept since it last touched the connection (doubt), or the connection has several
+ *   requests and the oldest is already waiting for somebody, that is a guess, and the work
+ *   goes into a unit;
+ * - the thread's own span, while the thread has never waited for work; the process's, in
+ *   a program that serves nobody, for its first TA_BASE_SPANS_MAX;
+ * - a unit.
+ *
+ * Runs: any host thread, inside the guard.
+ */
+#ifndef TA_CORE_OUTWARD_H
+#define TA_CORE_OUTWARD_H
+
+#include "runtime/core/unit.h"
+
+#define TA_BASE_SPANS_MAX 1000u
+
+struct ta_asking {
+	struct ta_context parent; /* ids; span_id 0: a root is to be made */
+	struct ta_owner owner;	  /* where the answer puts the thread back */
+};
+
+/* False: nothing is to be recorded. */
+bool ta_outward_asks(struct ta_thread *thread, struct ta_asking *ret_asking);
+
+/* Ids of a child of parent. */
+void ta_outward_ids(struct ta_thread *thread, const struct ta_context *parent,
+		    struct ta_context *ret_span);
+
+/* The thread goes on for this owner, because it has read the answer to what was asked for
+ * it; nobody: for nobody that is known. */
+void ta_outward_return(struct ta_thread *thread, const struct ta_owner *owner);
+
+/* ---- in one piece: something that a thread does and waits for ---- */
+
+struct ta_outward {
+	struct ta_context context;
+	bool open;
+};
+
+struct ta_emit;
+/* Begins the record of a span of that type, begun at start_ns (0: now); the caller adds attributes and commits.
+ * False: nothing is recorded. */
+bool ta_outward_begin(struct ta_thread *thread, struct ta_outward *outward, struct ta_emit *emit,
+		      uint8_t type, uint64_t start_ns, uint32_t attr_bytes);
+/* Begins the record of its end, the same way. */
+bool ta_outward_end(struct ta_thread *thread, struct ta_outward *outward, struct ta_emit *emit,
+		    uint32_t attr_bytes);
+
+#endif
