@@ -17,6 +17,7 @@
 #include "hooks/crash.h"
 #include "preload/baseline.h"
 
+#include "runtime/core/stack.h"
 #include "runtime/core/sys.h"
 
 static void ended(void *nothing)
@@ -37,6 +38,7 @@ static void *thread_main(void *argument)
 	void *result;
 
 	ta_thread_begin(birth);
+	ta_stack_begin((uintptr_t)__builtin_frame_address(0));
 	ta_altstack_begin();
 	pthread_cleanup_push(ended, NULL);
 	result = start(start_argument);

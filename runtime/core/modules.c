@@ -45,11 +45,7 @@ void ta_modules_init(void)
 
 static uint32_t path_bytes(const char *path)
 {
-	uint32_t bytes = 0;
-
-	while (path && bytes < PATH_MAX_BYTES && path[bytes])
-		bytes++;
-	return bytes;
+	return path ? (uint32_t)strnlen(path, PATH_MAX_BYTES) : 0;
 }
 
 /* Bytes of a row; 0: it does not fit. */

@@ -13,8 +13,11 @@
 
 #include "runtime/core/thread.h"
 
-/* A STACK record for the event that was just recorded.  One system call, which copies what
- * can be read and nothing else; none in a sandbox, and then there is no record. */
+/* A thread begins, and this is an address in its first frame. */
+void ta_stack_begin(uintptr_t frame);
+
+/* A STACK record for the event that was just recorded.  What cannot be read is left out.
+ * Makes system calls; in a sandbox none, and then there is no record. */
 void ta_stack_publish(struct ta_thread *thread, uint64_t event_hi, uint64_t event_lo);
 
 #endif
