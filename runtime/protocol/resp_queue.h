@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * resp_queue.h - what Redis and memcached still have to answer, oldest first.
+ *
+ * Commands that are alike follow each other in long rows, so the queue holds runs: a pipeline of
+ * ten thousand GETs is one.  Three natures: a DUE command is answered; a CHANCE one is answered
+ * or passed over in silence (GETQ, `mg key q`); a MUTE one was told as TA_COMMAND_SILENT, and
+ * should anything come back for it all the same, nobody is told.
+ *
+ * Runs: anywhere; pure.
+ */
+#ifndef TA_PROTOCOL_RESP_QUEUE_H
+#define TA_PROTOCOL_RESP_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TA_RESP_RUNS 1024u
+
+enum ta_resp_nature { TA_RESP_DUE, TA_RESP_CHANCE, TA_RESP_MUTE };
+
+struct ta_resp_run {
+	uint32_t fact; /* the protocol's own; MUTE: 0 when several were joined */
+	uint16_t count;
+	uint8_t kind; /* the protocol's own */
+	uint8_t nature;
+};
+
+struct ta_resp_queue {
+	uint32_t first, runs;
+	struct ta_resp_run run[TA_RESP_RUNS];
+};
+
+/* The run that is n behind the oldest; NULL when there are not so many. */
+static inline struct ta_resp_run *ta_resp_queue_at(struct ta_resp_queue *queue, uint32_t n)
+{
+	return n < queue->runs ? &queue->run[(queue->first + n) % TA_RESP_RUNS] : NULL;
+}
+
+/* Takes one command off the oldest run. */
+static inline void ta_resp_queue_take(struct ta_resp_queue *queue)
+{
+	struct ta_resp_run *run = &queue->run[queue->first];
+
+	if (--run->count > 0)
+		return;
+	queue->runs--;
+	/* An empty queue begins anew: a connection without pipelines touches one page. */
+	queue->first = queue->runs ? (queue->first + 1) % TA_RESP_RUNS : 0;
+}
+
+static inline bool ta_resp_queue_joins(struct ta_resp_run *last, struct ta_resp_run add)
+{
+	if (last->nature != add.nature || last->kind != add.kind)
+		return false;
+	if (add.nature == TA_RESP_MUTE) {
+		last->fact = last->fact == add.fact ? add.fact : 0;
+		return true; /* how many does not matter */
+	}
+	if (last->fact != add.fact || last->count == UINT16_MAX)
+		return false;
+	last->count++;
+	return true;
+}
+
+/* False when there is no room. */
+static inline bool ta_resp_queue_put(struct ta_resp_queue *queue, uint8_t nature, uint8_t kind,
+				     uint32_t fact)
+{
+	struct ta_resp_run add = { .fact = fact, .count = 1, .kind = kind, .nature = nature };
+
+	if (queue->runs &&
+	    ta_resp_queue_joins(ta_resp_queue_at(queue, queue->runs - 1), add))
+		return true;
+	if (queue->runs == TA_RESP_RUNS)
+		return false;
+	queue->run[(queue->first + queue->runs++) % TA_RESP_RUNS] = add;
+	return true;
+}
+
+#endif
