@@ -16,6 +16,7 @@
 
 #include "runtime/agent/held.h"
 #include "runtime/agent/orphan.h"
+#include "runtime/agent/unit.h"
 
 int ta_buckets_init(struct ta_buckets *buckets, struct ta_procs *procs, struct ta_scopes *scopes)
 {
@@ -28,7 +29,7 @@ int ta_buckets_init(struct ta_buckets *buckets, struct ta_procs *procs, struct t
 	ta_list_init(&buckets->groups);
 	if (ta_map_init(&buckets->spans) == 0 && ta_map_init(&buckets->traces) == 0 &&
 	    ta_map_init(&buckets->sessions) == 0 && ta_map_init(&buckets->orphans_by_span) == 0 &&
-	    ta_map_init(&buckets->orphans_by_trace) == 0)
+	    ta_map_init(&buckets->orphans_by_trace) == 0 && ta_units_init(buckets) == 0)
 		return 0;
 	return -ENOMEM;
 }
@@ -60,6 +61,7 @@ void ta_buckets_fini(struct ta_buckets *buckets)
 		free_bucket(buckets, bucket);
 	}
 	ta_orphans_fini(buckets);
+	ta_units_fini(buckets);
 	ta_map_fini(&buckets->spans);
 	ta_map_fini(&buckets->traces);
 	ta_map_fini(&buckets->sessions);
@@ -125,7 +127,7 @@ struct ta_bucket *ta_bucket_of(struct ta_buckets *buckets, uint64_t trace_hi, ui
 
 void ta_bucket_release(struct ta_buckets *buckets, struct ta_bucket *bucket)
 {
-	if (bucket->open_count + bucket->ended_count > 0)
+	if (bucket->open_count + bucket->units + bucket->ended_count > 0)
 		return;
 	ta_list_remove(&bucket->link);
 	ta_list_remove(&bucket->settling);
@@ -135,8 +137,8 @@ void ta_bucket_release(struct ta_buckets *buckets, struct ta_bucket *bucket)
 
 void ta_bucket_count(struct ta_buckets *buckets, struct ta_bucket *bucket)
 {
-	bool active = bucket->open_count > 0;
-	bool open = active && bucket->ended_count > 0;
+	bool open = bucket->open_count + bucket->units > 0 && bucket->ended_count > 0;
+	bool active = bucket->open_count > 0 || open; /* a unit alone is nothing */
 
 	buckets->active_traces += (uint32_t)active - (uint32_t)bucket->counted_active;
 	buckets->open_buckets += (uint32_t)open - (uint32_t)bucket->counted_open;
@@ -151,13 +153,33 @@ struct ta_bucket_counts ta_buckets_counts(const struct ta_buckets *buckets)
 					  .open_buckets = buckets->open_buckets };
 }
 
+static bool is_unit(const struct ta_held *held)
+{
+	return held->span.type == TA_SPAN_UNIT;
+}
+
+/* Whether its trace waits for its end. */
+static bool holds(const struct ta_held *held)
+{
+	return is_unit(held) || !(held->span.flags & TA_SPAN_LOOSE);
+}
+
 static void add_open(struct ta_buckets *buckets, struct ta_bucket *bucket, struct ta_held *held)
 {
 	held->bucket = bucket;
 	ta_list_append(&bucket->open, &held->link);
 	ta_list_append(&held->proc->open, &held->proc_link);
-	ta_list_remove(&bucket->settling);
-	bucket->open_count++;
+	if (holds(held)) {
+		ta_list_remove(&bucket->settling);
+		bucket->holding++;
+	}
+	if (is_unit(held)) {
+		buckets->open_units++;
+		bucket->units++;
+		bucket->units_started++;
+	} else {
+		bucket->open_count++;
+	}
 	ta_bucket_count(buckets, bucket);
 	ta_map_add(&buckets->spans, &held->node, held->span.span_id);
 }
@@ -174,59 +196,87 @@ static void note_parent(struct ta_bucket *bucket, const struct ta_record_span_st
 }
 
 struct ta_held *ta_bucket_start(struct ta_buckets *buckets, struct ta_proc *proc, uint64_t family,
-				uint32_t tid, const struct ta_record_span_start *start)
+				uint32_t tid, const struct ta_record_span_start *start,
+				const struct ta_place *place)
 {
 	if (start->span_id == 0 || ta_held_find(buckets, start->span_id)) {
 		buckets->counters.twice++;
 		return NULL;
 	}
+	bool unit = start->type == TA_SPAN_UNIT;
 	struct ta_held *held = buckets->held_count < TA_SPANS_HELD_MAX &&
 					       ta_buckets_bytes(buckets) < buckets->bytes_max ?
 				       ta_held_new(buckets, proc, family, tid, start) :
 				       NULL;
+	if (held && place)
+		ta_held_put(held, place);
 	struct ta_bucket *bucket =
-		held ? ta_bucket_of(buckets, start->trace_hi, start->trace_lo) : NULL;
+		held ? ta_bucket_of(buckets, held->span.trace_hi, held->span.trace_lo) : NULL;
 
 	if (!bucket) {
-		buckets->counters.refused++;
-		buckets->counters.refused_spans++;
+		buckets->counters.refused += !unit;
+		buckets->counters.refused_spans += !unit;
 		if (held)
 			ta_held_free(buckets, held);
 		return NULL;
 	}
-	note_parent(bucket, start);
 	add_open(buckets, bucket, held);
 	return held;
 }
 
-/* A trace's session is its root's, and known before its tags are. */
-static void start_span(struct ta_buckets *buckets, struct ta_proc *proc, uint32_t tid,
-		       const struct ta_record_span_start *start)
+/* A trace's session is its root's, and known before its tags are.  What has moved says
+ * nothing about the trace: it began elsewhere. */
+static void learn_trace(struct ta_buckets *buckets, struct ta_held *held,
+			const struct ta_record_span_start *start)
 {
-	struct ta_held *held = ta_bucket_start(buckets, proc, proc->segment_id, tid, start);
-
-	if (!held)
-		return;
 	struct ta_bucket *bucket = held->bucket;
-	bool first = bucket->open_count + bucket->ended_count == 1 && ta_list_empty(&bucket->groups);
-	bool learned = ta_session_learn(&buckets->sessions, &bucket->session, start, first);
+	bool first = bucket->open_count + bucket->units + bucket->ended_count == 1 &&
+		     ta_list_empty(&bucket->groups);
+	bool native = bucket->trace_hi == start->trace_hi && bucket->trace_lo == start->trace_lo;
+	bool learned = false;
 
+	if (native && !is_unit(held)) {
+		note_parent(bucket, start);
+		learned = ta_session_learn(&buckets->sessions, &bucket->session,
+					   ta_held_start(held), first);
+	}
 	if (first)
 		ta_orphans_of_trace(buckets, bucket, TA_TAGS_OF_TRACE);
 	if (learned)
 		ta_orphans_of_trace(buckets, bucket, TA_TAGS_OF_SESSION);
+}
+
+static void start_span(struct ta_buckets *buckets, struct ta_proc *proc, uint32_t tid,
+		       const struct ta_record_span_start *start)
+{
+	struct ta_place place = ta_units_place(buckets, start);
+	struct ta_held *held;
+
+	if (start->type == TA_SPAN_UNIT && !ta_units_may_start(buckets, start))
+		return;
+	held = ta_bucket_start(buckets, proc, proc->segment_id, tid, start, &place);
+	if (!held)
+		return;
+	learn_trace(buckets, held, start);
 	ta_orphans_of_span(buckets, start->span_id);
 }
 
-/* One open span less; the trace may be complete now. */
-static void count_closed(struct ta_buckets *buckets, struct ta_bucket *bucket, uint64_t zero_pass)
+void ta_bucket_rest(struct ta_buckets *buckets, struct ta_bucket *bucket, uint64_t zero_pass)
 {
-	bucket->open_count--;
-	ta_bucket_count(buckets, bucket);
-	if (bucket->open_count > 0)
+	if (bucket->holding > 0 || bucket->ended_count == 0 || !ta_list_empty(&bucket->settling))
 		return;
 	bucket->zero_pass = zero_pass;
 	ta_list_append(&buckets->settling, &bucket->settling);
+}
+
+/* One open span less; the trace may be complete now. */
+static void count_closed(struct ta_buckets *buckets, struct ta_bucket *bucket, bool held_it,
+			 uint64_t zero_pass)
+{
+	bucket->open_count--;
+	bucket->holding -= held_it;
+	ta_bucket_count(buckets, bucket);
+	ta_bucket_rest(buckets, bucket, zero_pass);
 }
 
 static void move_to_ended(struct ta_buckets *buckets, struct ta_held *held, uint64_t zero_pass)
@@ -241,7 +291,7 @@ static void move_to_ended(struct ta_buckets *buckets, struct ta_held *held, uint
 		bucket->last_end_ns = held->span.end_ns;
 	held->ended_seq = buckets->tag_seq;
 	held->proc->contributed = true;
-	count_closed(buckets, bucket, zero_pass);
+	count_closed(buckets, bucket, holds(held), zero_pass);
 }
 
 /* As if the span had never started.  A trace of which nothing is left goes
@@ -249,20 +299,27 @@ static void move_to_ended(struct ta_buckets *buckets, struct ta_held *held, uint
 static void cancel_span(struct ta_buckets *buckets, struct ta_held *held)
 {
 	struct ta_bucket *bucket = held->bucket;
+	bool held_it = holds(held);
 
 	if (held->span.end != TA_SPAN_OPEN) {
 		buckets->counters.twice++;
 		return;
 	}
 	ta_held_free(buckets, held);
-	count_closed(buckets, bucket, buckets->pass);
+	count_closed(buckets, bucket, held_it, buckets->pass);
 	ta_bucket_release(buckets, bucket);
 }
 
 static void end_span(struct ta_buckets *buckets, struct ta_held *held,
 		     const struct ta_record_span_end *end)
 {
-	if (held->span.end != TA_SPAN_OPEN) {
+	bool let_go = held->span.end == TA_SPAN_LET_GO;
+
+	if (let_go && held->group && held->group->leaving) {
+		buckets->counters.late++;
+		return;
+	}
+	if (held->span.end != TA_SPAN_OPEN && !let_go) {
 		buckets->counters.twice++;
 		return;
 	}
@@ -276,7 +333,8 @@ static void end_span(struct ta_buckets *buckets, struct ta_held *held,
 	held->span.status = end->status;
 	held->span.reason = end->reason;
 	held->span.end = TA_SPAN_ENDED;
-	move_to_ended(buckets, held, buckets->pass);
+	if (!let_go)
+		move_to_ended(buckets, held, buckets->pass);
 }
 
 static void add_record(struct ta_buckets *buckets, struct ta_held *held,
@@ -292,10 +350,27 @@ static void add_record(struct ta_buckets *buckets, struct ta_held *held,
 		buckets->counters.refused++;
 }
 
+/* Nothing is written about a unit but its end. */
+static void apply_to_unit(struct ta_buckets *buckets, struct ta_held *held,
+			  const struct ta_record *record)
+{
+	struct ta_bucket *bucket = held->bucket;
+
+	if (record->kind == TA_RECORD_SPAN_END)
+		ta_unit_end(buckets, held, (const struct ta_record_span_end *)record);
+	else if (record->kind == TA_RECORD_SPAN_CANCEL)
+		ta_unit_end(buckets, held, NULL);
+	else
+		return;
+	ta_bucket_release(buckets, bucket);
+}
+
 void ta_bucket_apply(struct ta_buckets *buckets, struct ta_held *held,
 		     const struct ta_record *record)
 {
-	if (record->kind == TA_RECORD_SPAN_CANCEL)
+	if (is_unit(held))
+		apply_to_unit(buckets, held, record);
+	else if (record->kind == TA_RECORD_SPAN_CANCEL)
 		cancel_span(buckets, held);
 	else if (record->kind == TA_RECORD_SPAN_END)
 		end_span(buckets, held, (const struct ta_record_span_end *)record);
@@ -305,7 +380,8 @@ void ta_bucket_apply(struct ta_buckets *buckets, struct ta_held *held,
 
 void ta_buckets_tags(struct ta_buckets *buckets, const struct ta_record_tags *record)
 {
-	struct ta_bucket *bucket = ta_buckets_find(buckets, record->trace_hi, record->trace_lo);
+	struct ta_trace_id trace = ta_units_trace(buckets, record->trace_hi, record->trace_lo);
+	struct ta_bucket *bucket = ta_buckets_find(buckets, trace.hi, trace.lo);
 
 	if (record->of != TA_TAGS_OF_TRACE && record->of != TA_TAGS_OF_SESSION)
 		buckets->counters.unknown++;
@@ -326,9 +402,14 @@ void ta_buckets_record(struct ta_buckets *buckets, struct ta_proc *proc, uint32_
 	}
 	uint64_t span_id = ta_record_span_id(record);
 	struct ta_held *held = ta_held_find(buckets, span_id);
+	struct ta_unit *unit = held ? NULL : ta_units_find(buckets, span_id);
 
 	if (held)
 		ta_bucket_apply(buckets, held, record);
+	else if (unit && record->kind == TA_RECORD_SPAN_END)
+		ta_unit_end_late(buckets, unit, (const struct ta_record_span_end *)record);
+	else if (unit)
+		return;
 	else if (span_id)
 		ta_orphans_keep(buckets, record, buckets->pass);
 	else
@@ -339,22 +420,39 @@ void ta_buckets_record(struct ta_buckets *buckets, struct ta_proc *proc, uint32_
 void ta_bucket_close(struct ta_buckets *buckets, struct ta_held *held, uint64_t end_ns,
 		     enum ta_span_end how)
 {
+	if (is_unit(held)) {
+		ta_unit_end(buckets, held, NULL);
+		return;
+	}
 	held->span.end = (uint8_t)how;
 	held->span.reason = how == TA_SPAN_ENDED ? TA_END_PROCESS_END : held->span.reason;
 	held->span.end_ns = end_ns > held->span.start_ns ? end_ns : held->span.start_ns;
 	move_to_ended(buckets, held, buckets->pass - 1);
 }
 
+/* Of a unit's trace nothing may be left. */
+static void close_and_release(struct ta_buckets *buckets, struct ta_held *held, uint64_t end_ns,
+			      enum ta_span_end how)
+{
+	struct ta_bucket *bucket = held->bucket;
+
+	ta_bucket_close(buckets, held, end_ns, how);
+	ta_bucket_release(buckets, bucket);
+}
+
 void ta_buckets_close_process(struct ta_buckets *buckets, struct ta_proc *proc, uint64_t end_ns)
 {
 	bool orderly = proc->end_record_ns != 0 && proc->exec_ns == 0;
 
-	TA_LIST_EACH(at, &proc->open)
-		ta_bucket_close(buckets, TA_CONTAINER(at, struct ta_held, proc_link),
-				orderly ? proc->end_record_ns : end_ns,
-				orderly ? TA_SPAN_ENDED : TA_SPAN_HOST_DIED);
+	TA_LIST_EACH(at, &proc->open) {
+		struct ta_held *held = TA_CONTAINER(at, struct ta_held, proc_link);
+
+		close_and_release(buckets, held, orderly ? proc->end_record_ns : end_ns,
+				  orderly ? TA_SPAN_ENDED : TA_SPAN_HOST_DIED);
+	}
 }
 
+/* Units are not: exchanges of other threads may go on with them. */
 static bool is_bound_to_thread(const struct ta_span *span)
 {
 	return span->type == TA_SPAN_THREAD || span->type == TA_SPAN_SIGNAL ||
@@ -368,7 +466,7 @@ void ta_buckets_close_thread(struct ta_buckets *buckets, struct ta_proc *proc, u
 		struct ta_held *held = TA_CONTAINER(at, struct ta_held, proc_link);
 
 		if (held->span.tid == tid && is_bound_to_thread(&held->span))
-			ta_bucket_close(buckets, held, end_ns, TA_SPAN_HOST_DIED);
+			close_and_release(buckets, held, end_ns, TA_SPAN_HOST_DIED);
 	}
 }
 
@@ -378,6 +476,7 @@ void ta_buckets_give_up(struct ta_buckets *buckets, struct ta_bucket *bucket, ui
 	TA_LIST_EACH(at, &bucket->open)
 		ta_bucket_close(buckets, TA_CONTAINER(at, struct ta_held, link), end_ns,
 				TA_SPAN_GIVEN_UP);
+	ta_bucket_release(buckets, bucket);
 }
 
 /* In groups the same spans count for less: without what else belongs to a span. */
@@ -429,6 +528,16 @@ static int by_end(const void *left, const void *right)
 	return a->age < b->age ? -1 : a->age > b->age;
 }
 
+/* What the trace did not wait for ends with it. */
+static void let_loose_ones_go(struct ta_buckets *buckets, struct ta_bucket *bucket)
+{
+	uint64_t end_ns = bucket->last_end_ns;
+
+	TA_LIST_EACH(at, &bucket->open)
+		ta_bucket_close(buckets, TA_CONTAINER(at, struct ta_held, link), end_ns,
+				TA_SPAN_LET_GO);
+}
+
 static void complete_due(struct ta_buckets *buckets)
 {
 	uint64_t earliest = earliest_unsettled(buckets);
@@ -447,8 +556,10 @@ static void complete_due(struct ta_buckets *buckets)
 			due[used++] = bucket;
 	}
 	qsort(due, count, sizeof(struct ta_bucket *), by_end);
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++) {
+		let_loose_ones_go(buckets, due[i]);
 		ta_buckets_part(buckets, due[i]);
+	}
 	free(due);
 }
 

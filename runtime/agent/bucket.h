@@ -2,7 +2,9 @@
 /*
  * bucket.h - spans held per trace until the trace is complete.
  *
- * A bucket counts the open spans of a trace.  Lanes are read one after the
+ * A bucket counts the open spans of a trace (but not loose ones: those are closed with
+ * the rest of it) and the open units, whose fate decides where their trace belongs
+ * (unit.h).  Lanes are read one after the
  * other, so a start can come after an end that follows it, and a count of zero
  * is believed only when it is still zero after one more full pass.  A complete
  * trace becomes a group: its ended spans, every parent before its children,
@@ -13,7 +15,7 @@
  * Pure: no clock, no I/O, no configuration but the sampler.  The same calls in
  * the same order give the same groups; the journal relies on it.
  *
- * Who else: held.h (one span), orphan.h (records before their span), tags.h (tags
+ * Who else: held.h (one span), unit.h, orphan.h (records before their span), tags.h (tags
  * of traces and sessions), session.h, order.h, group.c and image.c (prototypes here).
  *
  * Runs: agent, one thread.
@@ -34,19 +36,23 @@ struct ta_bucket {
 	struct ta_map_node by_trace; /* its key is no part of the trace id */
 	uint64_t trace_hi, trace_lo;
 	struct ta_list link;	 /* all, oldest first; in none when only its groups are left */
-	struct ta_list settling; /* open count is zero */
-	struct ta_list open;	 /* struct ta_held */
+	struct ta_list settling; /* nothing holds it, and something has ended */
+	struct ta_list open;	 /* struct ta_held; open units too */
 	struct ta_list ended;
 	struct ta_list groups; /* not exported yet, by trace_link */
-	uint32_t open_count;
+	uint32_t open_count; /* spans: without units */
 	uint32_t ended_count;
-	uint64_t zero_pass;   /* the pass in which the count became zero */
+	uint32_t holding; /* open ones that the trace waits for: no loose ones, but units */
+	uint32_t units;	  /* open ones */
+	uint64_t zero_pass;   /* the pass in which nothing held it any more */
 	uint64_t since_ns;    /* when the agent first heard of it, or last wrote a part of it */
 	uint64_t last_end_ns; /* the latest end of those in ended */
 	uint64_t age;	      /* lower is older */
 	struct ta_tag_list tags; /* of the trace: for its later spans too */
 	struct ta_trace_session session;
 	uint8_t parent; /* enum ta_parent_decision: of a caller, or of the host */
+	uint8_t units_started; /* in all */
+	uint8_t depth; /* most moves of any of its spans */
 	bool counted_active, counted_open; /* in struct ta_bucket_counts */
 };
 
@@ -61,6 +67,7 @@ struct ta_held {
 	uint64_t family; /* of its scope versions: the segment */
 	uint64_t global; /* scope version: the end's; without an end record the process's newest */
 	uint64_t tags;	 /* scope version with its own and inherited tags */
+	uint64_t unit_id; /* its parent was that unit, and is none now; 0: no unit */
 	uint64_t tags_seen;    /* tags of its trace up to this number are among its records */
 	uint64_t session_seen; /* the same for tags of its session */
 	uint64_t ended_seq;    /* the number of the newest tag when it ended */
@@ -108,6 +115,11 @@ struct ta_buckets {
 	struct ta_list settling;
 	struct ta_list orphans; /* records that came before their span's start */
 	struct ta_map orphans_by_span, orphans_by_trace;
+	struct ta_list units[2]; /* struct ta_unit, ended: alone, adopted; oldest first */
+	struct ta_map units_by_span, units_by_trace;
+	uint32_t unit_counts[2];
+	uint32_t open_units;
+	uint64_t units_ended; /* in all */
 	struct ta_list groups;
 	uint64_t pass;
 	uint64_t age;	 /* of the newest bucket */
@@ -129,6 +141,7 @@ struct ta_buckets {
 #define TA_HELD_OVERHEAD 416u /* of a span, besides its records: about */
 #define TA_TRACE_OVERHEAD 384u /* of a trace and its group */
 #define TA_ORPHAN_OVERHEAD 192u /* the same, of a record without its span */
+#define TA_UNIT_OVERHEAD 144u /* of a unit that is remembered */
 #define TA_ORPHANS_MAX 65536u
 #define TA_ORPHAN_BYTES_MAX 65536u /* of one */
 
@@ -137,7 +150,8 @@ static inline uint64_t ta_buckets_bytes(const struct ta_buckets *buckets)
 {
 	return buckets->held_bytes + (uint64_t)buckets->held_count * TA_HELD_OVERHEAD +
 	       (uint64_t)buckets->traces.count * TA_TRACE_OVERHEAD +
-	       (uint64_t)buckets->orphan_count * TA_ORPHAN_OVERHEAD;
+	       (uint64_t)buckets->orphan_count * TA_ORPHAN_OVERHEAD +
+	       (uint64_t)(buckets->unit_counts[0] + buckets->unit_counts[1]) * TA_UNIT_OVERHEAD;
 }
 
 int ta_buckets_init(struct ta_buckets *buckets, struct ta_procs *procs, struct ta_scopes *scopes);
@@ -160,7 +174,8 @@ void ta_buckets_close_process(struct ta_buckets *buckets, struct ta_proc *proc, 
 void ta_buckets_close_thread(struct ta_buckets *buckets, struct ta_proc *proc, uint32_t tid,
 			     uint64_t end_ns);
 
-/* Closes the open spans of a trace, to make room: they end at that time. */
+/* Closes the open spans of a trace, to make room: they end at that time.  Its bucket may
+ * be gone afterwards. */
 void ta_buckets_give_up(struct ta_buckets *buckets, struct ta_bucket *bucket, uint64_t end_ns);
 
 /* About the memory of spans that are in no group. */

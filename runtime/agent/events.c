@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/agent/unit.h"
+
 #define HALVES_MAX 8 /* events whose ids have the same lower half */
 
 int ta_events_init(struct ta_events *events, struct ta_procs *procs, struct ta_scopes *scopes)
@@ -19,6 +21,7 @@ int ta_events_init(struct ta_events *events, struct ta_procs *procs, struct ta_s
 	ta_list_init(&events->waiting);
 	ta_list_init(&events->ready);
 	ta_list_init(&events->awaiting);
+	ta_list_init(&events->undecided);
 	return ta_map_init(&events->by_id);
 }
 
@@ -166,15 +169,31 @@ void ta_events_stack_record(struct ta_events *events, const struct ta_record_sta
 	held->event.stack_record = hold(events, held, record, bytes);
 }
 
-static void make_ready(struct ta_events *events, struct ta_held_event *held)
+/* False: its unit is open. */
+static bool place(const struct ta_events *events, struct ta_held_event *held, bool now)
+{
+	now = now || held->event.record->type == TA_CAPTURE_CRASH; /* nothing comes of it */
+	return !events->buckets || ta_units_place_event(events->buckets, held->event.record, now);
+}
+
+static void append_ready(struct ta_events *events, struct ta_held_event *held)
+{
+	ta_list_append(&events->ready, &held->link);
+	events->ready_count++;
+}
+
+static void make_ready(struct ta_events *events, struct ta_held_event *held, bool now)
 {
 	ta_list_remove(&held->link);
 	if (held->awaits) {
 		ta_list_append(&events->awaiting, &held->link);
 		return;
 	}
-	ta_list_append(&events->ready, &held->link);
-	events->ready_count++;
+	if (!place(events, held, now)) {
+		ta_list_append(&events->undecided, &held->link);
+		return;
+	}
+	append_ready(events, held);
 }
 
 void ta_events_stack(struct ta_events *events, uint64_t id_hi, uint64_t id_lo, const char *json,
@@ -191,7 +210,26 @@ void ta_events_stack(struct ta_events *events, uint64_t id_hi, uint64_t id_lo, c
 	}
 	held->awaits = false;
 	if (held->pass < events->pass)
-		make_ready(events, held);
+		make_ready(events, held, false);
+}
+
+/* In order, as soon as their units have ended. */
+static void decide(struct ta_events *events)
+{
+	if (!events->buckets || events->units_ended == events->buckets->units_ended)
+		return;
+	events->units_ended = events->buckets->units_ended;
+	TA_LIST_EACH(at, &events->undecided)
+		make_ready(events, TA_CONTAINER(at, struct ta_held_event, link), false);
+}
+
+void ta_events_undecided_go(struct ta_events *events, uint32_t count)
+{
+	TA_LIST_EACH(at, &events->undecided) {
+		if (count-- == 0)
+			return;
+		make_ready(events, TA_CONTAINER(at, struct ta_held_event, link), true);
+	}
 }
 
 /* The child itself has told it. */
@@ -204,6 +242,7 @@ static void let_go(struct ta_events *events, struct ta_held_event *held)
 
 bool ta_events_settle(struct ta_events *events)
 {
+	decide(events);
 	TA_LIST_EACH(at, &events->waiting) {
 		struct ta_held_event *held = TA_CONTAINER(at, struct ta_held_event, link);
 
@@ -212,7 +251,7 @@ bool ta_events_settle(struct ta_events *events)
 		if (ta_deaths_told(&events->deaths, held->event.record))
 			let_go(events, held);
 		else
-			make_ready(events, held);
+			make_ready(events, held, false);
 	}
 	events->pass++;
 	return !ta_list_empty(&events->waiting);
@@ -220,11 +259,12 @@ bool ta_events_settle(struct ta_events *events)
 
 uint32_t ta_events_surplus(const struct ta_events *events, uint32_t spare)
 {
-	const struct ta_list *lists[3] = { &events->ready, &events->waiting, &events->awaiting };
+	const struct ta_list *lists[] = { &events->ready, &events->undecided, &events->waiting,
+					  &events->awaiting };
 	uint32_t count = events->count, surplus = 0;
 	uint64_t bytes = events->bytes;
 
-	for (int i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		TA_LIST_EACH(at, lists[i]) {
 			if (count <= TA_EVENTS_MAX && bytes <= events->bytes_max)
 				return surplus;
@@ -261,19 +301,28 @@ static void drop_from(struct ta_events *events, struct ta_list *list, uint32_t *
 void ta_events_drop(struct ta_events *events, uint32_t spare, uint32_t count)
 {
 	drop_from(events, &events->ready, &spare, &count);
+	drop_from(events, &events->undecided, &spare, &count);
 	drop_from(events, &events->waiting, &spare, &count);
 	drop_from(events, &events->awaiting, &spare, &count);
 }
 
 void ta_events_restore(struct ta_events *events, struct ta_proc *proc, uint64_t family,
-		       uint32_t tid, int passes, const struct ta_record_event *record)
+		       uint32_t tid, enum ta_event_stage stage, const struct ta_record_event *record)
 {
 	struct ta_held_event *held = add(events, proc, family, tid, record);
 
-	if (held && passes > 0)
-		held->pass = events->pass - 1;
-	if (held && passes < 0) {
-		held->pass = events->pass - 1;
-		make_ready(events, held);
+	if (!held || stage == TA_EVENT_NEW)
+		return;
+	held->pass = events->pass - 1;
+	if (stage == TA_EVENT_WAITING)
+		return;
+	ta_list_remove(&held->link);
+	if (stage == TA_EVENT_UNDECIDED) {
+		ta_list_append(&events->undecided, &held->link);
+		events->units_ended = UINT64_MAX; /* look at once */
+	} else if (held->awaits) {
+		ta_list_append(&events->awaiting, &held->link);
+	} else {
+		append_ready(events, held);
 	}
 }

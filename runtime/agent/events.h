@@ -7,6 +7,9 @@
  * goes out before long: somebody wants to see an error now.  Order is that of
  * arrival, and what is ready is always the older part.
  *
+ * One that was captured in the trace of an open unit (unit.h) waits for what becomes of
+ * that, but not for long: the caller decides how long (ta_events_undecided_go).
+ *
  * Bounded: when too much is held the caller gives the oldest up
  * (ta_events_surplus), and while it cannot, beyond twice the bound new ones are
  * refused.
@@ -26,6 +29,8 @@
 #include "runtime/agent/procs.h"
 #include "runtime/agent/scope.h"
 
+struct ta_buckets;
+
 #define TA_EVENTS_MAX 100000u
 #define TA_EVENT_BYTES_MAX (32u << 20) /* of all of them, unless set after init */
 
@@ -39,7 +44,8 @@ struct ta_held_event {
 	uint64_t pass;	      /* in which it came */
 	uint32_t bytes;
 	bool awaits; /* its stack: it is not ready before that came, or will not come */
-	uint64_t awaits_ns; /* since when the agent has waited; not part of the journal */
+	uint64_t awaits_ns; /* since when the agent has waited, for that or for a unit; not part
+			     * of the journal */
 };
 
 struct ta_event_counters {
@@ -55,6 +61,9 @@ struct ta_events {
 	struct ta_map by_id;
 	struct ta_list waiting, ready; /* struct ta_held_event, oldest first */
 	struct ta_list awaiting; /* crashes whose stacks are being read */
+	struct ta_list undecided; /* captured in units that are open */
+	const struct ta_buckets *buckets; /* where units are; NULL: there are none */
+	uint64_t units_ended; /* when undecided ones were last looked at */
 	uint64_t pass;
 	uint64_t bytes; /* of all that are held */
 	uint64_t bytes_max; /* the same for a whole journal */
@@ -82,15 +91,24 @@ void ta_events_stack(struct ta_events *events, uint64_t id_hi, uint64_t id_lo, c
 /* The end of a full pass.  True when another pass at once would make more ready. */
 bool ta_events_settle(struct ta_events *events);
 
+/* The count oldest of those that wait for units wait no longer. */
+void ta_events_undecided_go(struct ta_events *events, uint32_t count);
+
 /* How many of the oldest are too many, when the `spare` oldest have to stay. */
 uint32_t ta_events_surplus(const struct ta_events *events, uint32_t spare);
 
 /* Frees count events behind the `spare` oldest. */
 void ta_events_drop(struct ta_events *events, uint32_t spare, uint32_t count);
 
-/* For the snapshot: takes an event that was held elsewhere and has waited for so many
- * passes; -1: it is ready.  Ready ones come first. */
+/* For the snapshot: takes an event that was held elsewhere, and had come so far.  Ready
+ * ones come first. */
+enum ta_event_stage {
+	TA_EVENT_NEW,	  /* of this pass */
+	TA_EVENT_WAITING, /* of an earlier one */
+	TA_EVENT_UNDECIDED,
+	TA_EVENT_READY, /* or without anything but its stack */
+};
 void ta_events_restore(struct ta_events *events, struct ta_proc *proc, uint64_t family,
-		       uint32_t tid, int passes, const struct ta_record_event *record);
+		       uint32_t tid, enum ta_event_stage stage, const struct ta_record_event *record);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "runtime/agent/held.h"
 #include "runtime/agent/order.h"
+#include "runtime/agent/unit.h"
 
 struct ta_group *ta_group_new(struct ta_buckets *buckets, struct ta_bucket *bucket,
 			      uint32_t capacity)
@@ -71,7 +72,7 @@ static void take_global(struct ta_buckets *buckets, struct ta_held *held)
 		ta_held_set_global(buckets, held, held->proc->global);
 }
 
-static bool is_sampled(const struct ta_buckets *buckets, const struct ta_bucket *bucket)
+bool ta_bucket_is_sampled(const struct ta_buckets *buckets, const struct ta_bucket *bucket)
 {
 	return ta_sampler_takes(&buckets->sampler, bucket->trace_lo, bucket->parent);
 }
@@ -90,8 +91,8 @@ static void gather_ended(struct ta_buckets *buckets, struct ta_bucket *bucket)
 
 	if (!group)
 		return; /* without memory the trace simply waits */
-	group->unsampled = !is_sampled(buckets, bucket);
-	group->partial = bucket->open_count > 0;
+	group->unsampled = !ta_bucket_is_sampled(buckets, bucket);
+	group->partial = bucket->open_count + bucket->units > 0;
 	TA_LIST_EACH(at, &bucket->ended) {
 		struct ta_held *held = TA_CONTAINER(at, struct ta_held, link);
 
@@ -104,14 +105,17 @@ static void gather_ended(struct ta_buckets *buckets, struct ta_bucket *bucket)
 void ta_buckets_part(struct ta_buckets *buckets, struct ta_bucket *bucket)
 {
 	bucket->since_ns = buckets->now_ns;
+	ta_units_part(buckets, bucket);
 	if (bucket->ended_count > 0) {
-		if (buckets->keep_unsampled || is_sampled(buckets, bucket))
+		if (buckets->keep_unsampled || ta_bucket_is_sampled(buckets, bucket))
 			gather_ended(buckets, bucket);
 		else
 			forget_ended(buckets, bucket);
 	}
-	if (bucket->ended_count == 0)
+	if (bucket->ended_count == 0) {
 		bucket->last_end_ns = 0;
+		ta_list_remove(&bucket->settling);
+	}
 	ta_bucket_count(buckets, bucket);
 	ta_bucket_release(buckets, bucket);
 }
@@ -121,8 +125,10 @@ static void leave(struct ta_buckets *buckets, struct ta_group *group, bool with_
 	group->leaving = true;
 	ta_session_copy(&buckets->sessions, &group->session, &group->bucket->session);
 	for (uint32_t i = 0; i < group->count; i++) {
-		if (with_tags)
+		if (with_tags) {
 			ta_tags_give(buckets, group->spans[i]);
+			ta_units_fix_links(buckets, group->spans[i]);
+		}
 		ta_session_show(&group->session, &group->spans[i]->span);
 	}
 }

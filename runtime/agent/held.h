@@ -54,16 +54,22 @@ struct ta_held *ta_held_find(const struct ta_buckets *buckets, uint64_t span_id)
 /* ---- the steps of bucket.c that a restore takes, too ---- */
 
 struct ta_bucket *ta_bucket_of(struct ta_buckets *buckets, uint64_t trace_hi, uint64_t trace_lo);
+struct ta_place;
+/* place: where it belongs; NULL: where its start says. */
 struct ta_held *ta_bucket_start(struct ta_buckets *buckets, struct ta_proc *proc, uint64_t family,
-				uint32_t tid, const struct ta_record_span_start *start);
+				uint32_t tid, const struct ta_record_span_start *start,
+				const struct ta_place *place);
 void ta_bucket_apply(struct ta_buckets *buckets, struct ta_held *held,
 		     const struct ta_record *record);
-/* Without an end record.  ENDED: its process ended in an orderly way. */
+/* Without an end record.  ENDED: its process ended in an orderly way.  A unit is freed. */
 void ta_bucket_close(struct ta_buckets *buckets, struct ta_held *held, uint64_t end_ns,
 		     enum ta_span_end how);
 
-/* The bucket's open or ended count has changed. */
+/* The bucket's open or ended count, or that of its units, has changed. */
 void ta_bucket_count(struct ta_buckets *buckets, struct ta_bucket *bucket);
+
+/* The bucket settles if nothing holds it any more: since that pass. */
+void ta_bucket_rest(struct ta_buckets *buckets, struct ta_bucket *bucket, uint64_t zero_pass);
 
 /* Frees a bucket of which nothing is left, puts one aside of which only groups are. */
 void ta_bucket_release(struct ta_buckets *buckets, struct ta_bucket *bucket);
@@ -72,6 +78,8 @@ void ta_bucket_release(struct ta_buckets *buckets, struct ta_bucket *bucket);
 uint64_t ta_trace_key(const struct ta_buckets *buckets, uint64_t trace_hi, uint64_t trace_lo);
 
 /* ---- groups (group.c) ---- */
+
+bool ta_bucket_is_sampled(const struct ta_buckets *buckets, const struct ta_bucket *bucket);
 
 /* An empty group at the end of the row; NULL without memory. */
 struct ta_group *ta_group_new(struct ta_buckets *buckets, struct ta_bucket *bucket,

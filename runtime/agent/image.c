@@ -2,7 +2,7 @@
 /*
  * image.c - all that is held, as bytes and back: for the journal's snapshot.
  *
- * Order of the images: the counters; traces, oldest first, each session's tags
+ * Order of the images: the counters; units that are remembered; traces, oldest first, each session's tags
  * behind the first trace that has it; groups, oldest first, each with its spans;
  * spans that are not grouped; orphans; the end.  A restored state behaves as the
  * saved one would have: the journal goes on with events that count its groups and
@@ -17,6 +17,7 @@
 
 #include "runtime/agent/held.h"
 #include "runtime/agent/orphan.h"
+#include "runtime/agent/unit.h"
 #include "runtime/export/buf.h"
 
 enum image_kind {
@@ -27,6 +28,7 @@ enum image_kind {
 	IMAGE_SPAN, /* records */
 	IMAGE_ORPHAN, /* record */
 	IMAGE_END,
+	IMAGE_UNIT,
 };
 
 struct image {
@@ -39,6 +41,14 @@ struct image_counters {
 	uint64_t pass, age, tag_seq;
 };
 
+struct image_unit {
+	struct image head;
+	uint64_t trace_hi, trace_lo, span_id;
+	uint64_t to_hi, to_lo, to_span;
+	uint8_t adopted, closed, spared;
+	uint8_t reserved[5];
+};
+
 struct image_trace {
 	struct image head;
 	uint64_t trace_hi, trace_lo;
@@ -46,7 +56,7 @@ struct image_trace {
 	uint32_t id_bytes, name_bytes, tag_count;
 	uint8_t rank;	/* enum ta_session_rank */
 	uint8_t parent; /* enum ta_parent_decision */
-	uint8_t reserved[2];
+	uint8_t units_started, depth;
 };
 
 struct image_session {
@@ -74,6 +84,7 @@ struct image_span {
 	uint64_t end_ns;
 	uint64_t tags_seen, session_seen, ended_seq;
 	uint64_t zero_pass; /* of its bucket */
+	uint64_t unit_id, hint_hi, hint_lo, hint_span; /* of an orphan */
 	uint32_t tid;
 	uint8_t end;	 /* enum ta_span_end */
 	uint8_t grouped; /* at the end of the newest group */
@@ -161,7 +172,9 @@ static void save_trace(struct out *out, const struct ta_bucket *bucket)
 				     .name_bytes = name ? name->bytes : 0,
 				     .tag_count = bucket->tags.count,
 				     .rank = bucket->session.rank,
-				     .parent = bucket->parent };
+				     .parent = bucket->parent,
+				     .units_started = bucket->units_started,
+				     .depth = bucket->depth };
 
 	begin(out, &image, sizeof(image), IMAGE_TRACE);
 	put_padded(out, session ? session->id : "", image.id_bytes);
@@ -170,6 +183,23 @@ static void save_trace(struct out *out, const struct ta_bucket *bucket)
 	end(out);
 	if (session)
 		save_session(out, session);
+}
+
+static void save_unit(void *user, const struct ta_unit *unit)
+{
+	struct out *out = user;
+	struct image_unit image = { .trace_hi = unit->trace_hi,
+				    .trace_lo = unit->trace_lo,
+				    .span_id = unit->span_id,
+				    .to_hi = unit->to_hi,
+				    .to_lo = unit->to_lo,
+				    .to_span = unit->to_span,
+				    .adopted = unit->adopted,
+				    .closed = unit->closed,
+				    .spared = unit->spared };
+
+	begin(out, &image, sizeof(image), IMAGE_UNIT);
+	end(out);
 }
 
 static void save_traces(struct out *out)
@@ -197,6 +227,10 @@ static void save_span(struct out *out, const struct ta_held *held)
 				    .session_seen = held->session_seen,
 				    .ended_seq = held->ended_seq,
 				    .zero_pass = held->bucket->zero_pass,
+				    .unit_id = held->unit_id,
+				    .hint_hi = held->span.hint_trace_hi,
+				    .hint_lo = held->span.hint_trace_lo,
+				    .hint_span = held->span.hint_span_id,
 				    .tid = held->span.tid,
 				    .end = held->span.end,
 				    .grouped = held->group != NULL,
@@ -254,6 +288,7 @@ void ta_buckets_save(struct ta_buckets *buckets, ta_image_fn *emit, void *user)
 	buckets->saves++;
 	begin(&out, &counters, sizeof(counters), IMAGE_COUNTERS);
 	end(&out);
+	ta_units_visit(buckets, save_unit, &out);
 	save_traces(&out);
 	save_groups(&out);
 	TA_LIST_EACH(at, &buckets->all) {
@@ -312,6 +347,23 @@ static int restore_counters(struct ta_buckets *buckets, struct in *in)
 	return 0;
 }
 
+static int restore_unit(struct ta_buckets *buckets, struct in *in)
+{
+	const struct image_unit *image = take(in, sizeof(*image));
+
+	if (!image)
+		return -EINVAL;
+	return ta_units_restore(buckets, &(struct ta_unit){ .trace_hi = image->trace_hi,
+							    .trace_lo = image->trace_lo,
+							    .span_id = image->span_id,
+							    .to_hi = image->to_hi,
+							    .to_lo = image->to_lo,
+							    .to_span = image->to_span,
+							    .adopted = image->adopted & 1,
+							    .closed = image->closed & 1,
+							    .spared = image->spared });
+}
+
 static int restore_trace(struct ta_buckets *buckets, struct in *in)
 {
 	const struct image_trace *image = take(in, sizeof(*image));
@@ -331,6 +383,8 @@ static int restore_trace(struct ta_buckets *buckets, struct in *in)
 		       image->name_bytes);
 	bucket->session.rank = image->rank;
 	bucket->parent = image->parent;
+	bucket->units_started = image->units_started;
+	bucket->depth = image->depth;
 	return take_tags(in, &bucket->tags, image->tag_count);
 }
 
@@ -374,8 +428,8 @@ static struct ta_held *restore_records(struct ta_buckets *buckets, struct ta_pro
 			break;
 		if (record->kind == TA_RECORD_SPAN_START && !held)
 			held = ta_bucket_start(buckets, proc, image->family, image->tid,
-					       (const struct ta_record_span_start *)record);
-		else if (held && ta_record_span_id(record) && record->kind != TA_RECORD_SPAN_CANCEL)
+					       (const struct ta_record_span_start *)record, NULL);
+		else if (held && held->span.type != TA_SPAN_UNIT && ta_record_span_id(record) && record->kind != TA_RECORD_SPAN_CANCEL)
 			ta_bucket_apply(buckets, held, record);
 		if (!held)
 			break;
@@ -385,16 +439,34 @@ static struct ta_held *restore_records(struct ta_buckets *buckets, struct ta_pro
 	return held;
 }
 
+static void restore_orphanage(struct ta_held *held, const struct image_span *image)
+{
+	struct ta_place place = { .trace = { held->span.trace_hi, held->span.trace_lo },
+				  .parent_id = held->span.parent_id,
+				  .unit_id = image->unit_id,
+				  .hint_hi = image->hint_hi,
+				  .hint_lo = image->hint_lo,
+				  .hint_span = image->hint_span };
+
+	ta_held_put(held, &place);
+}
+
 static int restore_span(struct ta_buckets *buckets, struct in *in)
 {
 	const struct image_span *image = take(in, sizeof(*image));
 	struct ta_proc *proc = image ? ta_procs_find(buckets->procs, image->proc_id) : NULL;
 	struct ta_held *held = proc ? restore_records(buckets, proc, image, in) : NULL;
 	struct ta_list *groups = &buckets->groups;
+	bool unit = held && held->span.type == TA_SPAN_UNIT;
 
-	if (!held || image->end > TA_SPAN_GIVEN_UP)
+	if (!held || image->end > TA_SPAN_LET_GO)
 		return -EINVAL;
 	ta_held_set_global(buckets, held, image->global);
+	if (image->unit_id)
+		restore_orphanage(held, image);
+	held->bucket->units_started -= unit; /* the trace says how many there were */
+	if (unit && (image->end != TA_SPAN_OPEN || image->grouped))
+		return -EINVAL;
 	if (image->end != TA_SPAN_OPEN && held->span.end == TA_SPAN_OPEN)
 		ta_bucket_close(buckets, held, image->end_ns, (enum ta_span_end)image->end);
 	held->tags_seen = image->tags_seen;
@@ -411,8 +483,10 @@ static int restore_span(struct ta_buckets *buckets, struct in *in)
 	if (!ta_group_take(buckets, group, held))
 		return -ENOMEM;
 	ta_bucket_count(buckets, held->bucket);
-	if (held->bucket->ended_count == 0)
-		held->bucket->last_end_ns = 0;
+	if (held->bucket->ended_count > 0)
+		return 0;
+	held->bucket->last_end_ns = 0;
+	ta_list_remove(&held->bucket->settling);
 	return 0;
 }
 
@@ -460,6 +534,8 @@ int ta_buckets_restore(struct ta_buckets *buckets, const void *image, size_t byt
 		return restore_span(buckets, &in);
 	case IMAGE_ORPHAN:
 		return restore_orphan(buckets, &in);
+	case IMAGE_UNIT:
+		return restore_unit(buckets, &in);
 	case IMAGE_END:
 		return restore_end(buckets, &in);
 	default:

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define JOURNAL_MAGIC 0x314C4E5247414154ull /* "TAAGRNL1", little endian */
-#define JOURNAL_VERSION 5u
+#define JOURNAL_VERSION 6u
 #define FRAME_BYTES_MAX (16u << 20)
 #define NAME_BYTES 64
 

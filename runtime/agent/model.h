@@ -73,6 +73,7 @@ enum ta_span_end {
 	TA_SPAN_ENDED,	  /* by its own end record */
 	TA_SPAN_HOST_DIED, /* closed by the agent at the time of the host's death */
 	TA_SPAN_GIVEN_UP,  /* closed by the agent, which needed the memory; it may go on */
+	TA_SPAN_LET_GO,	   /* loose, and the rest of its trace was complete: closed with that */
 };
 
 struct ta_record_list {
@@ -86,6 +87,7 @@ struct ta_span {
 	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC */
 	uint64_t isolation, current; /* scope versions: the end's when it ended, else the start's */
 	uint64_t link_trace_hi, link_trace_lo, link_span_id;
+	uint64_t hint_trace_hi, hint_trace_lo, hint_span_id; /* of an orphan: a guess; or 0 */
 	uint8_t type;	/* enum ta_span_type */
 	uint8_t flags;	/* enum ta_span_flags */
 	uint8_t status; /* enum ta_status */
@@ -99,6 +101,7 @@ struct ta_span {
 	const char *session_id, *session_name; /* of its trace, or NULL; set before export */
 	uint32_t session_id_bytes, session_name_bytes;
 	uint32_t trace_index; /* which trace of the batch */
+	bool orphan;	      /* of a unit that nobody adopted: it has no parent that is known */
 	bool unsampled;	      /* its trace: for metrics only */
 	bool partial;	      /* its trace goes on: more spans of it may follow */
 };

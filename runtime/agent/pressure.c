@@ -44,7 +44,7 @@ void ta_pressure_relieve(struct ta_worker *worker)
 		return;
 	TA_LIST_EACH(at, &worker->state.buckets.all) {
 		struct ta_bucket *bucket = TA_CONTAINER(at, struct ta_bucket, link);
-		uint64_t gone = bucket->open_count ? give_up(worker, bucket) : 0;
+		uint64_t gone = bucket->open_count + bucket->units ? give_up(worker, bucket) : 0;
 
 		bytes -= gone < bytes ? gone : bytes;
 		if (bytes <= share * LOW)

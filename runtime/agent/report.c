@@ -97,7 +97,7 @@ static void report_held(const struct ta_worker *worker)
 	const struct ta_buckets *buckets = &state->buckets;
 
 	ta_count_set(&status->open_traces, buckets->active_traces);
-	ta_count_set(&status->held_spans, buckets->held_count);
+	ta_count_set(&status->held_spans, buckets->held_count - buckets->open_units);
 	ta_count_set(&status->held_bytes, buckets->held_bytes);
 	ta_count_set(&status->spans_ended,
 		     state->exported + buckets->group_spans + buckets->counters.unsampled +

@@ -94,17 +94,17 @@ static void put_stacks(struct out *out, const struct ta_held_event *held)
 			  held->event.stack_bytes);
 }
 
-static void put_events(struct out *out, struct ta_list *events, bool ready)
+static void put_events(struct out *out, struct ta_list *events, enum ta_event_stage stage)
 {
 	TA_LIST_EACH(at, events) {
 		const struct ta_held_event *held = TA_CONTAINER(at, struct ta_held_event, link);
 		struct ta_event_captured event = { .proc_id = held->proc->process.proc_id,
 						   .family = held->family,
 						   .tid = held->event.tid,
-						   .ready = ready };
+						   .stage = stage };
 
-		if (!ready)
-			event.passes = (uint16_t)(out->pass - held->pass);
+		if (stage == TA_EVENT_WAITING && held->pass == out->pass)
+			event.stage = TA_EVENT_NEW;
 
 		out->emit(out->user, TA_EVENT_CAPTURED, &event, sizeof(event), held->event.record,
 			  (size_t)held->event.record->head.units * 8);
@@ -132,9 +132,10 @@ void ta_state_snapshot(struct ta_state *state, ta_event_emit_fn *emit, void *use
 	for (uint32_t i = 0; i < TA_OUTPUTS; i++)
 		put_delivered(&out, i, state->delivered[i]); /* before what is leaving */
 	ta_buckets_save(&state->buckets, put_image, &out);
-	put_events(&out, &state->events.ready, true);
-	put_events(&out, &state->events.awaiting, true);
-	put_events(&out, &state->events.waiting, false);
+	put_events(&out, &state->events.ready, TA_EVENT_READY);
+	put_events(&out, &state->events.awaiting, TA_EVENT_READY);
+	put_events(&out, &state->events.undecided, TA_EVENT_UNDECIDED);
+	put_events(&out, &state->events.waiting, TA_EVENT_WAITING);
 	if (state->events.deaths.count > 0)
 		emit(user, TA_EVENT_DEATHS, &state->events.deaths, sizeof(state->events.deaths),
 		     NULL, 0);

@@ -25,6 +25,7 @@ int ta_state_init(struct ta_state *state)
 		return -ENOMEM;
 	state->globals.procs = &state->procs;
 	state->globals.scopes = state->scopes;
+	state->events.buckets = &state->buckets;
 	return 0;
 }
 
@@ -289,6 +290,13 @@ static void pass(struct ta_state *state)
 	state->settling = ta_buckets_settle(&state->buckets) || waiting;
 }
 
+/* Units that were closed decide about events, in a pass. */
+static void note_settling(struct ta_state *state)
+{
+	state->settling = state->settling || ta_buckets_settling(&state->buckets) ||
+			  !ta_list_empty(&state->events.undecided);
+}
+
 static void bury(struct ta_state *state, struct ta_proc *proc)
 {
 	struct ta_proc *oldest;
@@ -314,7 +322,7 @@ static int dead(struct ta_state *state, const struct ta_event_dead *event, bool 
 		ta_buckets_close_process(&state->buckets, proc, event->time_ns);
 		bury(state, proc);
 	}
-	state->settling = state->settling || ta_buckets_settling(&state->buckets);
+	note_settling(state);
 	return 0;
 }
 
@@ -358,7 +366,7 @@ static int gone(struct ta_state *state, uint64_t segment_id)
 	ta_scopes_forget(state->scopes, segment_id);
 	ta_list_remove(&segment->link);
 	free(segment);
-	state->settling = state->settling || ta_buckets_settling(&state->buckets);
+	note_settling(state);
 	return 0;
 }
 
@@ -378,7 +386,7 @@ static int give_up(struct ta_state *state, const struct ta_event_give_up *event)
 		ta_buckets_find(&state->buckets, event->trace_hi, event->trace_lo);
 
 	if (bucket)
-		ta_buckets_give_up(&state->buckets, bucket, event->time_ns);
+		ta_buckets_give_up(&state->buckets, bucket, event->time_ns); /* it may be gone */
 	state->settling = true;
 	return bucket ? 0 : -EINVAL;
 }
@@ -484,7 +492,7 @@ static int captured_event(struct ta_state *state, const struct ta_event_captured
 	    record->head.kind != TA_RECORD_EVENT)
 		return -EINVAL;
 	ta_events_restore(&state->events, proc, event->family, event->tid,
-			  event->ready ? -1 : event->passes, record);
+			  event->stage <= TA_EVENT_READY ? event->stage : TA_EVENT_READY, record);
 	return 0;
 }
 
@@ -521,6 +529,8 @@ static size_t fixed_bytes(uint32_t kind)
 		return sizeof(struct ta_event_trace);
 	case TA_EVENT_GIVE_UP:
 		return sizeof(struct ta_event_give_up);
+	case TA_EVENT_DECIDE:
+		return sizeof(struct ta_event_decide);
 	case TA_EVENT_LEAVING:
 	case TA_EVENT_FLUSH_BEGIN:
 	case TA_EVENT_FLUSH_DONE:
@@ -598,6 +608,10 @@ int ta_state_apply(struct ta_state *state, uint32_t kind, const void *payload, s
 		return part(state, payload);
 	case TA_EVENT_GIVE_UP:
 		return give_up(state, payload);
+	case TA_EVENT_DECIDE:
+		ta_events_undecided_go(&state->events,
+				       ((const struct ta_event_decide *)payload)->count);
+		return 0;
 	case TA_EVENT_LEAVING:
 	case TA_EVENT_FLUSH_BEGIN:
 	case TA_EVENT_FLUSH_DONE:

@@ -48,6 +48,7 @@ enum ta_event_kind {
 	TA_EVENT_STACK_RECORD, /* a STACK record: snapshot */
 	TA_EVENT_DEATHS,       /* struct ta_deaths: snapshot */
 	TA_EVENT_GIVE_UP,      /* struct ta_event_give_up: open spans of a trace are closed */
+	TA_EVENT_DECIDE,       /* struct ta_event_decide: events do not wait for their units */
 };
 
 struct ta_event_attach {
@@ -98,6 +99,11 @@ struct ta_event_give_up {
 	uint64_t time_ns;
 };
 
+struct ta_event_decide {
+	uint32_t count; /* of the oldest */
+	uint32_t reserved;
+};
+
 struct ta_event_flush {
 	uint32_t count;	 /* of groups, or of events */
 	uint32_t output; /* enum ta_output */
@@ -126,8 +132,7 @@ struct ta_event_scope {
 struct ta_event_captured {
 	uint64_t proc_id, family;
 	uint32_t tid;
-	uint16_t ready;
-	uint16_t passes; /* over all lanes, since it came */
+	uint32_t stage; /* enum ta_event_stage */
 };
 
 struct ta_event_stack {

@@ -332,6 +332,7 @@ bool ta_worker_round(struct ta_worker *worker)
 		ta_drain_pass(worker);
 	}
 	ta_crashes_look(worker);
+	ta_undecided_look(worker);
 	ta_asks_answer(worker);
 	look_after_segments(worker, slow);
 	ta_flush_look(worker);

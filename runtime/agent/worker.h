@@ -178,6 +178,7 @@ int ta_batch_events(struct ta_worker *worker, uint32_t skip, uint32_t count);
 void ta_batch_free(struct ta_gathered *gathered, struct ta_batch *batch);
 
 /* crash.c: processes that are dying; a look at each, never a wait.  wake: when to look again. */
+void ta_undecided_look(struct ta_worker *worker); /* undecided.c */
 void ta_crashes_look(struct ta_worker *worker);
 uint64_t ta_crashes_wake_ns(const struct ta_worker *worker);
 void ta_crashes_fini(struct ta_worker *worker);

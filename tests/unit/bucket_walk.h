@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/agent/bucket.h"
+#include "runtime/agent/unit.h"
 #include "runtime/export/buf.h"
 
 struct walker {
@@ -58,6 +58,12 @@ static void say_span(struct ta_buf *out, const struct ta_held *held)
 	say(out, " tags ", held->tags);
 	say(out, " isolation ", held->span.isolation);
 	say(out, " family ", held->family);
+	say(out, " in ", held->span.trace_lo);
+	say(out, " below ", held->span.parent_id);
+	say(out, " unit ", held->unit_id);
+	say(out, " hint ", held->span.hint_span_id);
+	say(out, " orphan ", held->span.orphan);
+	say(out, " link ", held->span.link_span_id);
 	say(out, " seen ", held->tags_seen);
 	say(out, " ", held->session_seen);
 	say(out, " ", held->ended_seq);
@@ -79,6 +85,13 @@ static void say_tags(struct ta_buf *out, const struct ta_tag_list *tags)
 	}
 }
 
+/* In order of ids: what has moved closes in another order after a restore. */
+static void say_that(struct ta_buf *out, const struct ta_held *held, uint64_t id)
+{
+	if (held->span.span_id == id)
+		say_span(out, held);
+}
+
 static void say_bucket(struct ta_buf *out, const struct ta_bucket *bucket)
 {
 	const struct ta_session *session = bucket->session.session;
@@ -86,8 +99,10 @@ static void say_bucket(struct ta_buf *out, const struct ta_bucket *bucket)
 	say(out, "\nbucket ", bucket->trace_lo);
 	say(out, " age ", bucket->age);
 	say(out, " last end ", bucket->last_end_ns);
-	if (bucket->open_count == 0)
+	if (!ta_list_empty(&bucket->settling))
 		say(out, " zero ", bucket->zero_pass);
+	say(out, " units ", bucket->units_started);
+	say(out, " depth ", bucket->depth);
 	say(out, " session ", bucket->session.rank);
 	if (session)
 		ta_buf_put(out, session->id, session->bytes);
@@ -96,10 +111,35 @@ static void say_bucket(struct ta_buf *out, const struct ta_bucket *bucket)
 	if (bucket->session.name)
 		ta_buf_put(out, bucket->session.name->text, bucket->session.name->bytes);
 	say_tags(out, &bucket->tags);
-	TA_LIST_EACH(open_at, &bucket->open)
-		say_span(out, TA_CONTAINER(open_at, struct ta_held, link));
-	TA_LIST_EACH(ended_at, &bucket->ended)
-		say_span(out, TA_CONTAINER(ended_at, struct ta_held, link));
+	for (uint64_t id = 1; id < 24; id++) {
+		TA_LIST_EACH(open_at, &bucket->open)
+			say_that(out, TA_CONTAINER(open_at, struct ta_held, link), id);
+		TA_LIST_EACH(ended_at, &bucket->ended)
+			say_that(out, TA_CONTAINER(ended_at, struct ta_held, link), id);
+	}
+}
+
+/* In any order: a restored process closes its spans in another one. */
+struct units {
+	struct ta_buf *out;
+	uint64_t wanted; /* id */
+};
+
+static void say_unit(void *user, const struct ta_unit *unit)
+{
+	const struct units *units = user;
+	struct ta_buf *out = units->out;
+
+	if (unit->span_id != units->wanted)
+		return;
+
+	say(out, "\nunit ", unit->span_id);
+	say(out, " of ", unit->trace_lo);
+	say(out, " to ", unit->to_lo);
+	say(out, " ", unit->to_span);
+	say(out, " adopted ", unit->adopted);
+	say(out, " closed ", unit->closed);
+	say(out, " spared ", unit->spared);
 }
 
 static void say_all(struct ta_buf *out, const struct ta_buckets *buckets)
@@ -119,6 +159,9 @@ static void say_all(struct ta_buf *out, const struct ta_buckets *buckets)
 	say(out, " leaving ", buckets->leaving_count);
 	say(out, " traces ", buckets->traces.count);
 	say(out, " settling ", ta_buckets_settling(buckets));
+	say(out, " open units ", buckets->open_units);
+	for (struct units units = { out, 0 }; units.wanted < 24; units.wanted++)
+		ta_units_visit(buckets, say_unit, &units);
 	TA_LIST_EACH(group_at, &buckets->groups) {
 		const struct ta_group *group = TA_CONTAINER(group_at, struct ta_group, link);
 
@@ -134,15 +177,48 @@ static void say_all(struct ta_buf *out, const struct ta_buckets *buckets)
 
 /* ---- what has to be true of buckets, whatever they were given ---- */
 
+static const char *find_bucket_fault(const struct ta_bucket *bucket)
+{
+	uint32_t open = 0, units = 0, holding = 0;
+	bool settles = !ta_list_empty(&bucket->settling);
+
+	TA_LIST_EACH(at, &bucket->open) {
+		const struct ta_held *held = TA_CONTAINER(at, struct ta_held, link);
+		bool unit = held->span.type == TA_SPAN_UNIT;
+
+		units += unit;
+		open += !unit;
+		holding += unit || !(held->span.flags & TA_SPAN_LOOSE);
+		if (held->bucket != bucket || held->span.trace_lo != bucket->trace_lo)
+			return "a span is in the wrong bucket";
+	}
+	TA_LIST_EACH(ended_at, &bucket->ended) {
+		const struct ta_held *held = TA_CONTAINER(ended_at, struct ta_held, link);
+
+		if (held->bucket != bucket || held->span.trace_lo != bucket->trace_lo ||
+		    held->span.type == TA_SPAN_UNIT)
+			return "an ended span is in the wrong bucket";
+	}
+	if (open != bucket->open_count || units != bucket->units || holding != bucket->holding)
+		return "a bucket's open spans are counted wrong";
+	if (settles != (holding == 0 && bucket->ended_count > 0))
+		return "a bucket settles, or not, and should not, or should";
+	return NULL;
+}
+
 static const char *find_fault(const struct ta_buckets *buckets)
 {
 	uint64_t group_bytes = 0, bytes = 0;
-	uint32_t spans = 0, active = 0, open = 0, leaving = 0;
+	uint32_t spans = 0, active = 0, open = 0, leaving = 0, units = 0;
+	const char *fault;
 
 	TA_LIST_EACH(group_at, &buckets->groups) {
 		const struct ta_group *group = TA_CONTAINER(group_at, struct ta_group, link);
 
 		for (uint32_t i = 0; i < group->count; i++) {
+			if (group->spans[i]->span.type == TA_SPAN_UNIT ||
+			    group->spans[i]->bucket != group->bucket)
+				return "a group has what is not its own";
 			bytes += group->spans[i]->record_bytes;
 			group_bytes += group->spans[i]->record_bytes + sizeof(struct ta_held);
 		}
@@ -156,14 +232,22 @@ static const char *find_fault(const struct ta_buckets *buckets)
 	TA_LIST_EACH(at, &buckets->all) {
 		const struct ta_bucket *bucket = TA_CONTAINER(at, struct ta_bucket, link);
 
-		active += bucket->open_count > 0;
-		open += bucket->open_count > 0 && bucket->ended_count > 0;
-		spans += bucket->open_count + bucket->ended_count;
-		if (bucket->open_count + bucket->ended_count == 0 && ta_list_empty(&bucket->settling))
+		uint32_t going = bucket->open_count + bucket->units;
+
+		active += bucket->open_count > 0 || (going > 0 && bucket->ended_count > 0);
+		open += going > 0 && bucket->ended_count > 0;
+		spans += going + bucket->ended_count;
+		units += bucket->units;
+		if (going + bucket->ended_count == 0)
 			return "a bucket of nothing";
+		fault = find_bucket_fault(bucket);
+		if (fault)
+			return fault;
 	}
 	if (active != buckets->active_traces || open != buckets->open_buckets)
 		return "the open traces are counted wrong";
+	if (units != buckets->open_units)
+		return "the open units are counted wrong";
 	if (spans != buckets->held_count || spans != buckets->spans.count)
 		return "the spans are counted wrong";
 	if (bytes > buckets->held_bytes)
@@ -208,6 +292,7 @@ static size_t walk_start(union walk_record *record, uint8_t x, uint8_t y)
 	record->start.isolation = x % 3;
 	record->start.tags = y % 4;
 	record->start.type = y & 0x10 ? TA_SPAN_HTTP_SERVER : TA_SPAN_API;
+	record->start.flags = (y & 0x13) == 3 ? TA_SPAN_LOOSE : 0;
 	if (y & 0x40)
 		used = walk_attr(record, used, TA_ATTR_SESSION_ID, ids[x % 3], 3);
 	if (y & 0x80)
@@ -223,6 +308,34 @@ static size_t walk_end(union walk_record *record, uint8_t x, uint8_t y)
 	record->end.global = y % 2;
 	record->end.flags = y & 0x80 ? TA_END_SCOPES_OF_START : 0;
 	return sizeof(record->end);
+}
+
+static size_t walk_unit(union walk_record *record, uint8_t x, uint8_t y)
+{
+	record->start.trace_lo = 1 + y % 5;
+	record->start.span_id = x % 24;
+	record->start.start_ns = x;
+	record->start.type = TA_SPAN_UNIT;
+	record->start.link_trace_lo = 1 + x % 5;
+	record->start.link_span_id = y / 5 % 24;
+	return sizeof(record->start);
+}
+
+static size_t walk_unit_end(union walk_record *record, uint8_t x, uint8_t y)
+{
+	uint64_t trace[2] = { 0, 1 + y % 5 };
+	int64_t span = y / 5 % 24;
+	struct ta_attr attr = { TA_ATTR_ADOPTER_TRACE, TA_ATTR_BYTES, sizeof(trace) };
+	char *at = record->bytes + sizeof(record->end);
+
+	record->end.span_id = x % 24;
+	record->end.end_ns = y % 64;
+	memcpy(at, &attr, sizeof(attr));
+	memcpy(at + 4, trace, sizeof(trace));
+	attr = (struct ta_attr){ TA_ATTR_ADOPTER_SPAN, TA_ATTR_INT, sizeof(span) };
+	memcpy(at + 20, &attr, sizeof(attr));
+	memcpy(at + 24, &span, sizeof(span));
+	return sizeof(record->end) + 32;
 }
 
 static size_t walk_tags(union walk_record *record, uint8_t x, uint8_t y)
@@ -268,6 +381,14 @@ static void walk_records(struct walker *walker, uint8_t op, uint8_t x, uint8_t y
 		record.head.kind = TA_RECORD_TAGS;
 		used = walk_tags(&record, x, y);
 		break;
+	case 5:
+		record.head.kind = TA_RECORD_SPAN_START;
+		used = walk_unit(&record, x, y);
+		break;
+	case 6:
+		record.head.kind = TA_RECORD_SPAN_END;
+		used = walk_unit_end(&record, x, y);
+		break;
 	default:
 		record.head.kind = TA_RECORD_SPAN_CANCEL;
 		record.cancel.span_id = x % 24;
@@ -282,7 +403,7 @@ static void walk_event(struct walker *walker, uint8_t x, uint8_t y)
 {
 	struct ta_bucket *bucket = ta_buckets_find(&walker->buckets, 0, 1 + y % 5);
 
-	switch (x % 8) {
+	switch (x % 9) {
 	case 0:
 		if (bucket)
 			ta_buckets_part(&walker->buckets, bucket);
@@ -300,6 +421,10 @@ static void walk_event(struct walker *walker, uint8_t x, uint8_t y)
 	case 5:
 		ta_buckets_close_thread(&walker->buckets, walker->proc[y & 1], y & 3, y % 64);
 		break;
+	case 8:
+		if (bucket)
+			ta_buckets_give_up(&walker->buckets, bucket, y % 64);
+		break;
 	case 6:
 		walker->proc[y & 1]->end_record_ns = y & 2 ? y % 64 : 0;
 		ta_buckets_close_process(&walker->buckets, walker->proc[y & 1], y % 64);
@@ -312,12 +437,12 @@ static void walk_event(struct walker *walker, uint8_t x, uint8_t y)
 
 static void walk_step(struct walker *walker, const uint8_t *step)
 {
-	static const uint8_t ops[] = { 0, 0, 0, 1, 1, 1, 2, 3, 4, 4, 5 };
-	uint8_t op = step[0] % 16;
+	static const uint8_t ops[] = { 0, 0, 0, 1, 1, 1, 2, 3, 4, 4, 7, 5, 5, 6, 6 };
+	uint8_t op = step[0] % 20;
 
 	if (op < sizeof(ops))
 		walk_records(walker, ops[op], step[1], step[2]);
-	else if (op < 14)
+	else if (op < 18)
 		ta_buckets_settle(&walker->buckets);
 	else
 		walk_event(walker, step[1], step[2]);
