@@ -132,50 +132,70 @@ FCNTL(__fcntl)
 
 /* ---- new numbers ---- */
 
+static void stands_for(int fd, enum ta_fd_kind kind, uint32_t what)
+{
+	if (fd >= 0 && ta_runtime.outward && (unsigned int)fd < ta_fd_count && !ta_tls.passive)
+		ta_fd_bind(fd, ta_fd_word(kind, 0, what));
+}
+
 TA_HOOK int socket(int domain, int type, int protocol)
 {
 	int fd = ta_fd_made(TA_REAL(socket)(domain, type, protocol));
 
 	/* So that connect() need not ask the kernel. */
-	if (fd >= 0 && (type & 0xf) == SOCK_STREAM && ta_runtime.outward &&
-	    (unsigned int)fd < ta_fd_count && !ta_tls.passive)
-		ta_fd_bind(fd, ta_fd_word(TA_FD_SOCKET, 0, 0));
+	if ((type & 0xf) == SOCK_STREAM)
+		stands_for(fd, TA_FD_SOCKET, 0);
 	return fd;
 }
 
-static int made_two(const int *fds, int result)
+static void made_two(const int *fds)
+{
+	ta_fd_made(fds[0]);
+	ta_fd_made(fds[1]);
+}
+
+/* Threads hand work to each other over it; both ends are one place. */
+static int made_pipe(const int *fds, int result)
 {
 	if (result == 0) {
-		ta_fd_made(fds[0]);
-		ta_fd_made(fds[1]);
+		made_two(fds);
+		stands_for(fds[0], TA_FD_HOP, (uint32_t)fds[0]);
+		stands_for(fds[1], TA_FD_HOP, (uint32_t)fds[0]);
 	}
 	return result;
 }
 
 TA_HOOK int socketpair(int domain, int type, int protocol, int fds[2])
 {
-	return made_two(fds, TA_REAL(socketpair)(domain, type, protocol, fds));
+	int result = TA_REAL(socketpair)(domain, type, protocol, fds);
+
+	if (result == 0)
+		made_two(fds);
+	return result;
 }
 
 TA_HOOK int pipe(int fds[2])
 {
-	return made_two(fds, TA_REAL(pipe)(fds));
+	return made_pipe(fds, TA_REAL(pipe)(fds));
 }
 
 TA_HOOK int __pipe(int fds[2]);
 TA_HOOK int __pipe(int fds[2])
 {
-	return made_two(fds, TA_REAL(__pipe)(fds));
+	return made_pipe(fds, TA_REAL(__pipe)(fds));
 }
 
 TA_HOOK int pipe2(int fds[2], int flags)
 {
-	return made_two(fds, TA_REAL(pipe2)(fds, flags));
+	return made_pipe(fds, TA_REAL(pipe2)(fds, flags));
 }
 
 TA_HOOK int eventfd(unsigned int value, int flags)
 {
-	return ta_fd_made(TA_REAL(eventfd)(value, flags));
+	int fd = ta_fd_made(TA_REAL(eventfd)(value, flags));
+
+	stands_for(fd, TA_FD_HOP, (uint32_t)fd);
+	return fd;
 }
 
 TA_HOOK int epoll_create(int size)

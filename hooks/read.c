@@ -9,6 +9,7 @@
  * Runs: any host thread, signal handlers.  No locks.
  */
 #include "hooks/hook.h"
+#include "hooks/hop.h"
 #include "hooks/note.h"
 
 #include <string.h>
@@ -31,15 +32,23 @@ static __attribute__((noinline)) void note_read(uint64_t word, const struct iove
 		ta_conn_failed(word, guard.saved_errno, NULL, 0);
 }
 
+static __attribute__((noinline)) void note_data(uint64_t word, void *data, ssize_t result,
+						int flags)
+{
+	struct iovec iov = { .iov_base = data, .iov_len = SIZE_MAX };
+
+	if (ta_fd_kind(word) == TA_FD_CONN)
+		note_read(word, &iov, 1, result, flags);
+	else if (ta_fd_kind(word) == TA_FD_HOP && result > 0)
+		ta_note_slept(ta_fd_place(word));
+}
+
 static inline ssize_t noted(int fd, void *data, ssize_t result, int flags)
 {
-	uint64_t word = ta_conn_word(fd);
+	uint64_t word = ta_fd_get(fd);
 
-	if (TA_UNLIKELY(word != 0)) {
-		struct iovec iov = { .iov_base = data, .iov_len = SIZE_MAX };
-
-		note_read(word, &iov, 1, result, flags);
-	}
+	if (TA_UNLIKELY(word != 0))
+		note_data(word, data, result, flags);
 	return result;
 }
 

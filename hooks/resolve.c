@@ -2,7 +2,8 @@
 /*
  * resolve.c - names that are looked up.
  *
- * libc's resolver asks past our names, so the lookup itself is what is seen.  Numeric
+ * libc's resolver asks past our names, so the lookup itself is what is seen: a span, and a
+ * breadcrumb.  Numeric
  * addresses are no lookups and leave nothing.
  *
  * Runs: any host thread.  No locks of ours, no heap.  h_errno is never touched.
@@ -12,6 +13,10 @@
 #include <string.h>
 
 #include "runtime/core/crumb.h"
+#include "runtime/core/outward.h"
+#include "runtime/core/publish.h"
+
+#define NAME_BYTES_MAX 255u /* RFC 1035, 2.3.4 */
 
 static bool is_numeric(const char *name)
 {
@@ -89,11 +94,62 @@ static bool wanted(const char *name)
 	       !is_numeric(name);
 }
 
+/* ---- spans ---- */
+
+/* A name that is looked up while somebody waits for it. */
+static __attribute__((noinline)) void begin(const char *name, struct ta_outward *lookup)
+{
+	uint32_t bytes = (uint32_t)strnlen(name, NAME_BYTES_MAX);
+	struct ta_emit emit;
+
+	TA_GUARD(guard);
+	struct ta_thread *thread = guard.entered ? ta_thread_self() : NULL;
+
+	if (thread == NULL ||
+	    !ta_outward_begin(thread, lookup, &emit, TA_SPAN_LOOKUP, 0, TA_ATTR_ROOM(bytes)))
+		return;
+	ta_emit_string(&emit, TA_ATTR_LOOKUP_NAME, name, bytes);
+	ta_emit_commit(&emit);
+}
+
+static __attribute__((noinline)) void end(struct ta_outward *lookup, const char *problem)
+{
+	uint32_t bytes = problem ? (uint32_t)strlen(problem) : 0;
+	struct ta_emit emit;
+
+	TA_GUARD(guard);
+	struct ta_thread *thread = guard.entered ? ta_thread_self() : NULL;
+
+	if (thread == NULL || !ta_outward_end(thread, lookup, &emit, TA_ATTR_ROOM(bytes)))
+		return;
+	ta_emit_string(&emit, TA_ATTR_LOOKUP_ERROR, problem, bytes);
+	ta_emit_commit(&emit);
+}
+
+/* The name is the program's to hand over; libc reads it as well. */
+static struct ta_outward looked_up(const char *name)
+{
+	struct ta_outward lookup = { .open = false };
+
+	if (ta_runtime.enabled && ta_runtime.outward && !ta_tls.passive && name && *name &&
+	    !is_numeric(name))
+		begin(name, &lookup);
+	return lookup;
+}
+
+static void known(struct ta_outward *lookup, const char *problem)
+{
+	if (lookup->open)
+		end(lookup, problem);
+}
+
 TA_HOOK int getaddrinfo(const char *restrict name, const char *restrict service,
 			const struct addrinfo *restrict hints, struct addrinfo **restrict result)
 {
+	struct ta_outward lookup = looked_up(name);
 	int code = TA_REAL(getaddrinfo)(name, service, hints, result);
 
+	known(&lookup, code ? gai_word(code) : NULL);
 	if (wanted(name))
 		note(name, "getaddrinfo", code ? gai_word(code) : NULL);
 	return code;
@@ -101,8 +157,10 @@ TA_HOOK int getaddrinfo(const char *restrict name, const char *restrict service,
 
 TA_HOOK struct hostent *gethostbyname(const char *name)
 {
+	struct ta_outward lookup = looked_up(name);
 	struct hostent *host = TA_REAL(gethostbyname)(name);
 
+	known(&lookup, host ? NULL : host_word(h_errno));
 	if (wanted(name))
 		note(name, "gethostbyname", host ? NULL : host_word(h_errno));
 	return host;
@@ -110,11 +168,18 @@ TA_HOOK struct hostent *gethostbyname(const char *name)
 
 TA_HOOK struct hostent *gethostbyname2(const char *name, int family)
 {
+	struct ta_outward lookup = looked_up(name);
 	struct hostent *host = TA_REAL(gethostbyname2)(name, family);
 
+	known(&lookup, host ? NULL : host_word(h_errno));
 	if (wanted(name))
 		note(name, "gethostbyname2", host ? NULL : host_word(h_errno));
 	return host;
+}
+
+static const char *reentrant_word(int code, int problem)
+{
+	return code == ERANGE ? "ERANGE" : host_word(problem);
 }
 
 /* The caller comes again with more room. */
@@ -129,8 +194,10 @@ TA_HOOK int gethostbyname_r(const char *restrict name, struct hostent *restrict 
 			    char *restrict room, size_t bytes, struct hostent **restrict result,
 			    int *restrict problem)
 {
+	struct ta_outward lookup = looked_up(name);
 	int code = TA_REAL(gethostbyname_r)(name, host, room, bytes, result, problem);
 
+	known(&lookup, code == 0 && *result ? NULL : reentrant_word(code, *problem));
 	note_reentrant(name, "gethostbyname_r", code, result, problem);
 	return code;
 }
@@ -139,8 +206,10 @@ TA_HOOK int gethostbyname2_r(const char *restrict name, int family, struct hoste
 			     char *restrict room, size_t bytes, struct hostent **restrict result,
 			     int *restrict problem)
 {
+	struct ta_outward lookup = looked_up(name);
 	int code = TA_REAL(gethostbyname2_r)(name, family, host, room, bytes, result, problem);
 
+	known(&lookup, code == 0 && *result ? NULL : reentrant_word(code, *problem));
 	note_reentrant(name, "gethostbyname2_r", code, result, problem);
 	return code;
 }

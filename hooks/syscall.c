@@ -14,6 +14,7 @@
  */
 #include "hooks/hook.h"
 
+#include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -21,6 +22,7 @@
 #include <sys/syscall.h>
 
 #include "hooks/crash.h"
+#include "hooks/hop.h"
 #include "hooks/note.h"
 #include "hooks/wait.h"
 #include "runtime/core/clock.h"
@@ -89,11 +91,21 @@ static void before(const struct call *call)
 #endif
 		ta_about_to_wait();
 		break;
+	case SYS_futex:
+		if ((call->a[1] & FUTEX_CMD_MASK) == FUTEX_WAKE)
+			ta_note_wakes((uintptr_t)call->a[0]);
+		break;
 	default:
 		if (makes_process(call))
 			ta_process_fork_prepare();
 		break;
 	}
+}
+
+static bool is_futex_wait(long operation)
+{
+	return (operation & FUTEX_CMD_MASK) == FUTEX_WAIT ||
+	       (operation & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
 }
 
 static void after_messages(const struct call *call, long result, bool in)
@@ -178,6 +190,10 @@ static void after(const struct call *call, long result)
 #endif
 	case SYS_dup3:
 		ta_note_duplicated((int)call->a[0], (int)result);
+		break;
+	case SYS_futex:
+		if (is_futex_wait(call->a[1]))
+			ta_note_slept((uintptr_t)call->a[0]);
 		break;
 	case SYS_socket:
 	case SYS_openat:

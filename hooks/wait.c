@@ -10,8 +10,7 @@
  */
 #include "hooks/wait.h"
 
-#include "runtime/core/context.h"
-#include "runtime/core/unit.h"
+#include "runtime/core/hop.h"
 
 void ta_about_to_wait_slow(void)
 {
@@ -19,13 +18,8 @@ void ta_about_to_wait_slow(void)
 
 	struct ta_thread *thread = guard.entered ? ta_tls.thread : NULL;
 
-	if (thread == NULL)
-		return;
-	ta_context_leave_conn(thread);
-	if (thread->unit)
-		ta_unit_leave_slow(thread);
-	thread->idled = true;
-	thread->doubt = false;
+	if (thread)
+		ta_hop_waits(thread);
 }
 
 TA_HOOK int poll(struct pollfd *fds, nfds_t count, int timeout)

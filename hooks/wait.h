@@ -14,7 +14,9 @@ static inline void ta_about_to_wait(void)
 {
 	const struct ta_thread *thread = ta_tls.thread;
 
-	if (thread && (thread->stack->depth | thread->unit | !thread->idled) != 0)
+	if (thread == NULL)
+		ta_tls.slept = 1;
+	else if (thread->stack->depth | thread->unit | !thread->worked)
 		ta_about_to_wait_slow();
 }
 

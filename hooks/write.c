@@ -12,6 +12,7 @@
  * Runs: any host thread, signal handlers.  No locks.
  */
 #include "hooks/hook.h"
+#include "hooks/hop.h"
 #include "hooks/note.h"
 
 #include <fcntl.h>
@@ -78,6 +79,8 @@ static inline ssize_t noted(int fd, const void *data, size_t bytes, ssize_t resu
 		note_wrote(word, &iov, 1, result);
 	} else if (TA_UNLIKELY(fd == 2) && result > 0) {
 		ta_note_stderr(data, (size_t)result);
+	} else if (ta_fd_kind(ta_fd_get(fd)) == TA_FD_HOP && result > 0) {
+		ta_note_wakes(ta_fd_place(ta_fd_get(fd)));
 	}
 	return result;
 }

@@ -58,6 +58,7 @@ static void settle_writing(struct ta_conn *conn, struct ta_thread *thread)
 		atomic_store_explicit(&ta_runtime.hands_over, true, memory_order_relaxed);
 	if (thread->unit && asked)
 		ta_unit_adopt_slow(thread, asked);
+	thread->worked = true;
 	thread->doubt = false;
 }
 

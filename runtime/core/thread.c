@@ -172,7 +172,8 @@ static void set_base(struct ta_thread *thread, struct ta_thread_birth *birth)
 	thread->span_open = thread->span_pending = false;
 	thread->inherited_conn = 0;
 	thread->unit = 0;
-	thread->idled = thread->doubt = false;
+	thread->doubt = thread->worked = false;
+	thread->idled = ta_tls.slept;
 	thread->hint.span_id = 0;
 	thread->main_thread = thread->tid && thread->tid == ta_runtime.pid;
 	if (birth == NULL) {

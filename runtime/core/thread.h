@@ -72,6 +72,7 @@ struct ta_thread {
 	uint32_t unit_generation;
 	bool main_thread;
 	bool idled; /* it has waited for work */
+	bool worked; /* it has answered somebody, or waited for events, since it last slept */
 	bool doubt; /* it has slept since it last touched the connection that it works for */
 	struct ta_context hint; /* ids: who woke it up, so far as that was seen */
 
@@ -93,6 +94,7 @@ struct ta_tls {
 	uint8_t level;	      /* signal handlers running */
 	uint8_t passive;      /* vfork child on this thread's memory: hooks pass through */
 	uint8_t attaching;
+	uint8_t slept; /* this thread has waited, before it had anything to record */
 	uint16_t altstack;    /* signal stack of ours: its number + 1; 0 none */
 	uint64_t fork_token; /* id of the child that is being forked; 0 none */
 	uint64_t lane_tries; /* calls since no lane was found: when to try again */
