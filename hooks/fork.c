@@ -6,6 +6,8 @@
  * clone run none and are served here.  A fork that goes around all of them is
  * noticed by the page that reads zero in a child (preload/init.c).
  *
+ * A span that the child's programs will name is published before it is there.
+ *
  * A vfork child runs on its parent's memory, thread-local storage included: while
  * it does, every hook of that thread passes straight through.
  *
@@ -16,6 +18,8 @@
 #include <sched.h>
 #include <stdarg.h>
 #include <unistd.h>
+
+#include "runtime/core/process_span.h"
 
 /* In the parent, with what the call returned. */
 static void note_parent(long result)
@@ -74,11 +78,23 @@ TA_HOOK int forkpty(int *master, char *name, const struct termios *terminal,
 	return child;
 }
 
+/* A child that takes leave of its session is about to live a life of its own. */
+TA_HOOK pid_t setsid(void)
+{
+	pid_t session = TA_REAL(setsid)();
+
+	if (session > 0 && ta_runtime.enabled && !ta_tls.passive)
+		ta_process_detaches();
+	return session;
+}
+
 /* daemon makes a new 0, 1 and 2, by calls that nobody can see. */
 TA_HOOK int daemon(int keep_dir, int keep_streams)
 {
 	int result = TA_REAL(daemon)(keep_dir, keep_streams);
 
+	if (result == 0 && ta_runtime.enabled && !ta_tls.passive)
+		ta_process_detaches();
 	for (int fd = 0; fd < 3 && result == 0 && !keep_streams; fd++)
 		ta_fd_forget(fd);
 	return result;
@@ -139,6 +155,11 @@ __asm__(".pushsection .text\n"
 	"__vfork:\n"
 	".cfi_startproc\n"
 	"	endbr64\n"
+	"	subq $8, %rsp\n"
+	".cfi_adjust_cfa_offset 8\n"
+	"	call ta_process_span_forking\n"
+	"	addq $8, %rsp\n"
+	".cfi_adjust_cfa_offset -8\n"
 	"	movq ta_tls@gottpoff(%rip), %rdx\n"
 	"	movzbl %fs:18(%rdx), %r8d\n" /* already passive (a vfork child of a vfork child) */
 	"	movb $1, %fs:18(%rdx)\n"

@@ -26,6 +26,7 @@
 #include "preload/real.h"
 #include "preload/segment_file.h"
 #include "preload/spawn.h"
+#include "preload/starter.h"
 #include "runtime/core/abort_message.h"
 #include "runtime/core/arena.h"
 #include "runtime/core/clock.h"
@@ -36,6 +37,8 @@
 #include "runtime/core/fd.h"
 #include "runtime/core/id.h"
 #include "runtime/core/modules.h"
+#include "runtime/core/process_carried.h"
+#include "runtime/core/process_span.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/sys.h"
 #include "runtime/core/thread.h"
@@ -64,15 +67,20 @@ static const char *env_value(char *const *envp, const char *name)
 	return "";
 }
 
+static const char *program_file(void)
+{
+	const char *slash = strrchr(exe_path, '/');
+
+	return slash ? slash + 1 : exe_path;
+}
+
 static const char *program_name(void)
 {
 	long bytes = ta_sys(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", exe_path,
 			    sizeof(exe_path) - 1);
-	const char *slash;
 
 	exe_path[bytes > 0 ? bytes : 0] = '\0';
-	slash = strrchr(exe_path, '/');
-	return slash ? slash + 1 : exe_path;
+	return program_file();
 }
 
 /* Under TAGALONG_FOLLOW=0 `tagalong run` names the one process to be traced.
@@ -132,6 +140,12 @@ static void set_runtime(const struct ta_config *config, const struct ta_segment_
 {
 	struct ta_traceparent parent;
 
+	ta_runtime.outward = config->outward;
+	ta_runtime.commands = config->commands;
+	ta_runtime.query_text = config->query_text;
+	/* Our own command says itself what it does. */
+	ta_runtime.processes = config->processes && strcmp(program_file(), "tagalong") != 0;
+	ta_runtime.propagate = propagation(config->propagate);
 	ta_runtime.threads = config->threads;
 	ta_runtime.signals = config->signals;
 	ta_runtime.http = config->http;
@@ -183,7 +197,10 @@ static void adopt_standard_input(void)
 	if (ta_sys(SYS_getpeername, 0, &peer, &bytes) != 0 ||
 	    (peer.ss_family != AF_INET && peer.ss_family != AF_INET6))
 		return;
+	/* One connection, served by the whole program: what it starts is part of it. */
+	atomic_store_explicit(&ta_runtime.serving, true, memory_order_relaxed);
 	ta_conn_accepted(0, &peer, bytes, 0);
+	atomic_store_explicit(&ta_runtime.serving, false, memory_order_relaxed);
 	ta_context_leave_conn(ta_tls.thread);
 	if (ta_sys(SYS_newfstatat, 0, "", &input, AT_EMPTY_PATH) != 0)
 		return;
@@ -193,29 +210,63 @@ static void adopt_standard_input(void)
 			ta_fd_duplicated(0, fd);
 }
 
+/* TRACEPARENT, or what the parent process says: if nobody meant TRACEPARENT for us, it may
+ * have been left in the environment from an earlier start. */
+static const char *find_parent(int dir_fd, char *const *envp, uint32_t pid, char *out)
+{
+	const char *const carried[TA_CARRIED_COUNT] = { env_value(envp, "TRACEPARENT"),
+							env_value(envp, "TRACESTATE"),
+							env_value(envp, "BAGGAGE") };
+	const char *text = carried[TA_CARRIED_TRACEPARENT], *starter = env_value(envp, "TAGALONG_STARTER");
+	struct ta_starter_query query = { .dir_fd = dir_fd,
+					  .pid = pid,
+					  .parent_pid = (uint32_t)ta_sys(SYS_getppid) };
+	struct ta_traceparent given, found = { .span_id = 0 };
+	bool is_given = ta_traceparent_parse(text, strlen(text), &given);
+	unsigned long meant = strtoul(starter, NULL, 10);
+
+	query.certain = is_given;
+	if (!(is_given && meant && (meant == pid || meant == query.parent_pid)) &&
+	    ta_starter_find(&query, &found)) {
+		bool same = is_given && found.trace_hi == given.trace_hi &&
+			    found.trace_lo == given.trace_lo;
+
+		text = "";
+		if (found.span_id) {
+			ta_traceparent_format(&found, out);
+			text = out;
+		}
+		is_given = same && found.span_id;
+	}
+	ta_carried_set(carried, is_given);
+	return text;
+}
+
 static bool make_segment(const struct ta_config *config, char *const *envp, uint32_t pid)
 {
 	uint64_t seed = random_seed();
 	struct ta_id_source ids = { .state = seed, .salt = pid };
 	bool has_cwd = ta_sys(SYS_getcwd, cwd_path, sizeof(cwd_path)) > 0;
 	struct ta_segment_plan plan = { .exe = exe_path,
-					.traceparent = env_value(envp, "TRACEPARENT"),
 					.proc_id = ta_id_next(&ids),
 					.seed = seed,
 					.pid = pid,
 					.key = ta_config_key(config, envp,
 							     has_cwd ? cwd_path : "") };
 	char run_dir[TA_RUN_DIR_MAX];
+	char traceparent[TA_TRACEPARENT_BYTES + 1];
 	int dir_fd = ta_run_dir_open(config, run_dir);
 
 	if (dir_fd < 0)
 		return false;
+	plan.traceparent = find_parent(dir_fd, envp, pid, traceparent);
 	ta_runtime.segment = ta_segment_create(dir_fd, config, &plan);
 	if (ta_runtime.segment && !ta_arena_init(ta_runtime.segment->lane_count))
 		ta_runtime.segment = NULL; /* left to the agent, which removes what is never used */
 	if (ta_runtime.segment) {
 		set_runtime(config, &plan);
 		ta_clock_init();
+		ta_process_span_init(program_file());
 		ta_runtime.root = ta_runtime.exit_events == TA_EXIT_EVENTS_PROGRAM &&
 				  !ta_run_dir_has(dir_fd, (uint32_t)ta_sys(SYS_getppid));
 		ta_agent_spawn(config, dir_fd, run_dir, plan.key, envp);
@@ -250,6 +301,15 @@ static void begin_to_look(const struct ta_config *config)
 		ta_throws_install();
 }
 
+/* A program that was started under a trace says so before anything can happen to it. */
+static void publish_span(void)
+{
+	struct ta_context unused;
+
+	if (ta_runtime.processes && ta_runtime.remote.span_id && ta_thread_self())
+		ta_process_span_lend(ta_tls.thread, &unused);
+}
+
 __attribute__((constructor(101))) static void start(int argc, char **argv, char **envp)
 {
 	struct ta_config config;
@@ -263,6 +323,7 @@ __attribute__((constructor(101))) static void start(int argc, char **argv, char 
 	if (wanted(&config, envp, pid) && make_segment(&config, envp, pid)) {
 		set_fork_page();
 		begin_to_look(&config);
+		publish_span();
 		adopt_standard_input();
 	}
 	errno = saved_errno;

@@ -96,24 +96,48 @@ static bool names_pid(const char *name, const char *pid)
 	       strcmp(name + strlen(name) - 4, TA_SEGMENT_SUFFIX) == 0;
 }
 
-bool ta_run_dir_has(int dir_fd, uint32_t pid)
+static bool is_segment(const char *name)
+{
+	size_t length = strlen(name), suffix = strlen(TA_SEGMENT_SUFFIX);
+
+	return length > suffix && strcmp(name + length - suffix, TA_SEGMENT_SUFFIX) == 0;
+}
+
+bool ta_run_dir_visit(int dir_fd, uint32_t pid, ta_run_dir_visit_fn *visit, void *user)
 {
 	_Alignas(8) char entries[1024];
 	char pid_text[12];
 	struct ta_text text = ta_text(pid_text, sizeof(pid_text));
+	bool any = false;
 	long bytes;
 
 	ta_text_put_decimal(&text, pid);
+	ta_sys(SYS_lseek, dir_fd, 0, SEEK_SET);
 	while ((bytes = ta_sys(SYS_getdents64, dir_fd, entries, sizeof(entries))) > 0) {
 		for (long at = 0; at < bytes;) {
 			const struct linux_dirent64 *entry = (const void *)(entries + at);
 
-			if (names_pid(entry->name, pid_text))
-				return true;
 			at += entry->bytes;
+			if (pid ? !names_pid(entry->name, pid_text) : !is_segment(entry->name))
+				continue;
+			any = true;
+			if (!visit(user, entry->name))
+				return any;
 		}
 	}
+	return any;
+}
+
+static bool is_there(void *user, const char *name)
+{
+	(void)user;
+	(void)name;
 	return false;
+}
+
+bool ta_run_dir_has(int dir_fd, uint32_t pid)
+{
+	return ta_run_dir_visit(dir_fd, pid, is_there, NULL);
 }
 
 /* ---- segment ---- */

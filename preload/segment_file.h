@@ -27,6 +27,11 @@ struct ta_segment_plan {
  * the caller closes, and its path; or -errno. */
 int ta_run_dir_open(const struct ta_config *config, char *ret_path);
 
+/* Shows the segments that a process has made (pid 0: all) until visit says false.  Whether
+ * there was one. */
+typedef bool ta_run_dir_visit_fn(void *user, const char *name);
+bool ta_run_dir_visit(int dir_fd, uint32_t pid, ta_run_dir_visit_fn *visit, void *user);
+
 /* Whether a segment of that process is there. */
 bool ta_run_dir_has(int dir_fd, uint32_t pid);
 

@@ -446,7 +446,13 @@ void ta_buckets_close_process(struct ta_buckets *buckets, struct ta_proc *proc, 
 
 	TA_LIST_EACH(at, &proc->open) {
 		struct ta_held *held = TA_CONTAINER(at, struct ta_held, proc_link);
+		bool replaced = proc->exec_ns != 0 && held->span.type == TA_SPAN_PROCESS;
 
+		if (replaced) { /* exec is how a program ends, too */
+			ta_bucket_close(buckets, held, end_ns, TA_SPAN_ENDED);
+			held->span.reason = TA_END_NORMAL;
+			continue;
+		}
 		close_and_release(buckets, held, orderly ? proc->end_record_ns : end_ns,
 				  orderly ? TA_SPAN_ENDED : TA_SPAN_HOST_DIED);
 	}

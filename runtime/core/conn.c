@@ -26,6 +26,7 @@
 #include "runtime/core/fd.h"
 #include "runtime/core/listener.h"
 #include "runtime/core/now.h"
+#include "runtime/core/process_span.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/span.h"
@@ -225,7 +226,7 @@ void ta_conn_accepted(int fd, const void *peer, uint32_t peer_bytes, uint64_t li
 	struct ta_conn *conn = &ta_arena.conns[index];
 	uint32_t generation = (uint32_t)(atomic_load(&conn->state) >> 32);
 
-	atomic_store_explicit(&ta_runtime.serving, true, memory_order_relaxed);
+	ta_process_serves();
 	reset(conn, thread);
 	set_addresses(conn, peer, peer_bytes, listen_word);
 	atomic_store_explicit(&conn->state, (uint64_t)generation << 32 | LIVE,

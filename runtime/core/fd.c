@@ -11,6 +11,7 @@
 
 #include "runtime/core/conn.h"
 #include "runtime/core/listener.h"
+#include "runtime/core/process_span.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/sys.h"
 #include "runtime/core/thread.h"
@@ -75,7 +76,7 @@ void ta_fd_listening(int fd)
 	if ((unsigned int)fd >= ta_fd_count || ta_tls.passive ||
 	    (kind != TA_FD_NONE && kind != TA_FD_SOCKET))
 		return;
-	atomic_store_explicit(&ta_runtime.serving, true, memory_order_relaxed);
+	ta_process_serves();
 	index = ta_listener_new(&listener);
 	if (index < 0)
 		return;

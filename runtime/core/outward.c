@@ -9,6 +9,7 @@
 #include "runtime/core/clock.h"
 #include "runtime/core/conn.h"
 #include "runtime/core/now.h"
+#include "runtime/core/process_span.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/span.h"
@@ -59,7 +60,7 @@ static bool base_is_parent(struct ta_thread *thread)
 {
 	if (thread->span_pending || thread->span_open)
 		return thread->main_thread || !thread->idled;
-	return thread->main_thread && ta_frame_top(thread)->context.span_id != 0;
+	return thread->main_thread;
 }
 
 static bool at_base(struct ta_thread *thread, struct ta_asking *asking)
@@ -73,6 +74,8 @@ static bool at_base(struct ta_thread *thread, struct ta_asking *asking)
 	if (thread->span_pending)
 		ta_thread_publish(thread, NULL);
 	asking->parent = thread->own.frames[0].context;
+	if (asking->parent.span_id == 0 && !ta_process_span_lend(thread, &asking->parent))
+		return in_unit(thread, NULL, asking);
 	return true;
 }
 

@@ -13,6 +13,7 @@
 
 #include "runtime/core/clock.h"
 #include "runtime/core/ends.h"
+#include "runtime/core/process_span.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/sys.h"
@@ -31,6 +32,7 @@ void ta_process_fork_prepare(void)
 {
 	if (!ta_runtime.enabled || ta_tls.passive || ta_tls.fork_token)
 		return;
+	ta_process_span_forking();
 	atomic_fetch_add_explicit(&ta_runtime.segment->forks, 1, memory_order_relaxed);
 	ta_thread_prepare_lane();
 	ta_tls.fork_token =
@@ -126,6 +128,7 @@ void ta_process_ending(int status)
 	if (ta_runtime.segment == NULL || ta_runtime.ended)
 		return;
 	ta_exit_report(status);
+	ta_process_span_end(status);
 	ta_runtime.ended = true;
 	if (ta_runtime.creator)
 		atomic_fetch_or_explicit(&ta_runtime.segment->flags, TA_SEGMENT_CREATOR_ENDED,

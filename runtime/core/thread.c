@@ -22,6 +22,7 @@
 #include "runtime/core/hub.h"
 #include "runtime/core/lane_claim.h"
 #include "runtime/core/object.h"
+#include "runtime/core/process_span.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/span.h"
@@ -177,10 +178,7 @@ static void set_base(struct ta_thread *thread, struct ta_thread_birth *birth)
 	thread->hint.span_id = 0;
 	thread->main_thread = thread->tid && thread->tid == ta_runtime.pid;
 	if (birth == NULL) {
-		base->context.trace_hi = ta_runtime.remote.trace_hi;
-		base->context.trace_lo = ta_runtime.remote.trace_lo;
-		base->context.span_id = ta_runtime.remote.span_id;
-		base->context.flags = ta_runtime.remote.flags;
+		ta_process_span_base(&base->context);
 		return;
 	}
 	base->context = birth->context;

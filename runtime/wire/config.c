@@ -82,7 +82,7 @@ static const char *const choices[] = { "path", "method", "info",    "debug",
 				       "uncaught", "all", "program", "none" };
 
 /* Set by our own tools for the programs that they start; no settings. */
-static const char *const internal[] = { "TAGALONG_ROOT_PID" };
+static const char *const internal[] = { "TAGALONG_ROOT_PID", "TAGALONG_STARTER" };
 
 const struct ta_config_row *ta_config_row(size_t index)
 {
