@@ -25,7 +25,7 @@ verdict() {
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
-sed -n 's/^HOOK\(_VA\|_ASM\)\{0,1\}([a-z0-9_]*, *\([A-Za-z0-9_]*\).*/\2/p' hooks/hooks.def |
+sed -n 's/^HOOK\(_VA\|_ASM\|_LATE\)\{0,1\}([a-z0-9_]*, *\([A-Za-z0-9_]*\).*/\2/p' hooks/hooks.def |
 	sort -u >"$tmp/hooks"
 [ -s "$tmp/hooks" ] || { not_ok hooks.def "no HOOK rows found"; exit 1; }
 { cat "$tmp/hooks"; echo tagalong_api_v1; } | sort -u >"$tmp/wanted"
