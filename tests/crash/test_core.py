@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """test_core.py - the core dump is what it would have been.
 
-A debugger sees the same stacks, but for what calls the start function of a thread and a
-handler that the program installed: one or two frames of ours, which are named here.
+A debugger sees the same stacks, frame for frame; only below a handler that the program
+installed there are one or two frames of ours, which are named here.
 Programs run at fixed addresses, with an environment of the same size, so that also the
 stack pointer of the main thread has to be the same.
 """
@@ -19,7 +19,7 @@ from lib import Skip, need_program
 FRAME = re.compile(r"^#\d+\s+(?:0x[0-9a-f]+ in )?(.*?) ?(?:\(|$)", re.M)
 VICTIMS = ["null_write", "garbage_jump", "overflow_main", "overflow_thread", "aborts", "breakpoint", "divide",
            "thread_dies", "on_coroutine", "in_handler", "handler_gives_up", "resethand"]
-OURS = ("thread_main", "trampoline_info", "trampoline_plain", "deliver", "on_reset")
+OURS = ("trampoline_info", "trampoline_plain", "deliver", "on_reset")
 OTHER_STACK = ("overflow_thread", "thread_dies", "in_handler", "resethand")  # where libc has put it, or frames of ours are on it
 ASK = ("thread apply all bt 40", "printf \"registers %lx %lx %lx %lx %lx %lx\\n\", $rip, $rsp, $rbp, $rbx, $r12, $eflags",
        "printf \"signal %d %d %lx\\n\", $_siginfo.si_signo, $_siginfo.si_code, $_siginfo._sifields._sigfault.si_addr")
