@@ -27,6 +27,7 @@
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
+#include <ucontext.h>
 
 struct ta_real {
 #define HOOK(family, symbol, result, parameters) result(*symbol) parameters;

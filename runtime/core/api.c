@@ -8,6 +8,7 @@
 #include "runtime/core/ask.h"
 #include "runtime/core/capture.h"
 #include "runtime/core/conn.h"
+#include "runtime/core/coroutine.h"
 #include "runtime/core/handover.h"
 #include "runtime/core/hub.h"
 
@@ -156,6 +157,26 @@ static int fd_unbind(int fd)
 	return thread ? ta_conn_unbind(fd) : ta_api_nowhere();
 }
 
+/* ---- coroutines ---- */
+
+static int coroutine_switch(const void *id)
+{
+	TA_API_ENTER(thread);
+
+	if (thread == NULL)
+		return ta_api_nowhere();
+	return ta_coroutine_switch(thread, id) ? 0 : -ENOBUFS;
+}
+
+static int coroutine_end(const void *id)
+{
+	TA_API_ENTER(thread);
+
+	if (thread == NULL)
+		return ta_api_nowhere();
+	return ta_coroutine_end(thread, id) ? 0 : -ENOENT;
+}
+
 /* ---- hubs ---- */
 
 static tagalong_hub_t hub_current(void)
@@ -275,4 +296,6 @@ const struct tagalong_api tagalong_api_v1 = {
 	.hub_pop_scope = hub_pop_scope,
 	.hub_depth = hub_depth,
 	.ask = ask,
+	.coroutine_switch = coroutine_switch,
+	.coroutine_end = coroutine_end,
 };

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 
 #include "runtime/core/conn.h"
+#include "runtime/core/coroutine_pool.h"
 #include "runtime/core/crumb_line.h"
 #include "runtime/core/fd.h"
 #include "runtime/core/handover.h"
@@ -32,6 +33,7 @@ uint32_t ta_fd_count;
 struct counts {
 	uint32_t threads, births, conns, heads, queues, listeners, fds;
 	uint32_t cells, objects, sessions, handed, hubs, altstacks, units, dialogues;
+	uint32_t coroutines;
 };
 
 static const struct counts full = { .births = 4096,
@@ -44,6 +46,7 @@ static const struct counts full = { .births = 4096,
 				    .objects = 16384,
 				    .sessions = 4096,
 				    .handed = 4096,
+				    .coroutines = 4096,
 				    .hubs = 4096,
 				    .altstacks = 512,
 				    .units = 4096,
@@ -58,6 +61,7 @@ static const struct counts least = { .births = 32,
 				     .objects = 128,
 				     .sessions = 16,
 				     .handed = 8,
+				     .coroutines = 8,
 				     .hubs = 16,
 				     .altstacks = 2,
 				     .units = 64,
@@ -97,6 +101,9 @@ static size_t lay_out(struct ta_arena *arena, char *base, const struct counts *c
 	arena->objects = piece(base, &used, counts->objects * sizeof(*arena->objects));
 	arena->sessions = piece(base, &used, counts->sessions * sizeof(*arena->sessions));
 	arena->handed = piece(base, &used, counts->handed * sizeof(*arena->handed));
+	arena->coroutines = piece(base, &used, counts->coroutines * sizeof(*arena->coroutines));
+	arena->coroutine_hints =
+		piece(base, &used, counts->coroutines * sizeof(*arena->coroutine_hints));
 	arena->hubs = piece(base, &used, counts->hubs * sizeof(*arena->hubs));
 	arena->altstacks = piece(base, &used, (size_t)counts->altstacks * TA_ALTSTACK_BYTES);
 	arena->units = piece(base, &used, counts->units * sizeof(*arena->units));
@@ -108,6 +115,7 @@ static size_t lay_out(struct ta_arena *arena, char *base, const struct counts *c
 	pool_at(&arena->object_pool, base, &used, counts->objects);
 	pool_at(&arena->session_pool, base, &used, counts->sessions);
 	pool_at(&arena->handed_pool, base, &used, counts->handed);
+	pool_at(&arena->coroutine_pool, base, &used, counts->coroutines);
 	pool_at(&arena->hub_pool, base, &used, counts->hubs);
 	pool_at(&arena->conn_pool, base, &used, counts->conns);
 	pool_at(&arena->head_pool, base, &used, counts->heads);
@@ -157,6 +165,8 @@ static struct counts choose(uint32_t lanes)
 				.objects = scaled(full.objects, least.objects, budget, bytes),
 				.sessions = scaled(full.sessions, least.sessions, budget, bytes),
 				.handed = scaled(full.handed, least.handed, budget, bytes),
+				.coroutines =
+					scaled(full.coroutines, least.coroutines, budget, bytes),
 				.hubs = scaled(full.hubs, least.hubs, budget, bytes),
 				.altstacks = scaled(full.altstacks, least.altstacks, budget, bytes),
 				.units = scaled(full.units, least.units, budget, bytes),

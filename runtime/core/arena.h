@@ -18,6 +18,7 @@
 
 struct ta_cell;
 struct ta_conn;
+struct ta_coroutine;
 struct ta_crumb_line;
 struct ta_handed;
 struct ta_http1_head;
@@ -54,6 +55,9 @@ struct ta_arena {
 	struct ta_pool session_pool;
 	struct ta_handed *handed; /* captured contexts */
 	struct ta_pool handed_pool;
+	struct ta_coroutine *coroutines; /* stacks that the program switches between */
+	struct ta_pool coroutine_pool;
+	_Atomic uint32_t *coroutine_hints; /* as many: where one was found last, + 1 */
 	struct ta_hub *hubs;
 	struct ta_pool hub_pool;
 	struct ta_unit *units; /* work without a request */

@@ -91,6 +91,80 @@ uint64_t ta_handover_capture(struct ta_thread *thread)
 	return generation << 32 | (uint32_t)index;
 }
 
+/* ---- coroutines ---- */
+
+/* On a connection: it goes on there, and below it with what the thread has below. */
+static void fork_conn(struct ta_stack *to, struct ta_thread *thread, const struct ta_frame *top)
+{
+	struct ta_stack *from = thread->stack;
+	struct ta_context *base = &to->frames[0].context;
+
+	ta_context_set_span(base, &from->frames[0].context);
+	base->isolation = ta_slot_fork(&from->frames[0].context.isolation);
+	base->current = ta_slot_fork(&from->frames[0].context.current);
+	to->frames[1] = (struct ta_frame){ .kind = TA_FRAME_CONN,
+					   .conn = top->conn,
+					   .conn_generation = top->conn_generation,
+					   .request = top->request };
+	to->depth = 1;
+}
+
+static void fork_plain(struct ta_stack *to, struct ta_thread *thread)
+{
+	struct ta_context *base = &to->frames[0].context;
+
+	fill(to, thread);
+	ta_slot_drop(&base->isolation);
+	ta_slot_drop(&base->current);
+	base->isolation = ta_slot_fork(ta_isolation_slot(thread, thread->stack->depth));
+	base->current = ta_slot_fork(ta_current_slot(thread, thread->stack->depth));
+}
+
+struct ta_handed *ta_handover_fork(struct ta_thread *thread)
+{
+	int index = ta_pool_take(&ta_arena.handed_pool);
+
+	if (index < 0)
+		return NULL;
+	struct ta_handed *handed = &ta_arena.handed[index];
+	uint64_t generation = atomic_load(&handed->state) >> 32;
+
+	ta_context_settle(thread);
+	if (ta_frame_top(thread)->kind == TA_FRAME_CONN)
+		fork_conn(&handed->stack, thread, ta_frame_top(thread));
+	else
+		fork_plain(&handed->stack, thread);
+	handed->stack.frames[0].proc = (uint32_t)ta_runtime.proc_id;
+	handed->below = NULL;
+	atomic_store_explicit(&handed->state, generation << 32 | TA_HANDED_ATTACHED,
+			      memory_order_release);
+	return handed;
+}
+
+/* What a number refers to is over. */
+static void release(struct ta_handed *handed)
+{
+	uint64_t generation = (atomic_load(&handed->state) >> 32) + 1;
+
+	ta_stack_reset(&handed->stack);
+	handed->below = NULL;
+	atomic_store_explicit(&handed->state, (generation & UINT32_MAX) << 32, memory_order_release);
+	ta_pool_give(&ta_arena.handed_pool, (uint32_t)(handed - ta_arena.handed));
+}
+
+void ta_handover_drop(struct ta_thread *thread, struct ta_handed *handed)
+{
+	struct ta_stack *stack = thread->stack;
+
+	thread->stack = &handed->stack;
+	atomic_signal_fence(memory_order_seq_cst);
+	ta_context_unwind(thread, 0);
+	thread->stack = stack;
+	release(handed);
+}
+
+/* ---- attaching ---- */
+
 /* From one state to another.  0, -EBUSY, -ESTALE. */
 static int move(uint64_t context, enum ta_handed_state from, enum ta_handed_state to)
 {
@@ -158,11 +232,7 @@ int ta_handover_free(struct ta_thread *thread, uint64_t context)
 		return error;
 	ta_context_unwind(thread, 0);
 	thread->stack = handed->below ? &handed->below->stack : &thread->own;
-	ta_stack_reset(&handed->stack);
-	handed->below = NULL;
-	atomic_store_explicit(&handed->state, (((context >> 32) + 1) & UINT32_MAX) << 32,
-			      memory_order_release);
-	ta_pool_give(&ta_arena.handed_pool, (uint32_t)context);
+	release(handed);
 	return 0;
 }
 

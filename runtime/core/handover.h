@@ -34,6 +34,12 @@ int ta_handover_detach(struct ta_thread *thread, uint64_t context);
 /* 0, -EBUSY, -ESTALE.  Ends blocks that were left open in it. */
 int ta_handover_free(struct ta_thread *thread, uint64_t context);
 
+/* For a coroutine, which nobody has a number of: a fork of what is current, attached to no
+ * thread.  On a connection it begins on that connection.  NULL: no room. */
+struct ta_handed *ta_handover_fork(struct ta_thread *thread);
+/* Ends what was left open in it and frees it; not the one that the thread works on. */
+void ta_handover_drop(struct ta_thread *thread, struct ta_handed *handed);
+
 /* The thread ends with contexts attached: they are kept for others. */
 void ta_handover_thread_ends(struct ta_thread *thread);
 

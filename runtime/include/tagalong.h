@@ -263,6 +263,9 @@ struct tagalong_api {
 	int (*hub_depth)(void);
 
 	int (*ask)(int what, int timeout_ms, struct tagalong_buffered *ret_buffered);
+
+	int (*coroutine_switch)(const void *id);
+	int (*coroutine_end)(const void *id);
 };
 
 #ifdef TAGALONG_LOOKUP_
@@ -919,6 +922,29 @@ static inline int tagalong_context_detach(tagalong_context_t *context)
 static inline int tagalong_context_free(tagalong_context_t *context)
 {
 	return tagalong() ? tagalong()->context_free(context) : 0;
+}
+
+/* For coroutines, fibers and green threads that switch stacks by themselves; makecontext and
+ * swapcontext are seen without it.  The calling thread goes on as coroutine id (any address
+ * that stays its own), or where it was before any (NULL).  To be called right before the
+ * switch.  A new id begins with a fork of what is current.  -ENOBUFS: no room. */
+static inline int tagalong_coroutine_switch(const void *id)
+{
+	const struct tagalong_api *api = tagalong();
+
+	return api && api->size > offsetof(struct tagalong_api, coroutine_switch) ?
+		       api->coroutine_switch(id) :
+		       0;
+}
+
+/* The coroutine will not run again: ends what is open in it.  -ENOENT: there is none. */
+static inline int tagalong_coroutine_end(const void *id)
+{
+	const struct tagalong_api *api = tagalong();
+
+	return api && api->size > offsetof(struct tagalong_api, coroutine_end) ?
+		       api->coroutine_end(id) :
+		       0;
 }
 
 /* Binds what is current to a file descriptor: whoever reads or writes it works in that
