@@ -109,8 +109,8 @@ def protocol(one):
 
 # ---- programs ----
 
-def compile_programs(place):
-    """Builds client, downstream server and servers; returns a dictionary of paths."""
+def compile_programs(place, programs=PROGRAMS):
+    """Builds client, downstream server and servers, or some of them; returns a dictionary of paths."""
     flags = ["-D_GNU_SOURCE", "-O2", "-g", "-pthread", "-Wall", "-Wextra"]
     libraries = []
     for name, package in (("LIBEVENT", "libevent"), ("LIBUV", "libuv")):
@@ -123,7 +123,7 @@ def compile_programs(place):
                          and name not in ("client.c", "downstream.c")
                          and not (name.startswith("with_") and f"-DWITH_{name[5:-2].upper()}" not in flags)]
     found = {}
-    for program, names in sources.items():
+    for program, names in ((one, sources[one]) for one in programs):
         objects = [compile_one(place, name, flags) for name in names]
         found[program] = os.path.join(place, "attribution-" + program)
         run_compiler(["c++", "-pthread", "-o", found[program], *objects, *(libraries if program == "server" else [])])
