@@ -84,6 +84,11 @@ static uint8_t wanted(const struct ta_hpack *hpack, uint8_t field)
 	return of_answers == hpack->answers ? field : TA_HPACK_OTHER;
 }
 
+static uint64_t number_in(const struct ta_hpack_entry *entry)
+{
+	return entry->value == TA_HPACK_NO_NUMBER ? UINT64_MAX : entry->value;
+}
+
 /* The text of an entry, which may lie across the end of the ring. */
 static void tell_text(const struct ta_hpack_sink *sink, const struct ta_hpack_entry *entry)
 {
@@ -109,7 +114,7 @@ static void tell_static(const struct ta_hpack *hpack, const struct ta_hpack_sink
 	ta_hpack_static(index, &entry);
 	if (!ta_hpack_is_text(entry.field)) {
 		if (wanted(hpack, entry.field))
-			ta_hpack_tell_number(sink, entry.field, entry.value);
+			ta_hpack_tell_number(sink, entry.field, number_in(&entry));
 	} else if (sink->head) {
 		const char *text = ta_hpack_static_text(index);
 
@@ -136,9 +141,7 @@ static bool tell_indexed(const struct ta_hpack *hpack, const struct ta_hpack_sin
 		return hpack->table.forgotten;
 	}
 	if (!ta_hpack_is_text(entry->field))
-		ta_hpack_tell_number(sink, entry->field,
-				     entry->value == TA_HPACK_NO_NUMBER ? UINT64_MAX
-									: entry->value);
+		ta_hpack_tell_number(sink, entry->field, number_in(entry));
 	else if (sink->head)
 		tell_text(sink, entry);
 	return true;

@@ -343,7 +343,7 @@ static size_t payload_step(struct ta_http2 *h2, struct ta_http2_side *side,
 			   struct ta_http1_head *head, const char *at, size_t bytes,
 			   enum ta_http2_event *ret_event)
 {
-	uint32_t content = side->left - side->padding;
+	uint32_t content = side->left > side->padding ? side->left - side->padding : 0;
 
 	if (content > 0) {
 		if (bytes > content)
