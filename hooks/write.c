@@ -13,6 +13,7 @@
  */
 #include "hooks/hook.h"
 #include "hooks/hop.h"
+#include "hooks/inject.h"
 #include "hooks/note.h"
 
 #include <fcntl.h>
@@ -110,42 +111,94 @@ static inline ssize_t noted_unseen(int fd, ssize_t result)
 	return result;
 }
 
+/* Whether a header of ours went out with it. */
+static inline bool injected(const struct ta_write_call *call, const void *data, size_t bytes,
+			    ssize_t *ret_result)
+{
+	struct iovec iov = { .iov_base = (void *)data, .iov_len = bytes };
+
+	return ta_inject(call, &iov, 1, ret_result);
+}
+
 TA_HOOK ssize_t write(int fd, const void *data, size_t bytes)
 {
+	ssize_t result;
+
+	if (injected(&(struct ta_write_call){ .fd = fd }, data, bytes, &result))
+		return noted(fd, data, bytes, result);
 	return noted(fd, data, bytes, TA_REAL(write)(fd, data, bytes));
 }
 
 TA_HOOK ssize_t __write(int fd, const void *data, size_t bytes);
 TA_HOOK ssize_t __write(int fd, const void *data, size_t bytes)
 {
+	ssize_t result;
+
+	if (injected(&(struct ta_write_call){ .fd = fd }, data, bytes, &result))
+		return noted(fd, data, bytes, result);
 	return noted(fd, data, bytes, TA_REAL(__write)(fd, data, bytes));
 }
 
 TA_HOOK ssize_t writev(int fd, const struct iovec *iov, int count)
 {
+	ssize_t result;
+
+	if (ta_inject(&(struct ta_write_call){ .fd = fd }, iov, count, &result))
+		return noted_iov(fd, iov, count, result);
 	return noted_iov(fd, iov, count, TA_REAL(writev)(fd, iov, count));
 }
 
+#define SENDS(number, how)                                                                         \
+	&(struct ta_write_call)                                                                    \
+	{                                                                                          \
+		.fd = number, .flags = how, .message = true                                        \
+	}
+
 TA_HOOK ssize_t send(int fd, const void *data, size_t bytes, int flags)
 {
+	ssize_t result;
+
+	if (injected(SENDS(fd, flags), data, bytes, &result))
+		return noted(fd, data, bytes, result);
 	return noted(fd, data, bytes, TA_REAL(send)(fd, data, bytes, flags));
 }
 
 TA_HOOK ssize_t __send(int fd, const void *data, size_t bytes, int flags);
 TA_HOOK ssize_t __send(int fd, const void *data, size_t bytes, int flags)
 {
+	ssize_t result;
+
+	if (injected(SENDS(fd, flags), data, bytes, &result))
+		return noted(fd, data, bytes, result);
 	return noted(fd, data, bytes, TA_REAL(__send)(fd, data, bytes, flags));
 }
 
 TA_HOOK ssize_t sendto(int fd, const void *data, size_t bytes, int flags,
 		       const struct sockaddr *addr, socklen_t len)
 {
+	ssize_t result;
+
+	/* A stream socket has its peer already. */
+	if (addr == NULL && injected(SENDS(fd, flags), data, bytes, &result))
+		return noted(fd, data, bytes, result);
 	return noted(fd, data, bytes, TA_REAL(sendto)(fd, data, bytes, flags, addr, len));
+}
+
+/* With a header of ours, where the message is no more than bytes. */
+static bool injected_message(int fd, const struct msghdr *message, int flags, ssize_t *ret_result)
+{
+	return TA_UNLIKELY(ta_conn_word(fd) != 0) && ta_client_is(ta_conn_word(fd)) &&
+	       ta_inject_plausible(message, sizeof(*message)) &&
+	       message->msg_controllen == 0 && message->msg_name == NULL &&
+	       ta_inject(SENDS(fd, flags), message->msg_iov, (int)message->msg_iovlen, ret_result);
 }
 
 TA_HOOK ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
-	ssize_t result = TA_REAL(sendmsg)(fd, message, flags);
+	ssize_t result;
+
+	if (!injected_message(fd, message, flags, &result))
+		result = TA_REAL(sendmsg)(fd, message, flags);
 
 	/* A call that failed may have been given nonsense. */
 	if (TA_UNLIKELY(result < 0))

@@ -17,6 +17,7 @@
 #include "runtime/core/fd.h"
 #include "runtime/core/handover.h"
 #include "runtime/core/hub.h"
+#include "runtime/core/inject.h"
 #include "runtime/core/listener.h"
 #include "runtime/core/object.h"
 #include "runtime/core/sys.h"
@@ -32,7 +33,7 @@ uint32_t ta_fd_count;
 
 struct counts {
 	uint32_t threads, births, conns, heads, queues, listeners, fds;
-	uint32_t cells, objects, sessions, handed, hubs, altstacks, units, dialogues;
+	uint32_t cells, objects, sessions, handed, hubs, altstacks, units, dialogues, injections;
 	uint32_t coroutines;
 };
 
@@ -50,7 +51,8 @@ static const struct counts full = { .births = 4096,
 				    .hubs = 4096,
 				    .altstacks = 512,
 				    .units = 4096,
-				    .dialogues = 2048 };
+				    .dialogues = 2048,
+				    .injections = 1024 };
 static const struct counts least = { .births = 32,
 				     .conns = 64,
 				     .heads = 4,
@@ -65,7 +67,8 @@ static const struct counts least = { .births = 32,
 				     .hubs = 16,
 				     .altstacks = 2,
 				     .units = 64,
-				     .dialogues = 4 };
+				     .dialogues = 4,
+				     .injections = 4 };
 
 /* ---- layout ---- */
 
@@ -108,6 +111,8 @@ static size_t lay_out(struct ta_arena *arena, char *base, const struct counts *c
 	arena->altstacks = piece(base, &used, (size_t)counts->altstacks * TA_ALTSTACK_BYTES);
 	arena->units = piece(base, &used, counts->units * sizeof(*arena->units));
 	arena->dialogues = piece(base, &used, counts->dialogues * sizeof(*arena->dialogues));
+	arena->injections = piece(base, &used, counts->injections * sizeof(*arena->injections));
+	pool_at(&arena->injection_pool, base, &used, counts->injections);
 	pool_at(&arena->unit_pool, base, &used, counts->units);
 	pool_at(&arena->dialogue_pool, base, &used, counts->dialogues);
 	pool_at(&arena->altstack_pool, base, &used, counts->altstacks);
@@ -171,7 +176,9 @@ static struct counts choose(uint32_t lanes)
 				.altstacks = scaled(full.altstacks, least.altstacks, budget, bytes),
 				.units = scaled(full.units, least.units, budget, bytes),
 				.dialogues =
-					scaled(full.dialogues, least.dialogues, budget, bytes) };
+					scaled(full.dialogues, least.dialogues, budget, bytes),
+				.injections = scaled(full.injections, least.injections, budget,
+						     bytes) };
 }
 
 bool ta_arena_init(uint32_t lanes)

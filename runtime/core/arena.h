@@ -31,6 +31,7 @@ struct ta_thread;
 struct ta_thread_birth;
 struct ta_unit;
 struct ta_dialogue;
+struct ta_injection;
 
 #define TA_QUEUE_LONG 256u /* requests in a borrowed queue */
 
@@ -64,6 +65,8 @@ struct ta_arena {
 	struct ta_pool unit_pool;
 	struct ta_dialogue *dialogues; /* connections that carry commands, or HTTP/2 */
 	struct ta_pool dialogue_pool;
+	struct ta_injection *injections; /* headers on their way */
+	struct ta_pool injection_pool;
 	char *altstacks; /* of threads, for signals; TA_ALTSTACK_BYTES each */
 	struct ta_pool altstack_pool;
 };

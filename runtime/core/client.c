@@ -13,6 +13,7 @@
 #include "runtime/core/clock.h"
 #include "runtime/core/command.h"
 #include "runtime/core/fd.h"
+#include "runtime/core/inject.h"
 #include "runtime/core/now.h"
 #include "runtime/core/outward.h"
 #include "runtime/core/publish.h"
@@ -178,6 +179,14 @@ static void let_go(struct ta_thread *thread, struct ta_request *request)
 		ta_unit_unref(thread, &request->owner);
 	else
 		ta_conn_waits(&request->owner, -1);
+}
+
+void ta_exchange_forget(struct ta_conn *conn, struct ta_thread *thread)
+{
+	if (!conn->next_ready || conn->request_open)
+		return;
+	let_go(thread, &conn->next);
+	conn->next_ready = false;
 }
 
 static struct ta_request *enqueue(struct ta_conn *conn)
@@ -484,6 +493,7 @@ void ta_client_lost(struct ta_conn *conn, struct ta_thread *thread)
 	let_go_of_turn(conn, own);
 	ta_conn_return_head(conn);
 	ta_command_give_back(conn);
+	ta_inject_give_back(conn);
 	conn->mode = TA_CONN_LOST;
 }
 
@@ -496,4 +506,5 @@ void ta_client_finish(struct ta_conn *conn, struct ta_thread *thread)
 	let_go_of_turn(conn, thread);
 	ta_conn_return_head(conn);
 	ta_command_give_back(conn);
+	ta_inject_give_back(conn);
 }

@@ -59,6 +59,8 @@ void ta_client_finish(struct ta_conn *conn, struct ta_thread *thread);
 /* A request's first byte is about to be written: ids and owner of conn->next, unless it
  * has them.  False: it will not be recorded. */
 bool ta_exchange_prepare(struct ta_conn *conn, struct ta_thread *thread);
+/* Nothing of it was written after all. */
+void ta_exchange_forget(struct ta_conn *conn, struct ta_thread *thread);
 /* The request is known: begins its record, with the peer's address in it; the caller adds
  * attributes and commits.  False: no record, but the exchange is in the queue; NULL in
  * *ret_request: there is no room for it. */

@@ -110,6 +110,7 @@ struct ta_conn {
 	struct ta_owner touched;   /* client side: for whom the bytes of this read were */
 	bool touched_many;
 	struct ta_dialogue *dialogue; /* borrowed: TA_CONN_COMMANDS, TA_CONN_HTTP2 */
+	struct ta_injection *injection; /* borrowed: a header that is not out yet */
 	struct ta_http1 in, out;
 	struct ta_http1_head *head; /* borrowed while a head is incomplete */
 	struct ta_request *queue;   /* inline_queue, or borrowed when it is long */
