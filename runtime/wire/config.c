@@ -18,7 +18,7 @@
 #define NAME_MAX_BYTES 48 /* longest name that a hint is looked for */
 
 enum who { H = 1, A = 2, HA = 3 };
-enum kind { KIND_FLAG, KIND_NUMBER, KIND_TEXT, KIND_RATE, KIND_CHOICE };
+enum kind { KIND_FLAG, KIND_NUMBER, KIND_TEXT, KIND_RATE, KIND_CHOICE, KIND_LIST };
 
 struct setting {
 	struct ta_config_row row;
@@ -67,6 +67,8 @@ static const struct setting settings[] = {
 	ROW_##who({ { variable, dflt, "0 to 1", WORDS(text) }, AT(field), who, KIND_RATE, 0, 0, 0 }, )
 #define CHOICE(who, field, variable, dflt, allowed, text)                                          \
 	ROW_##who({ { variable, dflt, allowed, WORDS(text) }, AT(field), who, KIND_CHOICE, 0, 0, 0 }, )
+#define LIST(who, field, variable, allowed, text)                                                  \
+	ROW_##who({ { variable, "", allowed, WORDS(text) }, AT(field), who, KIND_LIST, 0, 0, 0 }, )
 #include "runtime/wire/config.def"
 #undef FLAG
 #undef NUMBER
@@ -199,6 +201,72 @@ static bool read_choice(const struct setting *setting, const char *value, const 
 	}
 }
 
+/* Whether name fits one pattern: * is any bytes, ? is any byte. */
+static bool fits(const char *pattern, const char *pattern_end, const char *name, size_t name_bytes)
+{
+	const char *name_end = name + name_bytes, *star = NULL, *retry = name;
+
+	while (name < name_end) {
+		if (pattern < pattern_end && *pattern == '*') {
+			star = ++pattern;
+			retry = name;
+		} else if (pattern < pattern_end && (*pattern == '?' || *pattern == *name)) {
+			pattern++;
+			name++;
+		} else if (star) {
+			pattern = star;
+			name = ++retry;
+		} else {
+			return false;
+		}
+	}
+	while (pattern < pattern_end && *pattern == '*')
+		pattern++;
+	return pattern == pattern_end;
+}
+
+/* The next item of a list with commas, without blanks around it; NULL: there is none. */
+static const char *next_item(const char **list, const char **ret_end)
+{
+	const char *from = *list, *comma = strchr(from, ',');
+	const char *end = comma ? comma : from + strlen(from);
+
+	if (*from == '\0')
+		return NULL;
+	*list = comma ? comma + 1 : end;
+	while (from < end && (*from == ' ' || *from == '\t'))
+		from++;
+	while (end > from && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	*ret_end = end;
+	return from;
+}
+
+static bool fits_any(const char *pattern, const char *pattern_end, const char *words)
+{
+	for (;;) {
+		size_t bytes = strcspn(words, ",");
+
+		if (fits(pattern, pattern_end, words, bytes))
+			return true;
+		if (words[bytes] == '\0')
+			return false;
+		words += bytes + 2;
+	}
+}
+
+/* The words that are known count; one that is not makes the value a bad one. */
+static bool read_list(const struct setting *setting, const char *value, const char **ret_list)
+{
+	const char *item, *end;
+
+	*ret_list = value;
+	while ((item = next_item(&value, &end)))
+		if (item < end && !fits_any(item, end, setting->row.allowed))
+			return false;
+	return true;
+}
+
 static bool read_value(const struct setting *setting, const char *value, void *field)
 {
 	switch (setting->kind) {
@@ -210,6 +278,8 @@ static bool read_value(const struct setting *setting, const char *value, void *f
 		return ta_config_rate(value, field);
 	case KIND_CHOICE:
 		return read_choice(setting, value, field);
+	case KIND_LIST:
+		return read_list(setting, value, field);
 	default:
 		*(const char **)field = value;
 		return true;
@@ -348,7 +418,9 @@ static void load_entry(const struct setting *setting, const char *value, struct 
 	warn(user, &(struct ta_config_warning){ .variable = setting->row.variable,
 						.value = value,
 						.allowed = setting->row.allowed,
-						.used = setting->row.dflt });
+						.used = setting->kind == KIND_LIST ?
+								"the words that are" :
+								setting->row.dflt });
 }
 
 void ta_config_load(struct ta_config *config, char *const *envp, ta_config_warn_fn *warn,
@@ -423,44 +495,13 @@ uint32_t ta_config_key(const struct ta_config *config, char *const *envp, const 
 	return (uint32_t)key ? (uint32_t)key : 1;
 }
 
-/* Whether name fits one pattern: * is any bytes, ? is any byte. */
-static bool fits(const char *pattern, const char *pattern_end, const char *name)
-{
-	const char *star = NULL, *retry = name;
-
-	while (*name) {
-		if (pattern < pattern_end && *pattern == '*') {
-			star = ++pattern;
-			retry = name;
-		} else if (pattern < pattern_end && (*pattern == '?' || *pattern == *name)) {
-			pattern++;
-			name++;
-		} else if (star) {
-			pattern = star;
-			name = ++retry;
-		} else {
-			return false;
-		}
-	}
-	while (pattern < pattern_end && *pattern == '*')
-		pattern++;
-	return pattern == pattern_end;
-}
-
 bool ta_config_matches(const char *patterns, const char *name)
 {
-	while (*patterns) {
-		const char *comma = strchr(patterns, ',');
-		const char *end = comma ? comma : patterns + strlen(patterns), *next = end;
+	const char *item, *end;
 
-		while (patterns < end && (*patterns == ' ' || *patterns == '\t'))
-			patterns++;
-		while (end > patterns && (end[-1] == ' ' || end[-1] == '\t'))
-			end--;
-		if (end > patterns && fits(patterns, end, name))
+	while ((item = next_item(&patterns, &end)))
+		if (end > item && fits(item, end, name, strlen(name)))
 			return true;
-		patterns = comma ? next + 1 : next;
-	}
 	return false;
 }
 

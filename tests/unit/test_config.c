@@ -328,6 +328,25 @@ static void rows_are_complete(void)
 	check(!ta_config_row(count + 1) && !ta_config_row((size_t)-1), "beyond the last");
 }
 
+static void lists(void)
+{
+	struct ta_config config;
+	struct notes notes = load(&config, ENV("TAGALONG_BREADCRUMBS=dns, s*,none,"));
+
+	check(notes.count == 0, "%s", notes.lines[0]);
+	check(strcmp(config.breadcrumbs, "dns, s*,none,") == 0, "%s", config.breadcrumbs);
+	notes = load(&config, ENV("TAGALONG_BREADCRUMBS=dns,conect"));
+	check(notes.count == 1 && strstr(notes.lines[0], "=dns,conect (syslog, ") != NULL, "%zu: %s",
+	      notes.count, notes.lines[0]);
+	check(strcmp(config.breadcrumbs, "dns,conect") == 0, "%s", config.breadcrumbs);
+	for (const char *const *at = (const char *const[]){ "TAGALONG_BREADCRUMBS=x*", "TAGALONG_BREADCRUMBS=,d",
+							     "TAGALONG_BREADCRUMBS=dnss", NULL };
+	     *at; at++) {
+		notes = load(&config, ENV((char *)*at));
+		check(notes.count == 1, "%s: %zu", *at, notes.count);
+	}
+}
+
 int main(void)
 {
 	check_group("defaults", defaults);
@@ -337,6 +356,7 @@ int main(void)
 	check_group("flags of the standard", standard_flags);
 	check_group("bad numbers", bad_numbers);
 	check_group("choices", choices);
+	check_group("lists", lists);
 	check_group("choices in any case", choices_are_canonical);
 	check_group("unknown names", unknown_names);
 	check_group("odd environments", odd_environments);
