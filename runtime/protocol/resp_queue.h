@@ -38,30 +38,47 @@ static inline struct ta_resp_run *ta_resp_queue_at(struct ta_resp_queue *queue, 
 	return n < queue->runs ? &queue->run[(queue->first + n) % TA_RESP_RUNS] : NULL;
 }
 
-/* Takes one command off the oldest run. */
-static inline void ta_resp_queue_take(struct ta_resp_queue *queue)
+/* Takes the oldest run off. */
+static inline void ta_resp_queue_drop(struct ta_resp_queue *queue)
 {
-	struct ta_resp_run *run = &queue->run[queue->first];
-
-	if (--run->count > 0)
-		return;
 	queue->runs--;
 	/* An empty queue begins anew: a connection without pipelines touches one page. */
 	queue->first = queue->runs ? (queue->first + 1) % TA_RESP_RUNS : 0;
 }
 
+/* Takes one command off the oldest run. */
+static inline void ta_resp_queue_take(struct ta_resp_queue *queue)
+{
+	struct ta_resp_run *run = &queue->run[queue->first];
+
+	if (--run->count == 0)
+		ta_resp_queue_drop(queue);
+}
+
 static inline bool ta_resp_queue_joins(struct ta_resp_run *last, struct ta_resp_run add)
 {
-	if (last->nature != add.nature || last->kind != add.kind)
-		return false;
-	if (add.nature == TA_RESP_MUTE) {
-		last->fact = last->fact == add.fact ? add.fact : 0;
-		return true; /* how many does not matter */
-	}
-	if (last->fact != add.fact || last->count == UINT16_MAX)
+	if (last->nature != add.nature || last->kind != add.kind || last->fact != add.fact ||
+	    last->count == UINT16_MAX)
 		return false;
 	last->count++;
 	return true;
+}
+
+/* How many mute commands there are, and in which order, does not matter: one run of each kind
+ * is enough, however long nobody is asked for an answer. */
+static inline bool ta_resp_queue_mutes(struct ta_resp_queue *queue, struct ta_resp_run add)
+{
+	for (uint32_t n = queue->runs; n-- > 0;) {
+		struct ta_resp_run *run = ta_resp_queue_at(queue, n);
+
+		if (run->nature != TA_RESP_MUTE)
+			return false;
+		if (run->kind == add.kind) {
+			run->fact = run->fact == add.fact ? add.fact : 0;
+			return true;
+		}
+	}
+	return false;
 }
 
 /* False when there is no room. */
@@ -70,7 +87,9 @@ static inline bool ta_resp_queue_put(struct ta_resp_queue *queue, uint8_t nature
 {
 	struct ta_resp_run add = { .fact = fact, .count = 1, .kind = kind, .nature = nature };
 
-	if (queue->runs &&
+	if (nature == TA_RESP_MUTE && ta_resp_queue_mutes(queue, add))
+		return true;
+	if (nature != TA_RESP_MUTE && queue->runs &&
 	    ta_resp_queue_joins(ta_resp_queue_at(queue, queue->runs - 1), add))
 		return true;
 	if (queue->runs == TA_RESP_RUNS)

@@ -148,7 +148,7 @@ static void long_text(void)
 
 static void inline_commands(void)
 {
-	REDIS("s PING{PING} = s GET{GET k} =", TO("ping\r\n\r\nGET  k \n"), FROM("+PONG\r\n$-1\r\n"));
+	REDIS("s PING{PING} s GET{GET k} = =", TO("ping\r\n\r\nGET  k \n"), FROM("+PONG\r\n$-1\r\n"));
 	REDIS("s SET{SET k ?} =", TO("set k \"a \\\" b\"\r\n"), FROM("+OK\r\n"));
 	REDIS("s SET{SET ? ?} =", TO("set \"k\" 'a b'\r\n"), FROM("+OK\r\n"));
 	REDIS("s {}~# s PING{PING} =", TO("  \r\n" PING), FROM("+PONG\r\n"));
