@@ -67,9 +67,12 @@ def wanted(number):
             ("syslog", "debug", "password=[Filtered]"),
             ("stderr", "info", f"line {number} of noise"),
             ("stderr", "error", f"error: piece {number}"),
+            ("stderr", "info", f"stdio {number} of three pieces"),
+            ("stderr", "info", "perror: Permission denied"),
             ("connect", "warning", "127.0.0.1:1: Connection refused"),
             ("dns", "warning", f"n{number}.invalid: "),
-            ("exec", "warning", "/nonexistent/program: No such file or directory")]
+            ("exec", "warning", "/nonexistent/program: No such file or directory"),
+            ("stderr", "warning", f"warning: half of {number}")]
 
 
 def tuples(crumbs):
@@ -120,4 +123,50 @@ def none(home):
     check(not any(found.values()), f"breadcrumbs: {[crumbs for crumbs in found.values() if crumbs][:1]}")
 
 
-TESTS = [("breadcrumbs-isolation", isolation), ("breadcrumbs-kinds", kinds), ("breadcrumbs-none", none)]
+def unscrubbed(home):
+    """Nothing is scrubbed when that is switched off, and more than usual when there are more keys."""
+    found, _ = serve(home, TAGALONG_BREADCRUMBS="syslog", TAGALONG_SCRUB="0")
+    for number in range(CONNECTIONS):
+        got = [crumb[2] for crumb in tuples(found[str(number)])]
+        check(got[1:] == [f"password=hunter{number}"], f"request {number}: {got}")
+
+
+def more_keys(home):
+    program = compile_victim(home, "crumb_words")
+    status, _, said = home.run([program, "sesame: open", "plain: open", "password=x"],
+                               env={"TAGALONG_SCRUB_KEYS": "unused,SESAME"})
+    check(status == 0 and "sesame: open" in said, f"{status}: {said}")
+    home.settle()
+    (_, crumbs), = events(home)
+    got = [crumb["message"] for crumb in crumbs]
+    check(got == ["sesame: [Filtered]", "plain: open", "password=[Filtered]"], f"{got}")
+
+
+def storm(home, lines, **env):
+    """(breadcrumbs, seconds that it took at most) of a program that says so many lines."""
+    program = compile_victim(home, "crumb_storm")
+    status, out, said = home.run([program, str(lines)], env={"TAGALONG_MAX_BREADCRUMBS": "1000", **env})
+    check(status == 0 and len(said.splitlines()) == lines, f"{status}, {len(said.splitlines())} lines")
+    home.settle()
+    (_, crumbs), = events(home)
+    return tuples(crumbs), int(out)
+
+
+def signals(home):
+    crumbs, _ = storm(home, 2, TAGALONG_BREADCRUMBS="signal,stderr")
+    check([crumb[0] for crumb in crumbs] == ["stderr", "stderr", "signal"], f"{crumbs}")
+    check("SIGUSR1" in crumbs[2][2], f"{crumbs[2]}")
+
+
+def bound(home):
+    """At most 200 a second, and what is beyond is counted."""
+    crumbs, seconds = storm(home, 900, TAGALONG_BREADCRUMBS="stderr")
+    check(200 <= len(crumbs) <= 200 * (seconds + 1), f"{len(crumbs)} breadcrumbs in {seconds} s")
+    check([crumb[2] for crumb in crumbs[:200]] == [f"line {i}" for i in range(200)], f"{crumbs[:3]}")
+    lost = [line for line in home.losses() if "breadcrumb" in line]
+    check(len(crumbs) == 900 or any(f"{900 - len(crumbs)} lost" in line for line in lost), f"{len(crumbs)}, {lost}")
+
+
+TESTS = [("breadcrumbs-isolation", isolation), ("breadcrumbs-kinds", kinds), ("breadcrumbs-none", none),
+         ("breadcrumbs-unscrubbed", unscrubbed), ("breadcrumbs-more-keys", more_keys),
+         ("breadcrumbs-signals", signals), ("breadcrumbs-bound", bound)]

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * crumb_server.c - a thread for each connection, which says to syslog and to standard
- * error what its client sent, fails to connect to port 1, looks up a name that does not exist,
+ * error (also piece by piece) what its client sent, fails to connect to port 1, looks up a name that does not exist,
  * fails to exec, and captures an error.  Uses the optional API for that last one only.
  *
  *     crumb_server PORT CONNECTIONS
@@ -10,6 +10,7 @@
  */
 #include <netdb.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/uio.h>
 #include <syslog.h>
 
@@ -34,11 +35,18 @@ static void leave_all(const char *number)
 	NEED(writev(2, pieces, 2) > 0);
 	NEED(write(2, "drop me\n", 8) == 8);
 	NEED(write(2, "\0\1\2\3", 4) == 4);
+	fprintf(stderr, "stdio %s of", number);
+	fputs(" three ", stderr);
+	sched_yield(); /* other requests say theirs in between */
+	fwrite("pieces\n", 1, 7, stderr);
+	errno = EACCES;
+	perror("perror");
 	NEED(connect(fd, (struct sockaddr *)&closed, sizeof(closed)) < 0);
 	close(fd);
 	snprintf(name, sizeof(name), "n%s.invalid", number);
 	NEED(getaddrinfo(name, NULL, NULL, &found) != 0);
 	NEED(execl("/nonexistent/program", name, NULL) == -1);
+	fprintf(stderr, "warning: half of %s", number);
 	tagalong_capture_error("Failure", number);
 }
 
