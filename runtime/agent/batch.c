@@ -118,7 +118,8 @@ static bool is_local_root(const struct ta_span *span)
 {
 	return span->parent_id == 0 || span->flags & TA_SPAN_REMOTE_PARENT ||
 	       span->type == TA_SPAN_CONNECTION || span->type == TA_SPAN_HTTP_SERVER ||
-	       span->type == TA_SPAN_SIGNAL || span->type == TA_SPAN_THREAD;
+	       span->type == TA_SPAN_SIGNAL || span->type == TA_SPAN_THREAD ||
+	       span->type == TA_SPAN_COMMAND_SERVER || span->type == TA_SPAN_PROCESS;
 }
 
 static void copy_group(struct ta_worker *worker, const struct ta_group *group, uint32_t trace,

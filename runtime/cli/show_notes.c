@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * show_notes.c - what a line says beside name and duration: the answer's status,
- * what went wrong, who asked, tags, byte counts.
+ * what went wrong, who asked or was asked what, tags, byte counts.
  *
  * Runs: the command line, one thread.
  */
@@ -14,11 +14,13 @@
 #include <string.h>
 
 #define NOTES_MAX 1024
+#define KIND_CLIENT 3 /* of OTLP */
 
 struct facts {
 	char error[64], peer[128], client[128], tags[512], original[32];
-	int64_t status, peer_port, bytes_in, bytes_out, thread, sender;
-	bool has_bytes, unfinished, incomplete;
+	char url[256], query[256], question[128];
+	int64_t status, peer_port, bytes_in, bytes_out, thread, sender, batch;
+	bool has_bytes, unfinished, incomplete, orphan;
 };
 
 const char *ta_show_value(const struct cJSON *key_value, int64_t *ret_number)
@@ -72,6 +74,9 @@ static void take(struct facts *facts, const char *key, const struct cJSON *attri
 		{ "network.peer.address", facts->peer, sizeof(facts->peer) },
 		{ "client.address", facts->client, sizeof(facts->client) },
 		{ "http.request.method_original", facts->original, sizeof(facts->original) },
+		{ "url.full", facts->url, sizeof(facts->url) },
+		{ "db.query.text", facts->query, sizeof(facts->query) },
+		{ "dns.question.name", facts->question, sizeof(facts->question) },
 	};
 	const struct {
 		const char *key;
@@ -82,6 +87,7 @@ static void take(struct facts *facts, const char *key, const struct cJSON *attri
 		{ "tagalong.connection.bytes_in", &facts->bytes_in },
 		{ "tagalong.connection.bytes_out", &facts->bytes_out },
 		{ "thread.id", &facts->thread },
+		{ "db.operation.batch.size", &facts->batch },
 		{ "tagalong.signal.sender_pid", &facts->sender },
 	};
 	int64_t number = 0;
@@ -101,6 +107,8 @@ static void take(struct facts *facts, const char *key, const struct cJSON *attri
 		facts->unfinished = number != 0;
 	else if (strcmp(key, "tagalong.http.incomplete") == 0)
 		facts->incomplete = number != 0;
+	else if (strcmp(key, "tagalong.orphan") == 0)
+		facts->orphan = number != 0;
 }
 
 static void note(char *notes, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -121,15 +129,42 @@ static void note(char *notes, const char *format, ...)
 	va_end(args);
 }
 
-static void note_peer(char *notes, const struct facts *facts)
+/* Of a span that asks somebody: whom. */
+static void note_asked(char *notes, const struct facts *facts)
 {
-	if (facts->client[0] && strcmp(facts->client, facts->peer) != 0)
+	if (facts->url[0] || !facts->peer[0])
+		return; /* the URL says it */
+	if (facts->peer_port)
+		note(notes, strchr(facts->peer, ':') ? "to [%s]:%" PRId64 : "to %s:%" PRId64,
+		     facts->peer, facts->peer_port);
+	else
+		note(notes, "to %s", facts->peer);
+}
+
+static void note_peer(char *notes, const struct show_span *span, const struct facts *facts)
+{
+	if (span->kind == KIND_CLIENT)
+		note_asked(notes, facts);
+	else if (facts->client[0] && strcmp(facts->client, facts->peer) != 0)
 		note(notes, "from %s", facts->client);
 	else if (facts->peer[0] && facts->peer_port)
 		note(notes, strchr(facts->peer, ':') ? "from [%s]:%" PRId64 : "from %s:%" PRId64,
 		     facts->peer, facts->peer_port);
 	else if (facts->peer[0])
 		note(notes, "from %s", facts->peer);
+}
+
+/* What was asked, where the name does not tell. */
+static void note_question(char *notes, const struct show_span *span, const struct facts *facts)
+{
+	if (facts->batch > 1)
+		note(notes, "%" PRId64 " commands", facts->batch);
+	if (facts->url[0] && span->kind == KIND_CLIENT)
+		note(notes, "%s", facts->url);
+	if (facts->query[0] && strcmp(facts->query, span->name) != 0)
+		note(notes, "%s", facts->query);
+	if (facts->question[0])
+		note(notes, "%s", facts->question);
 }
 
 static void write_notes(char *notes, const struct show_span *span, const struct facts *facts,
@@ -148,11 +183,14 @@ static void write_notes(char *notes, const struct show_span *span, const struct 
 		note(notes, "%s", message);
 	if (facts->unfinished)
 		note(notes, "unfinished");
+	if (facts->orphan)
+		note(notes, "orphan");
 	if (facts->incomplete)
 		note(notes, "incomplete");
 	if (facts->tags[0])
 		note(notes, "%s", facts->tags);
-	note_peer(notes, facts);
+	note_question(notes, span, facts);
+	note_peer(notes, span, facts);
 	if (facts->has_bytes)
 		note(notes, "%" PRId64 " B in, %" PRId64 " B out", facts->bytes_in, facts->bytes_out);
 	if (facts->sender)

@@ -4,7 +4,7 @@
  * decide name and attributes, add status, scopes, events and links.
  *
  * Names of ours (tagalong.*) stand where OpenTelemetry has none: connections,
- * threads and signal deliveries.
+ * threads, signal deliveries and some of what programs ask others.
  *
  * Runs: agent, one thread.  No allocation for a span in the steady state: text
  * goes to the scratch memory of the enricher.
@@ -80,11 +80,15 @@ static void prepare_scratch(struct ta_enrich *enrich, const struct ta_span *span
 			    const struct ta_facts *facts)
 {
 	size_t wanted = SCRATCH_BASE + facts->json_bytes + ta_scope_scratch(span);
-	uint32_t target = 0;
+	uint32_t target = 0, host = 0;
 	char *grown;
 
 	if (ta_facts_text(facts, TA_ATTR_HTTP_TARGET, &target))
-		wanted += 3 * (size_t)target;
+		wanted += 6 * (size_t)target;
+	if (ta_facts_text(facts, TA_ATTR_HTTP_HOST, &host))
+		wanted += 2 * (size_t)host;
+	if (ta_facts_text(facts, TA_ATTR_DB_STATUS, &target))
+		wanted += target;
 	enrich->scratch_bytes = 0;
 	if (wanted <= enrich->scratch_capacity)
 		return;
@@ -243,10 +247,36 @@ static void dispatch(struct ta_enrich *enrich, const struct ta_span *span,
 	case TA_SPAN_SIGNAL:
 		ta_enrich_signal(enrich, facts, out);
 		break;
+	case TA_SPAN_HTTP_CLIENT:
+		ta_enrich_http_client(enrich, span, facts, out);
+		break;
+	case TA_SPAN_COMMAND:
+	case TA_SPAN_COMMAND_SERVER:
+		ta_enrich_command(enrich, span, facts, out);
+		break;
+	case TA_SPAN_CONNECT:
+		ta_enrich_connect(enrich, span, facts, out);
+		break;
+	case TA_SPAN_LOOKUP:
+		ta_enrich_lookup(facts, out);
+		break;
+	case TA_SPAN_TURN:
+		ta_enrich_turn(enrich, span, facts, out);
+		break;
+	case TA_SPAN_PROCESS:
+		ta_enrich_process(enrich, span, facts, out);
+		break;
 	default:
 		out->kind = 1;
 		ta_out_name(out, "span", 4);
 	}
+}
+
+/* Whose work it was could not be told; a link may say whose it perhaps was. */
+static void add_orphanage(const struct ta_span *span, struct ta_out_span *out)
+{
+	if (span->orphan)
+		ta_out_bool(out, TA_NAME("tagalong.orphan"), true);
 }
 
 void ta_enrich_span_in_full(struct ta_enrich *enrich, const struct ta_span *span,
@@ -268,6 +298,7 @@ void ta_enrich_span_in_full(struct ta_enrich *enrich, const struct ta_span *span
 	ta_out_events(enrich, span, &facts, out);
 	ta_status_end(span, &facts, out);
 	set_trace_state(&facts, out);
+	add_orphanage(span, out);
 	ta_out_scope(enrich, span, &facts, out);
 }
 

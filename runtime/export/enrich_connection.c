@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * enrich_connection.c - spans of accepted connections that are not HTTP.
+ * enrich_connection.c - spans of accepted connections that are not HTTP; how connections are
+ * named.
  *
  * The name says where the connection was accepted; who connected is in the
  * attributes.  Runs: agent, one thread.
@@ -9,11 +10,10 @@
 
 #include <stdio.h>
 
-/* "tcp" or "unix", as recorded or as the addresses tell; NULL: neither. */
-static const char *transport_of(const struct ta_facts *facts, const struct ta_address *peer,
-				const struct ta_address *local)
+const char *ta_transport_of(const struct ta_facts *facts, const struct ta_address *one,
+			    const struct ta_address *other)
 {
-	const char *type = local->type ? local->type : peer->type;
+	const char *type = one->type ? one->type : other->type;
 
 	if (ta_facts_have(facts, TA_ATTR_TRANSPORT)) {
 		int64_t number = ta_facts_int(facts, TA_ATTR_TRANSPORT);
@@ -25,22 +25,27 @@ static const char *transport_of(const struct ta_facts *facts, const struct ta_ad
 	return strcmp(type, "unix") == 0 ? "unix" : "tcp";
 }
 
+void ta_out_name_port(const struct ta_address *address, struct ta_out_span *out)
+{
+	char port[16];
+
+	if (address->port) {
+		snprintf(port, sizeof(port), " :%u", address->port);
+		ta_out_name(out, port, strlen(port));
+	} else if (address->type && strcmp(address->type, "unix") == 0 && address->text_bytes) {
+		ta_out_name(out, " ", 1);
+		ta_out_name(out, address->text, address->text_bytes);
+	}
+}
+
 /* Where a connection was accepted, which is all that its name may tell: the
  * peer would make as many names as there are clients. */
 static void name_connection(const char *transport, const struct ta_address *local,
 			    struct ta_out_span *out)
 {
-	char port[16];
-
 	ta_out_name(out, transport ? transport : "socket", strlen(transport ? transport : "socket"));
 	ta_out_name(out, " accept", 7);
-	if (local->port) {
-		snprintf(port, sizeof(port), " :%u", local->port);
-		ta_out_name(out, port, strlen(port));
-	} else if (local->type && strcmp(local->type, "unix") == 0 && local->text_bytes) {
-		ta_out_name(out, " ", 1);
-		ta_out_name(out, local->text, local->text_bytes);
-	}
+	ta_out_name_port(local, out);
 }
 
 void ta_connection_status(struct ta_enrich *enrich, const struct ta_span *span,
@@ -62,7 +67,7 @@ void ta_enrich_connection(struct ta_enrich *enrich, const struct ta_span *span,
 
 	ta_facts_address(enrich, facts, TA_ATTR_PEER, &peer);
 	ta_facts_address(enrich, facts, TA_ATTR_LOCAL, &local);
-	transport = transport_of(facts, &peer, &local);
+	transport = ta_transport_of(facts, &local, &peer);
 	out->kind = 2;
 	name_connection(transport, &local, out);
 	if (transport)

@@ -249,6 +249,9 @@ void ta_out_events(struct ta_enrich *enrich, const struct ta_span *span, struct 
 	if (span->link_span_id)
 		add_link(enrich, out, span->link_trace_hi, span->link_trace_lo,
 			 span->link_span_id);
+	if (span->hint_span_id)
+		add_link(enrich, out, span->hint_trace_hi, span->hint_trace_lo,
+			 span->hint_span_id);
 	if (facts->event_count || facts->link_count)
 		read_records(enrich, span, facts, out);
 	add_last_error(enrich, span, facts, out);

@@ -10,6 +10,34 @@
  */
 #include "runtime/export/enrich_internal.h"
 
+void ta_type_status(struct ta_enrich *enrich, const struct ta_span *span,
+		    const struct ta_facts *facts, struct ta_out_span *out)
+{
+	switch (span->type) {
+	case TA_SPAN_HTTP_SERVER:
+	case TA_SPAN_HTTP_CLIENT:
+		ta_http_status(enrich, span, facts, out);
+		break;
+	case TA_SPAN_CONNECTION:
+	case TA_SPAN_CONNECT:
+	case TA_SPAN_TURN:
+		ta_connection_status(enrich, span, facts, out);
+		break;
+	case TA_SPAN_COMMAND:
+	case TA_SPAN_COMMAND_SERVER:
+		ta_command_status(enrich, span, facts, out);
+		break;
+	case TA_SPAN_LOOKUP:
+		ta_lookup_status(facts, out);
+		break;
+	case TA_SPAN_PROCESS:
+		ta_process_status(enrich, facts, out);
+		break;
+	default:
+		break;
+	}
+}
+
 bool ta_enrich_failed(struct ta_enrich *enrich, const struct ta_span *span)
 {
 	struct ta_facts facts;
@@ -18,10 +46,7 @@ bool ta_enrich_failed(struct ta_enrich *enrich, const struct ta_span *span)
 	ta_facts_collect(span, &facts);
 	out.attr_count = out.dropped_attrs = 0;
 	ta_status_begin(&facts, &out);
-	if (span->type == TA_SPAN_HTTP_SERVER)
-		ta_http_status(enrich, span, &facts, &out);
-	else if (span->type == TA_SPAN_CONNECTION)
-		ta_connection_status(enrich, span, &facts, &out);
+	ta_type_status(enrich, span, &facts, &out);
 	ta_facts_exceptions(span, &facts);
 	ta_status_end(span, &facts, &out);
 	return out.status == TA_STATUS_ERROR;

@@ -14,13 +14,6 @@
 
 #include <stdio.h>
 
-struct request {
-	const char *method, *raw;
-	uint32_t method_bytes, raw_bytes;
-	bool known;
-	struct ta_http_target target;
-};
-
 static bool method_is_known(const char *method, uint32_t bytes)
 {
 	static const char *const known[] = { "GET",	"POST",	   "HEAD",    "PUT",  "DELETE",
@@ -32,15 +25,15 @@ static bool method_is_known(const char *method, uint32_t bytes)
 	return false;
 }
 
-static bool is_method(const struct request *request, const char *method)
+static bool is_method(const struct ta_http_request *request, const char *method)
 {
 	return request->method_bytes == strlen(method) &&
 	       memcmp(request->method, method, request->method_bytes) == 0;
 }
 
-static void read_request(const struct ta_facts *facts, struct request *request)
+void ta_http_request_read(const struct ta_facts *facts, struct ta_http_request *request)
 {
-	*request = (struct request){ 0 };
+	*request = (struct ta_http_request){ 0 };
 	request->method = ta_facts_text(facts, TA_ATTR_HTTP_METHOD, &request->method_bytes);
 	if (!request->method_bytes)
 		request->method = NULL;
@@ -52,7 +45,7 @@ static void read_request(const struct ta_facts *facts, struct request *request)
 				&request->target);
 }
 
-static void add_method(const struct request *request, struct ta_out_span *out)
+void ta_http_add_method(const struct ta_http_request *request, struct ta_out_span *out)
 {
 	if (request->known) {
 		ta_out_text(out, TA_NAME("http.request.method"), request->method,
@@ -68,7 +61,7 @@ static void add_method(const struct request *request, struct ta_out_span *out)
 }
 
 /* The target as it came, where path and query do not say it all. */
-static void add_raw_target(const struct request *request, struct ta_out_span *out)
+static void add_raw_target(const struct ta_http_request *request, struct ta_out_span *out)
 {
 	bool text = ta_utf8_valid(request->raw, request->raw_bytes);
 
@@ -82,7 +75,7 @@ static void add_raw_target(const struct request *request, struct ta_out_span *ou
 		out->attrs[out->attr_count - 1].type = TA_ATTR_BYTES;
 }
 
-static void add_url(struct ta_enrich *enrich, const struct request *request,
+static void add_url(struct ta_enrich *enrich, const struct ta_http_request *request,
 		    struct ta_out_span *out)
 {
 	const struct ta_http_target *target = &request->target;
@@ -105,19 +98,24 @@ static void add_url(struct ta_enrich *enrich, const struct request *request,
 		add_raw_target(request, out);
 }
 
-static void add_scheme(const struct ta_facts *facts, const struct request *request,
+bool ta_http_is_tls(const struct ta_facts *facts)
+{
+	return ta_facts_int(facts, TA_ATTR_SCHEME) == 1 || ta_facts_int(facts, TA_ATTR_TLS) != 0;
+}
+
+static void add_scheme(const struct ta_facts *facts, const struct ta_http_request *request,
 		       struct ta_out_span *out)
 {
 	if (request->target.scheme)
 		ta_out_text(out, TA_NAME("url.scheme"), request->target.scheme,
 			    request->target.scheme_bytes);
-	else if (ta_facts_int(facts, TA_ATTR_SCHEME) == 1)
+	else if (ta_http_is_tls(facts))
 		ta_out_text(out, TA_NAME("url.scheme"), "https", 5);
 	else
 		ta_out_text(out, TA_NAME("url.scheme"), "http", 4);
 }
 
-static void add_version(const struct ta_facts *facts, struct ta_out_span *out)
+void ta_http_add_version(const struct ta_facts *facts, struct ta_out_span *out)
 {
 	static const char *const versions[] = { "1.0", "1.1" };
 	int64_t minor = ta_facts_int(facts, TA_ATTR_HTTP_VERSION_MINOR);
@@ -128,11 +126,13 @@ static void add_version(const struct ta_facts *facts, struct ta_out_span *out)
 		ta_out_text(out, TA_NAME("network.protocol.version"), versions[minor], 3);
 	else if (minor == 9)
 		ta_out_text(out, TA_NAME("network.protocol.version"), "0.9", 3);
+	else if (minor == 20)
+		ta_out_text(out, TA_NAME("network.protocol.version"), "2", 1);
 }
 
 /* The authority of the target beats Host (RFC 9112, 3.2.2); with neither it is
  * the address that the request came in on. */
-static void add_server(const struct ta_facts *facts, const struct request *request,
+static void add_server(const struct ta_facts *facts, const struct ta_http_request *request,
 		       const struct ta_address *local, struct ta_out_span *out)
 {
 	uint32_t bytes = request->target.authority_bytes, host_bytes = 0, port = 0;
@@ -174,7 +174,7 @@ static void add_client(const struct ta_facts *facts, const struct ta_address *pe
 }
 
 static void add_network(struct ta_enrich *enrich, const struct ta_facts *facts,
-			const struct request *request, struct ta_out_span *out)
+			const struct ta_http_request *request, struct ta_out_span *out)
 {
 	struct ta_address peer, local;
 
@@ -190,7 +190,7 @@ static void add_network(struct ta_enrich *enrich, const struct ta_facts *facts,
 		ta_out_text(out, TA_NAME("network.transport"), "unix", 4);
 }
 
-static void add_rest(const struct ta_facts *facts, const struct request *request,
+void ta_http_add_rest(const struct ta_facts *facts, const struct ta_http_request *request,
 		     struct ta_out_span *out)
 {
 	static const uint8_t flags[] = { TA_ATTR_INCOMPLETE, TA_ATTR_UPGRADE };
@@ -215,18 +215,21 @@ static void add_rest(const struct ta_facts *facts, const struct request *request
 	}
 }
 
-/* Only the server's own failures are errors: 5xx, and answers that the client
- * did not get in full.  4xx is the client's. */
+/* Of a server only its own failures are errors: 5xx, and answers that the client did not
+ * get in full; 4xx is the client's.  To a client 4xx is a failure as well. */
 void ta_http_status(struct ta_enrich *enrich, const struct ta_span *span,
 		    const struct ta_facts *facts, struct ta_out_span *out)
 {
 	int64_t number = ta_facts_int(facts, TA_ATTR_ERRNO);
 	int64_t status = ta_facts_int(facts, TA_ATTR_HTTP_STATUS);
+	int64_t failure = span->type == TA_SPAN_HTTP_CLIENT ? 400 : 500;
 	char *digits;
 
 	if (span->reason == TA_END_CLOSED_EARLY) {
 		ta_out_error(out, number ? ta_errno_name(enrich, number) : "connection_closed");
-	} else if (status >= 500 && span->end != TA_SPAN_HOST_DIED) {
+	} else if (ta_rpc_is(facts)) {
+		ta_rpc_status(enrich, span, facts, out);
+	} else if (status >= failure && span->end != TA_SPAN_HOST_DIED) {
 		digits = ta_scratch(enrich, 24);
 		if (digits)
 			snprintf(digits, 24, "%lld", (long long)status);
@@ -236,17 +239,22 @@ void ta_http_status(struct ta_enrich *enrich, const struct ta_span *span,
 	}
 }
 
-/* Method and route; without a route method and path with its variable parts as
- * '*', or (TAGALONG_HTTP_NAMES=method) the method alone. */
-static void set_name(struct ta_enrich *enrich, const struct request *request, const char *route,
-		     uint32_t route_bytes, struct ta_out_span *out)
+void ta_http_name_method(const struct ta_http_request *request, struct ta_out_span *out)
 {
-	char path[sizeof(out->name)];
-
 	if (request->known)
 		ta_out_name(out, request->method, request->method_bytes);
 	else
 		ta_out_name(out, "HTTP", 4);
+}
+
+/* Method and route; without a route method and path with its variable parts as
+ * '*', or (TAGALONG_HTTP_NAMES=method) the method alone. */
+static void set_name(struct ta_enrich *enrich, const struct ta_http_request *request,
+		     const char *route, uint32_t route_bytes, struct ta_out_span *out)
+{
+	char path[sizeof(out->name)];
+
+	ta_http_name_method(request, out);
 	if (!request->method || !request->target.path)
 		return;
 	if (route) {
@@ -267,23 +275,25 @@ void ta_enrich_http(struct ta_enrich *enrich, const struct ta_span *span,
 	int64_t status = ta_facts_int(facts, TA_ATTR_HTTP_STATUS);
 	const char *route = NULL;
 	uint32_t route_bytes = 0;
-	struct request request;
+	struct ta_http_request request;
 
-	read_request(facts, &request);
+	ta_http_request_read(facts, &request);
 	if (request.target.path)
 		route = ta_routes_match(enrich->routes, request.target.path,
 					request.target.path_bytes, &route_bytes);
 	out->kind = 2;
 	set_name(enrich, &request, route, route_bytes, out);
-	add_method(&request, out);
+	ta_http_add_method(&request, out);
 	if (route)
 		ta_out_text(out, TA_NAME("http.route"), route, route_bytes);
 	add_url(enrich, &request, out);
 	add_scheme(facts, &request, out);
 	if (status)
 		ta_out_int(out, TA_NAME("http.response.status_code"), status);
-	add_version(facts, out);
+	ta_http_add_version(facts, out);
 	add_network(enrich, facts, &request, out);
-	add_rest(facts, &request, out);
+	ta_http_add_rest(facts, &request, out);
+	if (ta_rpc_is(facts))
+		ta_enrich_rpc(enrich, facts, &request, out);
 	ta_http_status(enrich, span, facts, out);
 }

@@ -4,8 +4,9 @@
  *
  * enrich.c makes the frame and dispatches; enrich_facts.c reads the records,
  * enrich_status.c decides how it ended, enrich_failed.c asks only that, enrich_scope.c adds tags and what scopes hold,
- * enrich_events.c events and links, enrich_limits.c applies OTEL_*_LIMIT; enrich_http.c and enrich_url.c know HTTP,
- * enrich_connection.c and enrich_thread.c the other types;
+ * enrich_events.c events and links, enrich_limits.c applies OTEL_*_LIMIT; enrich_http.c, enrich_http_client.c,
+ * enrich_rpc.c and enrich_url.c know HTTP, enrich_command.c databases and caches, enrich_outward.c what else
+ * programs ask others, enrich_process.c what they start, enrich_connection.c and enrich_thread.c the other types;
  * enrich_name.c and enrich_route.c make names, enrich_address.c prints addresses,
  * enrich_resource.c makes resources.  Nothing else includes this.
  *
@@ -19,7 +20,7 @@
 
 #include "runtime/export/enrich.h"
 
-#define TA_KNOWN_KEYS 46u
+#define TA_KNOWN_KEYS 64u
 #define TA_PROCESS_CACHE 64u
 #define TA_WARNINGS_MAX 24u
 
@@ -176,7 +177,25 @@ void ta_enrich_signal(struct ta_enrich *enrich, const struct ta_facts *facts,
 		      struct ta_out_span *out);
 void ta_enrich_http(struct ta_enrich *enrich, const struct ta_span *span,
 		    const struct ta_facts *facts, struct ta_out_span *out);
-/* What these two types make of how a span went. */
+void ta_enrich_http_client(struct ta_enrich *enrich, const struct ta_span *span,
+			   const struct ta_facts *facts, struct ta_out_span *out);
+void ta_enrich_command(struct ta_enrich *enrich, const struct ta_span *span,
+		       const struct ta_facts *facts, struct ta_out_span *out);
+void ta_enrich_connect(struct ta_enrich *enrich, const struct ta_span *span,
+		       const struct ta_facts *facts, struct ta_out_span *out);
+void ta_enrich_lookup(const struct ta_facts *facts, struct ta_out_span *out);
+void ta_enrich_turn(struct ta_enrich *enrich, const struct ta_span *span,
+		    const struct ta_facts *facts, struct ta_out_span *out);
+void ta_enrich_process(struct ta_enrich *enrich, const struct ta_span *span,
+		       const struct ta_facts *facts, struct ta_out_span *out);
+/* What these types make of how a span went. */
+void ta_type_status(struct ta_enrich *enrich, const struct ta_span *span,
+		    const struct ta_facts *facts, struct ta_out_span *out);
+void ta_command_status(struct ta_enrich *enrich, const struct ta_span *span,
+		       const struct ta_facts *facts, struct ta_out_span *out);
+void ta_lookup_status(const struct ta_facts *facts, struct ta_out_span *out);
+void ta_process_status(struct ta_enrich *enrich, const struct ta_facts *facts,
+		       struct ta_out_span *out);
 void ta_connection_status(struct ta_enrich *enrich, const struct ta_span *span,
 			  const struct ta_facts *facts, struct ta_out_span *out);
 void ta_http_status(struct ta_enrich *enrich, const struct ta_span *span,
@@ -190,6 +209,29 @@ struct ta_http_target {
 };
 void ta_http_target_split(const char *text, uint32_t bytes, bool is_connect,
 			  struct ta_http_target *ret_target);
+
+/* enrich_http.c: the request's line and head, as far as both ends tell of it. */
+struct ta_http_request {
+	const char *method, *raw;
+	uint32_t method_bytes, raw_bytes;
+	bool known;
+	struct ta_http_target target;
+};
+void ta_http_request_read(const struct ta_facts *facts, struct ta_http_request *ret_request);
+void ta_http_name_method(const struct ta_http_request *request, struct ta_out_span *out);
+void ta_http_add_method(const struct ta_http_request *request, struct ta_out_span *out);
+bool ta_http_is_tls(const struct ta_facts *facts);
+void ta_http_add_version(const struct ta_facts *facts, struct ta_out_span *out);
+void ta_http_add_rest(const struct ta_facts *facts, const struct ta_http_request *request,
+		      struct ta_out_span *out);
+
+/* enrich_rpc.c: gRPC, which is HTTP/2 with a status of its own. */
+bool ta_rpc_is(const struct ta_facts *facts);
+/* Name and attributes, over what HTTP has made of it. */
+void ta_enrich_rpc(struct ta_enrich *enrich, const struct ta_facts *facts,
+		   const struct ta_http_request *request, struct ta_out_span *out);
+void ta_rpc_status(struct ta_enrich *enrich, const struct ta_span *span,
+		   const struct ta_facts *facts, struct ta_out_span *out);
 
 /* "host:port", "[v6]:port"; ret_port 0 when there is none. */
 void ta_authority_split(const char *text, uint32_t bytes, const char **ret_host,
@@ -227,6 +269,11 @@ void ta_facts_address(struct ta_enrich *enrich, const struct ta_facts *facts, un
 /* Address and port as two attributes; a wildcard address is left out. */
 void ta_out_address(struct ta_out_span *out, const struct ta_address *address, const char *name,
 		    uint32_t name_bytes, const char *port_name, uint32_t port_name_bytes);
+/* "tcp" or "unix", as recorded or as the addresses tell; NULL: neither. */
+const char *ta_transport_of(const struct ta_facts *facts, const struct ta_address *one,
+			    const struct ta_address *other);
+/* Appends " :PORT", or " PATH" of a Unix socket. */
+void ta_out_name_port(const struct ta_address *address, struct ta_out_span *out);
 /* An integer of attr.def under its own name, when it was recorded. */
 void ta_out_count(const struct ta_facts *facts, unsigned int key, struct ta_out_span *out);
 

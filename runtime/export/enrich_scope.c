@@ -22,8 +22,17 @@ struct tags {
 
 bool ta_span_is_local_root(const struct ta_span *span)
 {
-	return !span->parent_id || (span->flags & TA_SPAN_REMOTE_PARENT) ||
-	       (span->type != TA_SPAN_API && span->type != 0);
+	switch (span->type) {
+	case TA_SPAN_CONNECTION:
+	case TA_SPAN_HTTP_SERVER:
+	case TA_SPAN_THREAD:
+	case TA_SPAN_SIGNAL:
+	case TA_SPAN_COMMAND_SERVER:
+	case TA_SPAN_PROCESS:
+		return true;
+	default:
+		return !span->parent_id || (span->flags & TA_SPAN_REMOTE_PARENT);
+	}
 }
 
 /* The fingerprint as one JSON text. */

@@ -96,7 +96,8 @@ bool ta_keep_is_all(const struct ta_keep *keep)
 static bool is_local_root(const struct ta_span *span)
 {
 	return !span->parent_id || (span->flags & TA_SPAN_REMOTE_PARENT) ||
-	       span->type == TA_SPAN_HTTP_SERVER || span->type == TA_SPAN_CONNECTION;
+	       span->type == TA_SPAN_HTTP_SERVER || span->type == TA_SPAN_CONNECTION ||
+	       span->type == TA_SPAN_COMMAND_SERVER;
 }
 
 static bool fits(const struct ta_rule *rule, const char *text, size_t bytes)

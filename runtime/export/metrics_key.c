@@ -76,7 +76,8 @@ static const uint8_t wanted[TA_WORKS][TA_METRIC_KEY_ATTRS] = {
 			 TA_METRIC_DB_OPERATION, TA_METRIC_DB_STATUS, TA_METRIC_ERROR,
 			 TA_METRIC_ADDRESS, TA_METRIC_PORT, TA_METRIC_DB_SUMMARY,
 			 TA_METRIC_DB_PROCEDURE },
-	[TA_WORK_OTHER] = { TA_METRIC_OP, TA_METRIC_NAMESPACE, TA_METRIC_ERROR },
+	[TA_WORK_OTHER] = { TA_METRIC_OP, TA_METRIC_NAMESPACE, TA_METRIC_ERROR,
+			    TA_METRIC_DB_SYSTEM, TA_METRIC_DB_OPERATION },
 };
 
 /* What a span has of these attributes. */
@@ -115,6 +116,10 @@ static enum ta_work special_work(const struct ta_span *span, const struct ta_out
 {
 	if (span->type == TA_SPAN_HTTP_SERVER)
 		return TA_WORK_SERVER;
+	if (span->type == TA_SPAN_HTTP_CLIENT)
+		return TA_WORK_CLIENT;
+	if (span->type == TA_SPAN_COMMAND && found->attrs[TA_METRIC_DB_SYSTEM])
+		return TA_WORK_DB;
 	if (span->type != TA_SPAN_API)
 		return TA_WORK_NONE;
 	if (found->attrs[TA_METRIC_DB_SYSTEM] && out->kind != 2)
@@ -135,9 +140,19 @@ static enum ta_work work_of(const struct ta_span *span, const struct ta_out_span
 
 	if (work != TA_WORK_NONE)
 		return work;
-	if (span->type == TA_SPAN_API && span->parent_id && !(span->flags & TA_SPAN_REMOTE_PARENT))
-		return TA_WORK_NONE; /* a step of something that is counted */
-	return TA_WORK_OTHER;
+	switch (span->type) {
+	case TA_SPAN_COMMAND:
+	case TA_SPAN_CONNECT:
+	case TA_SPAN_LOOKUP:
+	case TA_SPAN_TURN:
+	case TA_SPAN_UNIT:
+		return TA_WORK_NONE; /* steps of something that is counted */
+	case TA_SPAN_API:
+		return span->parent_id && !(span->flags & TA_SPAN_REMOTE_PARENT) ? TA_WORK_NONE :
+										   TA_WORK_OTHER;
+	default:
+		return TA_WORK_OTHER;
+	}
 }
 
 static void put_text(struct ta_metric_key *key, unsigned int attr, const char *text, size_t bytes)
@@ -205,8 +220,21 @@ static bool name_is_bounded(const struct ta_out_span *out)
 static void put_span(struct ta_metric_key *key, const struct ta_span *span,
 		     const struct ta_out_span *out)
 {
-	static const struct name types[] = { NAME("span"),   NAME("connection"), NAME("http_server"),
-					     NAME("thread"), NAME("signal"),	  NAME("api") };
+	static const struct name types[] = {
+		[0] = NAME("span"),
+		[TA_SPAN_CONNECTION] = NAME("connection"),
+		[TA_SPAN_HTTP_SERVER] = NAME("http_server"),
+		[TA_SPAN_THREAD] = NAME("thread"),
+		[TA_SPAN_SIGNAL] = NAME("signal"),
+		[TA_SPAN_API] = NAME("api"),
+		[TA_SPAN_HTTP_CLIENT] = NAME("http_client"),
+		[TA_SPAN_COMMAND] = NAME("command"),
+		[TA_SPAN_COMMAND_SERVER] = NAME("command_server"),
+		[TA_SPAN_CONNECT] = NAME("connect"),
+		[TA_SPAN_LOOKUP] = NAME("lookup"),
+		[TA_SPAN_TURN] = NAME("exchange"),
+		[TA_SPAN_PROCESS] = NAME("process"),
+	};
 	const struct name *type = &types[span->type < sizeof(types) / sizeof(types[0]) ?
 						 span->type : 0];
 

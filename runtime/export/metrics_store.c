@@ -50,8 +50,9 @@ static const struct ta_metric instruments[TA_WORKS][TA_MEASURES] = {
 	[TA_WORK_DB] = { DURATION("db.client.operation.duration",
 				  "Duration of database client operations.", db_bounds) },
 	[TA_WORK_OTHER] = { DURATION("tagalong.span.duration",
-				     "Duration of connections, threads, signal deliveries and "
-				     "root spans of the program.", request_bounds) },
+				     "Duration of connections, threads, signal deliveries, "
+				     "processes, served commands and root spans of the "
+				     "program.", request_bounds) },
 };
 
 const struct ta_metric *ta_metric_of(enum ta_work work, enum ta_measure measure)

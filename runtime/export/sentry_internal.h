@@ -3,7 +3,7 @@
  * sentry_internal.h - what the files of the Sentry encoder share.
  *
  * sentry.c is the sink and its sampling; sentry_trace.c puts spans into transactions,
- * sentry_transaction.c writes those, sentry_span.c one span; sentry_event.c writes events,
+ * sentry_transaction.c writes those, sentry_span.c one span, sentry_kind.c says what it is; sentry_event.c writes events,
  * sentry_stack.c exceptions and stacks, sentry_own.c what a program's own event brings,
  * sentry_log.c logs; sentry_scope.c what scopes hold; sentry_envelope.c envelopes.  Nothing else includes this.
  *
@@ -104,9 +104,11 @@ void ta_sentry_put_span(struct ta_buf *buf, const struct ta_span *span,
 			const struct ta_out_span *out, uint64_t parent_id, int64_t wall_offset_ns);
 /* "tags" of a span, as enriched. */
 void ta_sentry_put_span_tags(struct ta_buf *buf, const struct ta_out_span *out);
-/* "op" and "origin" of a span. */
+/* sentry_kind.c: "op" and "origin" of a span; its "description". */
 void ta_sentry_put_kind(struct ta_buf *buf, const struct ta_span *span,
 			const struct ta_out_span *out);
+void ta_sentry_put_description(struct ta_buf *buf, const struct ta_span *span,
+			       const struct ta_out_span *out);
 const struct ta_out_attr *ta_sentry_find(const struct ta_out_span *out, const char *name);
 
 /* ---- sentry_trace.c ---- */

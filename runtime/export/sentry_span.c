@@ -84,24 +84,6 @@ const char *ta_sentry_status(const struct ta_span *span, const struct ta_out_spa
 	return out->status == TA_STATUS_ERROR ? "internal_error" : "ok";
 }
 
-void ta_sentry_put_kind(struct ta_buf *buf, const struct ta_span *span,
-			const struct ta_out_span *out)
-{
-	static const char *const ops[] = { "default", "connection", "http.server", "thread",
-					   "signal",  "default" };
-	static const char *const origins[] = { "manual",	       "auto.tagalong.connection",
-					       "auto.tagalong.http",   "auto.tagalong.thread",
-					       "auto.tagalong.signal", "manual" };
-	const struct ta_out_attr *op = ta_sentry_find(out, "sentry.op");
-	unsigned int type = span->type <= TA_SPAN_API ? span->type : 0;
-
-	if (op && op->type == TA_ATTR_STRING && op->text_bytes)
-		ta_sentry_member(buf, "op", op->text, op->text_bytes, 128);
-	else
-		ta_sentry_member(buf, "op", ops[type], strlen(ops[type]), TA_SENTRY_WHOLE);
-	ta_sentry_member(buf, "origin", origins[type], strlen(origins[type]), TA_SENTRY_WHOLE);
-}
-
 static bool has_prefix(const struct ta_out_attr *attr, const char *prefix, size_t bytes)
 {
 	return attr->prefix_bytes == bytes && memcmp(attr->prefix, prefix, bytes) == 0;
@@ -253,12 +235,24 @@ static void put_attrs(struct ta_buf *buf, const struct ta_out_span *out, size_t 
 	}
 }
 
+/* Under the name by which Sentry still looks for it, too. */
+static void put_system(struct ta_buf *buf, const struct ta_span *span,
+		       const struct ta_out_span *out)
+{
+	const struct ta_out_attr *system = ta_sentry_find(out, "db.system.name");
+
+	if (system && system->type == TA_ATTR_STRING &&
+	    (span->type == TA_SPAN_COMMAND || span->type == TA_SPAN_COMMAND_SERVER))
+		ta_sentry_member(buf, "db.system", system->text, system->text_bytes, 64);
+}
+
 static void put_data(struct ta_buf *buf, const struct ta_span *span, const struct ta_out_span *out,
 		     uint64_t parent_id, int64_t wall_offset_ns, size_t most)
 {
 	ta_sentry_key(buf, "data");
 	ta_buf_putc(buf, '{');
 	put_attrs(buf, out, most);
+	put_system(buf, span, out);
 	if (out->status_message[0])
 		ta_sentry_member(buf, "otel.status_description", out->status_message,
 				 strlen(out->status_message), most);
@@ -332,7 +326,7 @@ void ta_sentry_put_span(struct ta_buf *buf, const struct ta_span *span,
 	ta_sentry_comma(buf);
 	put_ids(buf, span, parent_id);
 	ta_sentry_put_kind(buf, span, out);
-	ta_sentry_member(buf, "description", out->name, out->name_bytes, TA_SENTRY_WHOLE);
+	ta_sentry_put_description(buf, span, out);
 	put_status(buf, ta_sentry_status(span, out));
 	PUT(buf, ",\"start_timestamp\":");
 	ta_sentry_time(buf, span->start_ns + (uint64_t)wall_offset_ns);

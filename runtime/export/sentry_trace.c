@@ -114,7 +114,8 @@ static bool joins(const struct ta_sentry_traces *traces, const struct ta_span *s
 {
 	if (!parent || parent->process != span->process || (span->flags & TA_SPAN_REMOTE_PARENT))
 		return false;
-	if (span->type == TA_SPAN_HTTP_SERVER || span->type == TA_SPAN_SIGNAL)
+	if (span->type == TA_SPAN_HTTP_SERVER || span->type == TA_SPAN_SIGNAL ||
+	    span->type == TA_SPAN_COMMAND_SERVER)
 		return false;
 	if (span->type == TA_SPAN_THREAD || span->type == TA_SPAN_CONNECTION)
 		return traces->types[parent->transaction] != TA_SPAN_THREAD;

@@ -49,7 +49,7 @@ static bool is_named(const struct ta_span *span)
 static const char *source_of(const struct ta_span *span, const struct ta_out_span *out)
 {
 	if ((span->scope && span->scope->transaction_bytes) || span->type == TA_SPAN_API ||
-	    span->type > TA_SPAN_API || is_named(span))
+	    span->type == 0 || span->type > TA_SPAN_UNIT || is_named(span))
 		return "custom";
 	if (span->type != TA_SPAN_HTTP_SERVER)
 		return "task";
