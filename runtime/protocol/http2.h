@@ -96,11 +96,12 @@ struct ta_http2_side {
 struct ta_http2 {
 	uint64_t user[TA_HTTP2_STREAMS_MAX];
 	struct ta_http2_told told;
-	uint32_t lost;	 /* requests that found no slot */
-	uint32_t open;	 /* slots in use */
-	uint32_t last;	 /* greatest stream that a request came on */
-	uint32_t goaway; /* the server answers no stream above this one */
-	uint16_t sweep;	 /* next slot to look at behind a GOAWAY */
+	uint32_t lost;	   /* requests that found no slot */
+	uint32_t open;	   /* slots in use */
+	uint32_t last;	   /* greatest stream that a request came on */
+	uint32_t greatest; /* stream that ever had a slot */
+	uint32_t goaway;   /* the server answers no stream above this one */
+	uint16_t sweep;	   /* next slot to look at behind a GOAWAY */
 	uint8_t goaway_error;
 	bool broken;
 	struct ta_http1 reader; /* of header values */

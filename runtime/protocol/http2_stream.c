@@ -36,7 +36,7 @@ static uint16_t search(const struct ta_http2 *h2, uint32_t stream, uint32_t want
 
 uint16_t ta_http2_find(const struct ta_http2 *h2, uint32_t stream)
 {
-	if (h2->open == 0 || stream == 0)
+	if (h2->open == 0 || stream == 0 || stream > h2->greatest)
 		return TA_HTTP2_NO_SLOT;
 	return search(h2, stream, stream);
 }
@@ -50,6 +50,8 @@ uint16_t ta_http2_open(struct ta_http2 *h2, uint32_t stream)
 		return slot;
 	}
 	h2->open++;
+	if (stream > h2->greatest)
+		h2->greatest = stream;
 	h2->ids[slot] = stream;
 	h2->user[slot] = 0;
 	memset(&h2->streams[slot], 0, sizeof(h2->streams[slot]));
