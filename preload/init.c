@@ -146,6 +146,7 @@ static void set_runtime(const struct ta_config *config, const struct ta_segment_
 	/* Our own command says itself what it does. */
 	ta_runtime.processes = config->processes && strcmp(program_file(), "tagalong") != 0;
 	ta_runtime.propagate = propagation(config->propagate);
+	ta_runtime.propagate_to_all = strcmp(config->propagate_to, "all") == 0;
 	ta_runtime.threads = config->threads;
 	ta_runtime.signals = config->signals;
 	ta_runtime.http = config->http;

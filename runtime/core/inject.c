@@ -6,6 +6,7 @@
  */
 #include "runtime/core/inject.h"
 
+#include <netinet/in.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -64,6 +65,40 @@ static struct ta_injection *make(struct ta_conn *conn)
 	put(injection, value, TA_TRACEPARENT_BYTES);
 	put(injection, "\r\n", 2);
 	return injection;
+}
+
+/* ---- to whom ---- */
+
+static bool is_private_4(const uint8_t *at)
+{
+	return at[0] == 127 || at[0] == 10 || (at[0] == 172 && (at[1] & 0xf0) == 16) ||
+	       (at[0] == 192 && at[1] == 168) || (at[0] == 169 && at[1] == 254);
+}
+
+static bool is_private_6(const uint8_t *at)
+{
+	static const uint8_t loopback[16] = { [15] = 1 };
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (memcmp(at, mapped, sizeof(mapped)) == 0)
+		return is_private_4(at + 12);
+	return memcmp(at, loopback, sizeof(loopback)) == 0 || (at[0] & 0xfe) == 0xfc ||
+	       (at[0] == 0xfe && (at[1] & 0xc0) == 0x80);
+}
+
+/* Strangers are not told of traces unless they are meant to. */
+static bool is_meant(const struct ta_conn *conn)
+{
+	struct sockaddr_in6 address = { 0 };
+
+	if (ta_runtime.propagate_to_all)
+		return true;
+	memcpy(&address, conn->peer, conn->peer_bytes < sizeof(address) ? conn->peer_bytes :
+									  sizeof(address));
+	if (address.sin6_family == AF_INET)
+		return is_private_4((const uint8_t *)&((const struct sockaddr_in *)(void *)&address)
+					    ->sin_addr);
+	return address.sin6_family != AF_INET6 || is_private_6(address.sin6_addr.s6_addr);
 }
 
 /* ---- where it goes ---- */
@@ -202,7 +237,7 @@ bool ta_inject_plan(uint64_t word, const struct iovec *iov, int iov_count,
 		*ret_plan = (struct ta_inject_plan){ .at = 0, .what = conn->injection };
 		planned = true;
 	} else if (conn->owner == ta_runtime.proc_id && !conn->tls && !conn->bound &&
-		   is_http(conn, iov, iov_count)) {
+		   is_meant(conn) && is_http(conn, iov, iov_count)) {
 		planned = plan(conn, thread, iov, iov_count, ret_plan);
 	}
 	ta_conn_release(conn);

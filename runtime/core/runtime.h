@@ -26,6 +26,7 @@ struct ta_runtime {
 	bool commands;		    /* spans for commands that it is asked */
 	bool query_text, processes;
 	uint8_t propagate;	    /* enum ta_propagate */
+	bool propagate_to_all;	    /* not only to private addresses */
 	_Atomic bool serving;	    /* it has listened, or accepted a connection */
 	_Atomic bool hands_over;    /* a request was answered by a thread that had not read it */
 	bool follow;		    /* children that exec are traced as well */
