@@ -12,6 +12,9 @@
  */
 #include "runtime/protocol/hpack_huffman.h"
 
+#include <endian.h>
+#include <string.h>
+
 /* By the next 8 bits: symbol and length of the code; 0 where it is longer. */
 static const uint16_t short_codes[256] = {
 	0x3005, 0x3005, 0x3005, 0x3005, 0x3005, 0x3005, 0x3005, 0x3005, 0x3105, 0x3105, 0x3105,
@@ -88,56 +91,89 @@ static unsigned int long_code(uint32_t window)
 	       bits;
 }
 
+/* As many bytes as there is room for; count stays below 64. */
 static const unsigned char *fill(struct ta_huffman *huffman, const unsigned char *at,
 				 const unsigned char *end)
 {
-	while (huffman->count < 56 && at < end) {
-		huffman->bits |= (uint64_t)*at++ << (56 - huffman->count);
-		huffman->count = (uint8_t)(huffman->count + 8);
+	unsigned int count = huffman->count;
+
+	if (end - at >= 8) {
+		uint64_t next;
+		unsigned int bytes = (63 - count) / 8;
+
+		memcpy(&next, at, sizeof(next));
+		huffman->bits |= be64toh(next) >> count;
+		at += bytes;
+		count += bytes * 8;
+		huffman->bits &= ~(UINT64_MAX >> count);
 	}
+	while (count < 56 && at < end) {
+		huffman->bits |= (uint64_t)*at++ << (56 - count);
+		count += 8;
+	}
+	huffman->count = (uint8_t)count;
 	return at;
 }
 
-/* All that is complete in huffman->bits. */
-static bool drain(struct ta_huffman *huffman, char *out, size_t room, size_t *used)
+/* The codes at the top that are short and certainly complete: nearly all. */
+static size_t drain_short(struct ta_huffman *huffman, char *out, size_t room)
 {
 	uint64_t bits = huffman->bits;
 	unsigned int count = huffman->count;
-	bool valid = true;
+	size_t used = 0;
 
-	while (*used < room) {
-		uint64_t window = bits | UINT64_MAX >> count;
-		unsigned int code = short_codes[window >> 56];
+	while (count >= 8 && used < room) {
+		unsigned int code = short_codes[bits >> 56];
 
 		if (!code)
-			code = long_code((uint32_t)(window >> 32));
-		if ((code & 0xff) > count)
 			break;
-		if (code >> 16) {
-			valid = false;
-			break;
-		}
-		out[(*used)++] = (char)(code >> 8);
+		out[used++] = (char)(code >> 8);
 		bits <<= code & 0xff;
 		count -= code & 0xff;
 	}
 	huffman->bits = bits;
 	huffman->count = (uint8_t)count;
-	return valid;
+	return used;
+}
+
+/* One code of any length: 1 decoded, 0 not complete, -1 the end mark. */
+static int drain_one(struct ta_huffman *huffman, char *out)
+{
+	uint64_t window = huffman->bits | UINT64_MAX >> huffman->count;
+	unsigned int code = short_codes[window >> 56];
+
+	if (!code)
+		code = long_code((uint32_t)(window >> 32));
+	if ((code & 0xff) > huffman->count)
+		return 0;
+	if (code >> 16)
+		return -1;
+	*out = (char)(code >> 8);
+	huffman->bits <<= code & 0xff;
+	huffman->count = (uint8_t)(huffman->count - (code & 0xff));
+	return 1;
 }
 
 bool ta_huffman_feed(struct ta_huffman *huffman, const unsigned char **at, const unsigned char *end,
 		     char *out, size_t room, size_t *ret_bytes)
 {
 	size_t used = 0;
-	bool valid;
 
-	do {
+	while (used < room) {
 		*at = fill(huffman, *at, end);
-		valid = drain(huffman, out, room, &used);
-	} while (valid && used < room && *at < end);
+		used += drain_short(huffman, out + used, room - used);
+		if (used == room)
+			break;
+		int found = drain_one(huffman, out + used);
+
+		if (found < 0)
+			return false;
+		if (found == 0 && *at == end)
+			break;
+		used += (size_t)found;
+	}
 	*ret_bytes = used;
-	return valid;
+	return true;
 }
 
 bool ta_huffman_ends(const struct ta_huffman *huffman)
