@@ -18,9 +18,9 @@
 
 extern char **environ;
 
-static bool in_other_process(void)
+static enum ta_spawn_place place(void)
 {
-	return ta_tls.passive || !ta_runtime.creator;
+	return ta_tls.passive || !ta_runtime.creator ? TA_SPAWN_CHILD : TA_SPAWN_HERE;
 }
 
 /* What the new image will name is published first: nothing may follow the record. */
@@ -48,7 +48,7 @@ static int run_execve(const char *path, char *const *argv, char *const *envp)
 
 	note_exec();
 	return not_started(path, TA_REAL(execve)(path, argv,
-						 ta_spawn_env(&env, envp, in_other_process())));
+						 ta_spawn_env(&env, envp, place())));
 }
 
 static int run_execvpe(const char *file, char *const *argv, char *const *envp)
@@ -57,7 +57,7 @@ static int run_execvpe(const char *file, char *const *argv, char *const *envp)
 
 	note_exec();
 	return not_started(file, TA_REAL(execvpe)(file, argv,
-						  ta_spawn_env(&env, envp, in_other_process())));
+						  ta_spawn_env(&env, envp, place())));
 }
 
 TA_HOOK int execve(const char *path, char *const *argv, char *const *envp)
@@ -85,7 +85,7 @@ TA_HOOK int fexecve(int fd, char *const *argv, char *const *envp)
 	struct ta_spawn_env env;
 
 	note_exec();
-	return TA_REAL(fexecve)(fd, argv, ta_spawn_env(&env, envp, in_other_process()));
+	return TA_REAL(fexecve)(fd, argv, ta_spawn_env(&env, envp, place()));
 }
 
 TA_HOOK int execveat(int dir, const char *path, char *const *argv, char *const *envp, int flags)
@@ -94,7 +94,7 @@ TA_HOOK int execveat(int dir, const char *path, char *const *argv, char *const *
 
 	note_exec();
 	return not_started(path, TA_REAL(execveat)(dir, path, argv,
-						   ta_spawn_env(&env, envp, in_other_process()),
+						   ta_spawn_env(&env, envp, place()),
 						   flags));
 }
 

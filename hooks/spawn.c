@@ -77,7 +77,7 @@ TA_HOOK int posix_spawn(pid_t *restrict child, const char *restrict path,
 
 	ta_process_span_forking();
 	return spawned(path, TA_REAL(posix_spawn)(child, path, actions, attr, argv,
-						  ta_spawn_env(&env, envp, true)),
+						  ta_spawn_env(&env, envp, TA_SPAWN_BESIDE)),
 		       child);
 }
 
@@ -90,7 +90,7 @@ TA_HOOK int posix_spawnp(pid_t *restrict child, const char *restrict file,
 
 	ta_process_span_forking();
 	return spawned(file, TA_REAL(posix_spawnp)(child, file, actions, attr, argv,
-						   ta_spawn_env(&env, envp, true)),
+						   ta_spawn_env(&env, envp, TA_SPAWN_BESIDE)),
 		       child);
 }
 

@@ -36,6 +36,7 @@ struct plan {
 	bool traced;	/* the entries that carry a trace are ours to say */
 	bool own_trace; /* the trace is the one that this program was started in */
 	bool disable;
+	enum ta_spawn_place place;
 };
 
 /* ---- is there an environment? ---- */
@@ -67,8 +68,15 @@ static long count_entries(char *const *envp)
 
 /* ---- what goes in ---- */
 
-/* Whether the program has said itself what the new one is a child of. */
-static bool says_itself(char *const *envp)
+static bool is_named(const struct ta_context *context, const struct ta_traceparent *parsed)
+{
+	return parsed->span_id == context->span_id && parsed->trace_hi == context->trace_hi &&
+	       parsed->trace_lo == context->trace_lo;
+}
+
+/* Whether the program has said itself what the new one is a child of; the same as we would
+ * say is ours to say: we know about sampling. */
+static bool says_itself(char *const *envp, const struct ta_context *parent)
 {
 	struct ta_traceparent parsed;
 	enum ta_carried which;
@@ -76,7 +84,8 @@ static bool says_itself(char *const *envp)
 	for (; *envp; envp++)
 		if (ta_carried_names(*envp, &which) && which == TA_CARRIED_TRACEPARENT &&
 		    !ta_carried_is(which, *envp) &&
-		    ta_traceparent_parse(*envp + 12, strnlen(*envp + 12, 256), &parsed))
+		    ta_traceparent_parse(*envp + 12, strnlen(*envp + 12, 256), &parsed) &&
+		    !is_named(parent, &parsed))
 			return true;
 	return false;
 }
@@ -96,9 +105,12 @@ static void find_parent(struct plan *plan)
 			  plan->parent.trace_lo == ta_runtime.remote.trace_lo;
 }
 
-/* The kernel is asked: in a vfork child ta_runtime.pid is the parent's. */
-static void put_starter(char *out)
+/* Who the new program is, or whose child.  The kernel is asked: in a vfork child
+ * ta_runtime.pid is the parent's. */
+static void put_starter(char *out, enum ta_spawn_place place)
 {
+	const char *word = place == TA_SPAWN_BESIDE ? TA_STARTER "parent-" : TA_STARTER "self-";
+	size_t bytes = strlen(word);
 	char digits[12];
 	size_t at = sizeof(digits) - 1;
 	uint32_t pid = (uint32_t)ta_sys(SYS_getpid);
@@ -108,8 +120,8 @@ static void put_starter(char *out)
 		digits[--at] = (char)('0' + pid % 10);
 		pid /= 10;
 	} while (pid);
-	memcpy(out, TA_STARTER, sizeof(TA_STARTER) - 1);
-	memcpy(out + sizeof(TA_STARTER) - 1, digits + at, sizeof(digits) - at);
+	memcpy(out, word, bytes);
+	memcpy(out + bytes, digits + at, sizeof(digits) - at);
 }
 
 static void put_traceparent(char *out, const struct ta_context *context)
@@ -132,7 +144,7 @@ static size_t put_ours(struct ta_spawn_env *env, const struct plan *plan)
 		env->entries[at++] = env->traceparent;
 	}
 	if (!atomic_load_explicit(&ta_runtime.sandboxed, memory_order_relaxed)) {
-		put_starter(env->starter);
+		put_starter(env->starter, plan->place);
 		env->entries[at++] = env->starter;
 	}
 	return at;
@@ -173,16 +185,18 @@ static void fill(struct ta_spawn_env *env, const struct plan *plan, char *const 
 	env->entries[at] = NULL;
 }
 
-char *const *ta_spawn_env(struct ta_spawn_env *env, char *const *envp, bool other_process)
+char *const *ta_spawn_env(struct ta_spawn_env *env, char *const *envp, enum ta_spawn_place place)
 {
-	struct plan plan = { .disable = ta_runtime.unfollowed ||
-					(ta_runtime.enabled && !ta_runtime.follow && other_process) };
+	bool unfollowed = !ta_runtime.follow && place != TA_SPAWN_HERE;
+	struct plan plan = { .place = place,
+			     .disable = ta_runtime.unfollowed ||
+					(ta_runtime.enabled && unfollowed) };
 
 	if (ta_runtime.enabled)
 		find_parent(&plan);
 	if ((!plan.traced && !plan.disable) || !is_readable(envp) || count_entries(envp) < 0)
 		return envp;
-	if (says_itself(envp))
+	if (plan.traced && says_itself(envp, &plan.parent))
 		plan.traced = false;
 	if (!plan.traced && !plan.disable)
 		return envp;

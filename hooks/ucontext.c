@@ -7,8 +7,8 @@
  * another thread by then, so nothing that was looked up before is used after.
  *
  * makecontext takes any number of arguments, in registers and on the stack, which have to
- * arrive as they are: so it is a few lines of assembly that go on in libc.  So is the place
- * where a coroutine's function returns to: libc switches to uc_link by a call of its own.
+ * arrive as they are: so it is a few lines of assembly that go on in libc.  The end of a
+ * coroutine is seen in core/coroutine_end.c.
  *
  * Runs: any host thread, on stacks of 4 KiB.  No locks.
  */
@@ -19,7 +19,6 @@
 #include "runtime/core/coroutine.h"
 
 void ta_ucontext_makes(const ucontext_t *made) __attribute__((visibility("hidden")));
-const void *ta_ucontext_ends(const ucontext_t *link) __attribute__((visibility("hidden")));
 
 static __attribute__((noinline)) void note_switch(const ucontext_t *to)
 {
@@ -38,17 +37,6 @@ static __attribute__((noinline)) int stayed(int result)
 	if (thread)
 		ta_coroutine_stay(thread);
 	return result;
-}
-
-/* The address that libc's assembly goes on at. */
-const void *ta_ucontext_ends(const ucontext_t *link)
-{
-	TA_GUARD(guard);
-	struct ta_thread *thread = guard.entered ? ta_thread_self() : NULL;
-
-	if (thread)
-		ta_coroutine_finish(thread, link);
-	return (const void *)(uintptr_t)ta_coroutine_libc_return;
 }
 
 void ta_ucontext_makes(const ucontext_t *made)
@@ -111,21 +99,6 @@ __asm__(".pushsection .text\n"
 	"	jmp *%r11\n"
 	".cfi_endproc\n"
 	".size makecontext, .-makecontext\n"
-
-	/* Stack and rbx are as libc's own continuation expects them.  The nop is for
-	 * unwinders, which look at the byte before a return address: the stack ends here. */
-	".globl ta_coroutine_returned\n"
-	".hidden ta_coroutine_returned\n"
-	".type ta_coroutine_returned, @function\n"
-	".cfi_startproc\n"
-	".cfi_undefined rip\n"
-	"	nop\n"
-	"ta_coroutine_returned:\n"
-	"	movq (%rbx), %rdi\n"
-	"	call ta_ucontext_ends\n"
-	"	jmp *%rax\n"
-	".cfi_endproc\n"
-	".size ta_coroutine_returned, .-ta_coroutine_returned\n"
 	".popsection\n");
 #else
 /* As many arguments as anybody has been seen to pass. */
@@ -141,9 +114,5 @@ TA_HOOK void makecontext(ucontext_t *made, void (*run)(void), int count, ...)
 	ta_ucontext_makes(made);
 	TA_REAL(makecontext)(made, run, count, a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8],
 			     a[9], a[10], a[11], a[12], a[13], a[14], a[15]);
-}
-
-void ta_coroutine_returned(void)
-{
 }
 #endif

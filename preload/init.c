@@ -211,6 +211,15 @@ static void adopt_standard_input(void)
 			ta_fd_duplicated(0, fd);
 }
 
+/* Whether whoever put TRACEPARENT into the environment did it for us (hooks/spawn_env.c). */
+static bool is_meant(const char *starter, const struct ta_starter_query *query)
+{
+	if (strncmp(starter, "self-", 5) == 0)
+		return strtoul(starter + 5, NULL, 10) == query->pid;
+	return strncmp(starter, "parent-", 7) == 0 &&
+	       strtoul(starter + 7, NULL, 10) == query->parent_pid;
+}
+
 /* TRACEPARENT, or what the parent process says: if nobody meant TRACEPARENT for us, it may
  * have been left in the environment from an earlier start. */
 static const char *find_parent(int dir_fd, char *const *envp, uint32_t pid, char *out)
@@ -218,16 +227,15 @@ static const char *find_parent(int dir_fd, char *const *envp, uint32_t pid, char
 	const char *const carried[TA_CARRIED_COUNT] = { env_value(envp, "TRACEPARENT"),
 							env_value(envp, "TRACESTATE"),
 							env_value(envp, "BAGGAGE") };
-	const char *text = carried[TA_CARRIED_TRACEPARENT], *starter = env_value(envp, "TAGALONG_STARTER");
+	const char *text = carried[TA_CARRIED_TRACEPARENT];
 	struct ta_starter_query query = { .dir_fd = dir_fd,
 					  .pid = pid,
 					  .parent_pid = (uint32_t)ta_sys(SYS_getppid) };
 	struct ta_traceparent given, found = { .span_id = 0 };
 	bool is_given = ta_traceparent_parse(text, strlen(text), &given);
-	unsigned long meant = strtoul(starter, NULL, 10);
 
 	query.certain = is_given;
-	if (!(is_given && meant && (meant == pid || meant == query.parent_pid)) &&
+	if (!(is_given && is_meant(env_value(envp, "TAGALONG_STARTER"), &query)) &&
 	    ta_starter_find(&query, &found)) {
 		bool same = is_given && found.trace_hi == given.trace_hi &&
 			    found.trace_lo == given.trace_lo;

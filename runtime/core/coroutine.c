@@ -16,14 +16,13 @@
 #include <stddef.h>
 
 #include "runtime/core/arena.h"
+#include "runtime/core/coroutine_end.h"
 #include "runtime/core/coroutine_pool.h"
 #include "runtime/core/handover.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/thread.h"
 
 #define HOME_REACH 4096u /* libc's frames between a hook and the saved stack pointer */
-
-void (*ta_coroutine_libc_return)(void);
 
 static _Atomic bool some_without; /* there are coroutines without contexts of their own */
 
@@ -34,15 +33,6 @@ static _Thread_local struct {
 } here __attribute__((tls_model("initial-exec")));
 
 /* ---- finding ---- */
-
-static uintptr_t saved_stack(const ucontext_t *context)
-{
-#if defined(__x86_64__)
-	return (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
-#else
-	return (uintptr_t)context->uc_mcontext.sp;
-#endif
-}
 
 static bool holds(const struct ta_coroutine *coroutine, uintptr_t at)
 {
@@ -93,7 +83,7 @@ static bool is_home(uintptr_t at)
 
 static struct ta_coroutine *find(const ucontext_t *context)
 {
-	uintptr_t at = saved_stack(context);
+	uintptr_t at = ta_saved_stack(context);
 	struct ta_coroutine *found = hinted(context);
 
 	if (found && holds(found, at))
@@ -133,39 +123,6 @@ static void go_to(struct ta_thread *thread, struct ta_coroutine *to)
 	here.coroutine = to;
 }
 
-#if defined(__x86_64__)
-/* glibc's makecontext leaves a return address below the arguments, and in rbx where it has
- * put uc_link.  With a shadow stack that address may not be changed. */
-static bool has_shadow_stack(void)
-{
-	uint32_t features;
-
-	__asm__("movl %%fs:0x48, %0" : "=r"(features));
-	return features & 2;
-}
-
-static void see_its_end(const struct ta_coroutine *coroutine, const ucontext_t *to)
-{
-	uintptr_t *slot = (uintptr_t *)saved_stack(to);
-	uintptr_t link = (uintptr_t)to->uc_mcontext.gregs[REG_RBX];
-	uintptr_t libc = (uintptr_t)ta_coroutine_libc_return;
-
-	if (has_shadow_stack() || !holds(coroutine, link) || link % sizeof(uintptr_t) ||
-	    link > coroutine->high - sizeof(uintptr_t) ||
-	    *(const uintptr_t *)link != (uintptr_t)to->uc_link ||
-	    (uintptr_t)slot > coroutine->high - sizeof(uintptr_t) || (libc && *slot != libc))
-		return;
-	ta_coroutine_libc_return = (void (*)(void))*slot;
-	*slot = (uintptr_t)ta_coroutine_returned;
-}
-#else
-static void see_its_end(const struct ta_coroutine *coroutine, const ucontext_t *to)
-{
-	(void)coroutine;
-	(void)to;
-}
-#endif
-
 void ta_coroutine_leave_to(struct ta_thread *thread, const ucontext_t *to)
 {
 	struct ta_coroutine *found;
@@ -176,7 +133,7 @@ void ta_coroutine_leave_to(struct ta_thread *thread, const ucontext_t *to)
 	found = find(to);
 	if (found && found->fresh) {
 		found->fresh = false;
-		see_its_end(found, to);
+		ta_coroutine_see_end(found->high, to);
 	}
 	go_to(thread, found);
 }

@@ -41,8 +41,4 @@ bool ta_coroutine_switch(struct ta_thread *thread, const void *id);
 /* It will not run again.  False: there is none of that id. */
 bool ta_coroutine_end(struct ta_thread *thread, const void *id);
 
-/* Where a coroutine's function returns to instead of libc; and what libc had there. */
-extern void (*ta_coroutine_libc_return)(void) __attribute__((visibility("hidden")));
-void ta_coroutine_returned(void) __attribute__((visibility("hidden")));
-
 #endif

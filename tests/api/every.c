@@ -154,6 +154,10 @@ static void contexts(void)
 	CALL(tagalong_context_attach(context), 0);
 	CALL(tagalong_context_detach(context), 0);
 	CALL(tagalong_context_free(context), 0);
+	CALL(tagalong_coroutine_switch(ends), 0);
+	CALL(tagalong_coroutine_switch(NULL), 0);
+	CALL(tagalong_coroutine_end(ends), 0);
+	CALL(tagalong_coroutine_end(ends), when_present(-ENOENT));
 	DO(tagalong_call_in(span, called, &seen));
 	HOLDS(seen.id == span.id);
 	CALL(tagalong_span_finish(span), 0);

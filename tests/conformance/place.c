@@ -254,6 +254,7 @@ static void make_environment(struct environment *environment, const struct place
 	set(environment, "TAGALONG_THREADS=false");
 	set(environment, "TAGALONG_SIGNALS=false");
 	set(environment, "TAGALONG_AGENT_LINGER_MS=0");
+	set(environment, "TAGALONG_PROCESSES=0");
 	set_flush(environment, scenario);
 	set_scopes(environment, scenario);
 }

@@ -245,7 +245,8 @@ class Home:
         environment.update(
             TAGALONG_RUN_DIR=self.run_dir, TAGALONG_FILE=self.file, TAGALONG_LOG=self.log,
             TAGALONG_AGENT_LINGER_MS="300", TAGALONG_FLUSH_INTERVAL_MS="200",
-            TAGALONG_FILE_MAX_BYTES=str(1 << 40))
+            TAGALONG_FILE_MAX_BYTES=str(1 << 40),
+            TAGALONG_PROCESSES="0")  # tests/processes is about these; here spans are counted
         environment.update({key: value for key, value in more.items() if value is not None})
         return environment
 
