@@ -103,6 +103,13 @@ ROWS = [
 ]
 
 
+def header_told(one):
+    """Whether it can be known when a call goes out already, not only when the answer does."""
+    pool = one.model.startswith("pool-") and one.model != "pool-connections"
+    return one.told and not pool and "shared" not in one.options and \
+        one.model not in ("stealing", "cxx-condvar", "cxx-semaphore")
+
+
 def protocol(one):
     return next((word for word in one.options if word in ("redis", "opaque")), "http")
 
@@ -273,7 +280,7 @@ class Result:
             found.append(f"{self.spans} client spans of {self.calls} calls")
         if self.row.told and self.right != self.spans:
             found.append(f"{self.right} of {self.spans} right")
-        if self.row.told and protocol(self.row) == "http" and self.header["right"] != self.calls:
+        if header_told(self.row) and protocol(self.row) == "http" and self.header["right"] != self.calls:
             found.append(f"headers: {dict(self.header)}")
         if found and self.lost:
             found.append(f"lost: {self.lost}")
@@ -366,7 +373,7 @@ def judge_calls(result, parents, servers, kinds, made):
         result.spans += 1
         setattr(result, verdict, getattr(result, verdict) + 1)
         if verdict == "wrong" and len(result.examples) < 3:
-            result.examples.append(f"call {value} is below request {owner}")
+            result.examples.append(f"call {value or what} is below request {owner}")
 
 
 def judge_headers(result, calls, traces, servers, kinds):
