@@ -531,7 +531,7 @@ static void long_chains(void)
 	fini(&f);
 }
 
-static void millions(void)
+static void very_many(void)
 {
 	struct fixture f;
 	uint64_t spans = 0;
@@ -539,7 +539,7 @@ static void millions(void)
 	init(&f);
 	f.buckets.bytes_max = 24u << 20;
 	start(&f, 1, 1, 0);
-	for (uint64_t i = 1; i <= 2000000; i++) {
+	for (uint64_t i = 1; i <= 400000; i++) {
 		unit(&f, i << 8, i << 8 | 1, 9);
 		if (i % 1000 == 0)
 			start(&f, i << 8, i << 8 | 2, i << 8 | 1);
@@ -563,7 +563,7 @@ static void millions(void)
 	settle(&f);
 	for (uint32_t j = 0; j < f.buckets.group_count; j++)
 		spans += nth_group(&f, j)->count;
-	check_same(spans, 2001);
+	check_same(spans, 401);
 	check_same(f.buckets.counters.refused, 0);
 	nothing_is_left(&f);
 	fini(&f);
@@ -638,7 +638,7 @@ int main(void)
 	check_group("circles", circles);
 	check_group("several in a trace", several_in_a_trace);
 	check_group("long chains", long_chains);
-	check_group("millions", millions);
+	check_group("very many", very_many);
 	check_group("loose ones end with their trace", loose_ones_end_with_their_trace);
 	check_group("loose ones alone wait", loose_ones_alone_wait);
 	return check_status();
