@@ -45,6 +45,8 @@ ROWS = [
     row("thread per connection", "thread", client="close"),
     row("thread per connection, keep-alive", "thread"),
     row("thread per connection, pipelining", "thread", client="8"),
+    row("thread per connection, bursts together", "thread-bursts", client="8", told=False,
+        why="calls of several requests of one connection, then the answers"),
     row("thread per connection, kept upstreams", "thread", "pooled"),
     row("thread per connection, 8 upstreams shared", "thread", "shared"),
     row("pool, workers read", "pool-connections", client="close"),

@@ -89,6 +89,46 @@ int model_thread(int listener)
 	}
 }
 
+/* ---- the same, but of requests that came together all calls are made first ---- */
+
+static bool serve_burst(struct conn *conn)
+{
+	struct item burst[2 * BATCH];
+	unsigned count = 0;
+
+	while (count < 2 * BATCH && request_take(conn, &burst[count].request))
+		count++;
+	for (unsigned i = count; i > 0; i--)
+		body_fetch(&burst[i - 1].request, &burst[i - 1].body);
+	for (unsigned i = 0; i < count; i++) {
+		struct text answer;
+
+		answer_make(&burst[i].request, &burst[i].body, &answer);
+		write_all(conn->fd, answer.data, answer.size);
+	}
+	return count == 0 || !burst[count - 1].request.close;
+}
+
+static void *serve_bursts(void *argument)
+{
+	struct conn conn = {.fd = (int)(intptr_t)argument};
+
+	while (serve_burst(&conn) && (strstr(conn.in, "\r\n\r\n") || conn_read(&conn) > 0))
+		conn.in[conn.have] = 0;
+	close(conn.fd);
+	return NULL;
+}
+
+int model_thread_bursts(int listener)
+{
+	for (;;) {
+		int fd = accept(listener, NULL, NULL);
+
+		if (fd >= 0)
+			start_thread(serve_bursts, (void *)(intptr_t)fd);
+	}
+}
+
 /* ---- a queue of connections; the workers read ---- */
 
 static void *serve_connections(void *unused)
