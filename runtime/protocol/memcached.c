@@ -26,10 +26,8 @@ void ta_memcached_put(struct ta_command *command, const char *data, size_t bytes
 
 void ta_memcached_put_key(struct ta_command *command, const char *key, size_t bytes)
 {
-	bool fit = bytes > 0 && bytes <= TA_MEMCACHED_KEY_MAX;
+	bool fit = bytes > 0 && bytes <= TA_MEMCACHED_KEY_MAX && ta_resp_printable(key, bytes);
 
-	for (size_t i = 0; fit && i < bytes; i++)
-		fit = key[i] > ' ' && key[i] <= '~';
 	ta_memcached_put(command, " ", 1);
 	ta_memcached_put(command, fit ? key : "?", fit ? bytes : 1);
 }
@@ -57,8 +55,8 @@ enum ta_command_event ta_memcached_end(struct ta_dialogue *dialogue, bool queued
 		request->nature = TA_RESP_MUTE;
 		queued = false;
 	}
-	if (queued && !ta_resp_queue_put(&memcached->queue, request->nature, request->kind,
-					 request->fact))
+	if (queued &&
+	    !ta_resp_queue_put(&memcached->queue, request->nature, request->kind, request->fact))
 		return TA_COMMAND_BROKEN;
 	if (dialogue->command.flags & TA_COMMAND_STREAM)
 		return TA_COMMAND_READY;
@@ -83,18 +81,17 @@ static size_t request(struct ta_dialogue *dialogue, const void *data, size_t byt
 	struct ta_memcached *memcached = ta_memcached_of(dialogue);
 	const char *at = data;
 
-	*ret_event = memcached->broken ? TA_COMMAND_BROKEN :
-		     memcached->tunnel ? TA_COMMAND_TUNNEL :
-					 TA_COMMAND_MORE;
+	*ret_event = memcached->broken	 ? TA_COMMAND_BROKEN
+		     : memcached->tunnel ? TA_COMMAND_TUNNEL
+					 : TA_COMMAND_MORE;
 	if (*ret_event != TA_COMMAND_MORE)
 		return 0;
 	if (!memcached->known && bytes) {
 		memcached->known = true;
 		memcached->binary = *at == '\x80';
 	}
-	at = memcached->binary ?
-		     ta_memcached_binary_request(dialogue, at, at + bytes, ret_event) :
-		     ta_memcached_text_request(dialogue, at, at + bytes, ret_event);
+	at = memcached->binary ? ta_memcached_binary_request(dialogue, at, at + bytes, ret_event)
+			       : ta_memcached_text_request(dialogue, at, at + bytes, ret_event);
 	if (*ret_event == TA_COMMAND_BROKEN)
 		memcached->broken = true;
 	return (size_t)(at - (const char *)data);

@@ -33,14 +33,15 @@ enum ta_memcached_kind {
 #define TA_MEMCACHED_WORD_MAX 252 /* what is longer is told as this long and is no key */
 
 enum ta_memcached_piece {
-	TA_MEMCACHED_PIECE,   /* the bytes are used up */
-	TA_MEMCACHED_WORD,    /* words->word; its number is words->index - 1 */
+	TA_MEMCACHED_PIECE, /* the bytes are used up */
+	TA_MEMCACHED_WORD,  /* words->text and len; its number is words->index - 1 */
 	TA_MEMCACHED_LINE_END,
 	TA_MEMCACHED_NO_TEXT, /* a control character */
 };
 
 struct ta_memcached_words {
-	uint32_t index; /* words of the line so far */
+	const char *text; /* of the last word: until the next call, or its bytes, are gone */
+	uint32_t index;	  /* words of the line so far */
 	uint16_t len;
 	bool in_word, carriage;
 	char word[TA_MEMCACHED_WORD_MAX];
@@ -56,8 +57,8 @@ struct ta_memcached_request {
 	bool noreply;	 /* the last word was that */
 	bool malformed;
 	bool started; /* binary: STARTED was told */
-	bool early; /* an error came while its data was still on its way */
-	uint8_t got; /* bytes of the header */
+	bool early;   /* an error came while its data was still on its way */
+	uint8_t got;  /* bytes of the header */
 	unsigned char header[24];
 	uint16_t key_left;
 	uint8_t extras_left;
@@ -74,10 +75,10 @@ struct ta_memcached_name {
 
 struct ta_memcached_answer {
 	uint64_t left;
-	uint64_t number; /* the length that a line announces */
+	uint64_t number;		      /* the length that a line announces */
 	struct ta_memcached_name first, last; /* lines of the answer */
-	uint32_t opaque, key; /* hashes; 0: none */
-	uint32_t passed; /* commands passed over that are still to be told */
+	uint32_t opaque, key;		      /* hashes; 0: none */
+	uint32_t passed;		      /* commands passed over that are still to be told */
 	uint8_t state;
 	uint8_t got;
 	bool inside; /* not the first line of the answer */
@@ -131,10 +132,10 @@ enum ta_command_event ta_memcached_end(struct ta_dialogue *dialogue, bool queued
 bool ta_memcached_awaits_data(const struct ta_memcached_request *request);
 
 /* The walks: up to an event or the end of the bytes. */
-const char *ta_memcached_text_request(struct ta_dialogue *dialogue, const char *at,
-				      const char *end, enum ta_command_event *ret_event);
-const char *ta_memcached_text_answer(struct ta_dialogue *dialogue, const char *at,
-				     const char *end, enum ta_command_event *ret_event);
+const char *ta_memcached_text_request(struct ta_dialogue *dialogue, const char *at, const char *end,
+				      enum ta_command_event *ret_event);
+const char *ta_memcached_text_answer(struct ta_dialogue *dialogue, const char *at, const char *end,
+				     enum ta_command_event *ret_event);
 const char *ta_memcached_binary_request(struct ta_dialogue *dialogue, const char *at,
 					const char *end, enum ta_command_event *ret_event);
 const char *ta_memcached_binary_answer(struct ta_dialogue *dialogue, const char *at,

@@ -13,7 +13,7 @@
 
 enum state { LINE, DATA, DATA_CR, DATA_END };
 
-static bool is(const struct ta_memcached_name *name, const char *text, size_t bytes)
+static inline bool is(const struct ta_memcached_name *name, const char *text, size_t bytes)
 {
 	return name->len == bytes && memcmp(name->text, text, bytes) == 0;
 }
@@ -29,9 +29,9 @@ static void name_word(struct ta_memcached_answer *answer, const struct ta_memcac
 {
 	struct ta_memcached_name *name = &answer->last;
 
-	name->len = (uint8_t)(words->len < TA_MEMCACHED_FIRST_MAX ? words->len :
-								     TA_MEMCACHED_FIRST_MAX);
-	memcpy(name->text, words->word, name->len);
+	name->len = (uint8_t)(words->len < TA_MEMCACHED_FIRST_MAX ? words->len
+								  : TA_MEMCACHED_FIRST_MAX);
+	memcpy(name->text, words->text, name->len);
 	answer->number = UINT64_MAX;
 	if (!answer->inside) {
 		answer->first = *name;
@@ -49,13 +49,12 @@ static void argument_word(struct ta_memcached_answer *answer,
 
 	if ((number == 3 && is(&answer->last, "VALUE", 5)) ||
 	    (number == 1 && is(&answer->last, "VA", 2))) {
-		if (!ta_memcached_number(words->word, words->len, &answer->number))
+		if (!ta_memcached_number(words->text, words->len, &answer->number))
 			answer->number = UINT64_MAX;
-	} else if (meta && words->word[0] == 'O') {
-		answer->opaque =
-			ta_memcached_hash(TA_MEMCACHED_HASH_SEED, words->word, words->len);
-	} else if (meta && words->word[0] == 'k') {
-		answer->key = ta_memcached_hash(TA_MEMCACHED_HASH_SEED, words->word, words->len);
+	} else if (meta && words->text[0] == 'O') {
+		answer->opaque = ta_memcached_hash(TA_MEMCACHED_HASH_SEED, words->text, words->len);
+	} else if (meta && words->text[0] == 'k') {
+		answer->key = ta_memcached_hash(TA_MEMCACHED_HASH_SEED, words->text, words->len);
 	}
 }
 
@@ -129,14 +128,18 @@ static const char *data_end(struct ta_dialogue *dialogue, const char *at,
 	return at + 1;
 }
 
-const char *ta_memcached_text_answer(struct ta_dialogue *dialogue, const char *at,
-				     const char *end, enum ta_command_event *ret_event)
+const char *ta_memcached_text_answer(struct ta_dialogue *dialogue, const char *at, const char *end,
+				     enum ta_command_event *ret_event)
 {
 	struct ta_memcached_answer *answer = &ta_memcached_of(dialogue)->answer;
 
-	if (answer->state == LINE)
-		return line_bytes(dialogue, at, end, ret_event);
-	if (answer->state == DATA)
-		return data_bytes(answer, at, end);
-	return data_end(dialogue, at, ret_event);
+	do {
+		if (answer->state == LINE)
+			at = line_bytes(dialogue, at, end, ret_event);
+		else if (answer->state == DATA)
+			at = data_bytes(answer, at, end);
+		else
+			at = data_end(dialogue, at, ret_event);
+	} while (at < end && *ret_event == TA_COMMAND_MORE && answer->inside);
+	return at;
 }

@@ -17,12 +17,12 @@
 
 enum fit { FITS_NOT, FITS, FITS_EXACTLY };
 
-static bool is(const struct ta_memcached_name *name, const char *text)
+static inline bool is_text(const struct ta_memcached_name *name, const char *text, size_t bytes)
 {
-	size_t bytes = strlen(text);
-
 	return name->len == bytes && memcmp(name->text, text, bytes) == 0;
 }
+
+#define is(name, text) is_text(name, text, sizeof(text) - 1)
 
 static bool is_error(const struct ta_memcached_name *name)
 {
@@ -112,8 +112,8 @@ static uint32_t pick(struct ta_memcached *memcached)
 	uint32_t exact = UINT32_MAX, loose = UINT32_MAX, exacts = 0, looses = 0, n = 0;
 
 	for (; (run = ta_resp_queue_at(&memcached->queue, n)) != NULL; n++) {
-		enum fit fit = memcached->binary ? fit_binary(run, &memcached->answer) :
-						   fit_text(run, &memcached->answer);
+		enum fit fit = memcached->binary ? fit_binary(run, &memcached->answer)
+						 : fit_text(run, &memcached->answer);
 
 		if (fit == FITS_EXACTLY) {
 			exact = exacts++ ? exact : n;
@@ -175,14 +175,15 @@ static enum ta_command_event assign(struct ta_dialogue *dialogue)
 
 static void put_text_result(struct ta_memcached_answer *answer)
 {
-	static const char *const said[] = { "NOT_STORED", "NOT_FOUND", "EXISTS", "NS", "NF", "EX" };
 	struct ta_command_result *result = &answer->result;
-	bool says = result->failed = is_error(&answer->last);
+	const struct ta_memcached_name *name = &answer->last;
 
-	for (size_t i = 0; i < sizeof(said) / sizeof(*said); i++)
-		says = says || is(&answer->last, said[i]);
-	result->status_len = says ? answer->last.len : 0;
-	memcpy(result->status, answer->last.text, result->status_len);
+	result->failed = is_error(name);
+	bool says = result->failed || is(name, "NOT_STORED") || is(name, "NOT_FOUND") ||
+		    is(name, "EXISTS") || is(name, "NS") || is(name, "NF") || is(name, "EX");
+
+	result->status_len = says ? name->len : 0;
+	memcpy(result->status, name->text, result->status_len);
 }
 
 enum ta_command_event ta_memcached_assign_text(struct ta_dialogue *dialogue)

@@ -147,9 +147,9 @@ static void keep_key(struct ta_memcached_words *words, const char *at, size_t by
 /* Extras, then the key, then the rest. */
 static const char *body_piece(const struct body *body, const char *at, const char *end)
 {
-	uint64_t bytes = *body->extras_left ? *body->extras_left :
-			 *body->key_left    ? *body->key_left :
-					      *body->left;
+	uint64_t bytes = *body->extras_left ? *body->extras_left
+			 : *body->key_left  ? *body->key_left
+					    : *body->left;
 
 	if (bytes > (uint64_t)(end - at))
 		bytes = (uint64_t)(end - at);
@@ -190,13 +190,13 @@ static enum ta_command_event request_ends(struct ta_dialogue *dialogue)
 	request->state = HEADER;
 	request->got = 0;
 	request->kind = request->header[1];
-	request->nature = opcode->flags & QUIET	    ? TA_RESP_MUTE :
-			  opcode->flags & QUIET_GET ? TA_RESP_CHANCE :
-						      TA_RESP_DUE;
+	request->nature = opcode->flags & QUIET	      ? TA_RESP_MUTE
+			  : opcode->flags & QUIET_GET ? TA_RESP_CHANCE
+						      : TA_RESP_DUE;
 	request->fact = opaque_hash(request->header);
 	if (opcode->flags & QUIET_GET && opcode->flags & ANSWERS_KEY)
-		request->fact = ta_memcached_hash(request->fact, request->words.word,
-						  request->words.len);
+		request->fact =
+			ta_memcached_hash(request->fact, request->words.word, request->words.len);
 	return ta_memcached_end(dialogue, request->nature != TA_RESP_MUTE);
 }
 

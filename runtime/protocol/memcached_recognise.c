@@ -28,11 +28,11 @@ static const struct {
 	char name[8];
 	char words[8];
 } lines[] = {
-	{ "get", "k+" },	  { "gets", "k+" },	{ "gat", "nk+" },     { "gats", "nk+" },
-	{ "set", "knin/" },	  { "add", "knin/" },	{ "replace", "knin/" }, { "append", "knin/" },
-	{ "prepend", "knin/" },	  { "cas", "kninn/" },	{ "incr", "kn/" },    { "decr", "kn/" },
-	{ "touch", "ki/" },	  { "delete", "K/" },	{ "mg", "kw*" },      { "ms", "knw*" },
-	{ "md", "kw*" },	  { "ma", "kw*" },	{ "me", "kw*" },      { "mn", "" },
+	{ "get", "k+" },	{ "gets", "k+" },    { "gat", "nk+" },	     { "gats", "nk+" },
+	{ "set", "knin/" },	{ "add", "knin/" },  { "replace", "knin/" }, { "append", "knin/" },
+	{ "prepend", "knin/" }, { "cas", "kninn/" }, { "incr", "kn/" },	     { "decr", "kn/" },
+	{ "touch", "ki/" },	{ "delete", "K/" },  { "mg", "kw*" },	     { "ms", "knw*" },
+	{ "md", "kw*" },	{ "ma", "kw*" },     { "me", "kw*" },	     { "mn", "" },
 	{ "version", "" },
 };
 
@@ -104,7 +104,7 @@ static size_t cut(const char *at, const char *end, struct word *words)
 	while (at < end) {
 		const char *from = at;
 
-		while (at < end && *at > ' ' && *at <= '~')
+		while (at<end && * at> ' ' && *at <= '~')
 			at++;
 		if (at == from || count == WORDS_MAX || (at < end && *at != ' '))
 			return 0;
@@ -154,8 +154,8 @@ static bool may_become(const char *at, size_t bytes)
 static int extras_of(uint8_t opcode)
 {
 	static const signed char extras[] = {
-		0,  8, 8, 8, 0, 20, 20, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 8, 8,
-		8,  0, 20, 20, -1, -1, 0, 0, 4, 4, 4, 4, -1, 0, 0, 0, 4, 4,
+		0, 8, 8,  8,  0,  20, 20, 0, -1, 0, 0, 0, 0,  0, 0, 0, 0, 8, 8,
+		8, 0, 20, 20, -1, -1, 0,  0, 4,	 4, 4, 4, -1, 0, 0, 0, 4, 4,
 	};
 
 	return opcode < sizeof(extras) ? extras[opcode] : -1;
@@ -172,7 +172,8 @@ static int judge_binary(const unsigned char *at, size_t bytes)
 	if (bytes < 24)
 		return 0;
 	uint32_t key = (uint32_t)at[2] << 8 | at[3];
-	uint32_t body = (uint32_t)at[8] << 24 | (uint32_t)at[9] << 16 | (uint32_t)at[10] << 8 | at[11];
+	uint32_t body =
+		(uint32_t)at[8] << 24 | (uint32_t)at[9] << 16 | (uint32_t)at[10] << 8 | at[11];
 	bool needs_key = memchr(keyless, at[1], sizeof(keyless)) == NULL;
 
 	if (key > TA_MEMCACHED_KEY_MAX || (key == 0 && needs_key) || body < key + at[4])

@@ -14,8 +14,8 @@
 enum state { IDLE, LINE, DATA, DATA_CR, DATA_END };
 
 enum flags {
-	NOREPLY = 1, /* takes it as its last word */
-	STORES = 2,  /* the fifth word is the length of the data that follow */
+	NOREPLY = 1,	 /* takes it as its last word */
+	STORES = 2,	 /* the fifth word is the length of the data that follow */
 	META_STORES = 4, /* the third one is */
 	META = 8,	 /* has flags */
 	SILENT = 16,
@@ -72,8 +72,8 @@ static void name_word(struct ta_dialogue *dialogue, const struct ta_memcached_wo
 	uint8_t number = 0;
 
 	while (number < COMMANDS - 1 &&
-	       (commands[number].len != words->len ||
-		memcmp(commands[number].name, words->word, words->len) != 0))
+	       (commands[number].len != words->len || commands[number].name[0] != words->text[0] ||
+		memcmp(commands[number].name, words->text, words->len) != 0))
 		number++;
 	const struct command *command = &commands[number];
 
@@ -94,18 +94,18 @@ static void name_word(struct ta_dialogue *dialogue, const struct ta_memcached_wo
 /* O and its token are given back with the answer; else the key is, if k asks for it. */
 static void meta_word(struct ta_memcached_request *request, const struct ta_memcached_words *words)
 {
-	if (words->len == 1 && words->word[0] == 'q')
+	if (words->len == 1 && words->text[0] == 'q')
 		request->nature = request->kind == TA_MEMCACHED_MG ? TA_RESP_CHANCE : TA_RESP_MUTE;
-	else if (words->word[0] == 'O')
-		request->fact = ta_memcached_hash(TA_MEMCACHED_HASH_SEED, words->word, words->len);
-	else if (words->len == 1 && words->word[0] == 'k' && request->fact == 0)
+	else if (words->text[0] == 'O')
+		request->fact = ta_memcached_hash(TA_MEMCACHED_HASH_SEED, words->text, words->len);
+	else if (words->len == 1 && words->text[0] == 'k' && request->fact == 0)
 		request->fact = request->key;
 }
 
 static void length_word(struct ta_memcached_request *request,
 			const struct ta_memcached_words *words)
 {
-	if (!ta_memcached_number(words->word, words->len, &request->left))
+	if (!ta_memcached_number(words->text, words->len, &request->left))
 		request->malformed = true;
 }
 
@@ -116,12 +116,12 @@ static void argument_word(struct ta_dialogue *dialogue, const struct ta_memcache
 	uint32_t number = words->index - 1;
 
 	if (number == command->key) {
-		ta_memcached_put_key(&dialogue->command, words->word, words->len);
+		ta_memcached_put_key(&dialogue->command, words->text, words->len);
 		request->malformed |= words->len > TA_MEMCACHED_KEY_MAX;
 		if (command->flags & META)
-			request->key = ta_memcached_hash(
-				ta_memcached_hash(TA_MEMCACHED_HASH_SEED, "k", 1), words->word,
-				words->len);
+			request->key =
+				ta_memcached_hash(ta_memcached_hash(TA_MEMCACHED_HASH_SEED, "k", 1),
+						  words->text, words->len);
 	} else {
 		ta_memcached_put(&dialogue->command, " ?", 2);
 	}
@@ -130,7 +130,7 @@ static void argument_word(struct ta_dialogue *dialogue, const struct ta_memcache
 		length_word(request, words);
 	else if (number >= 2 && command->flags & META)
 		meta_word(request, words);
-	request->noreply = words->len == 7 && memcmp(words->word, "noreply", 7) == 0;
+	request->noreply = words->len == 7 && memcmp(words->text, "noreply", 7) == 0;
 }
 
 /* ---- lines ---- */
@@ -198,8 +198,7 @@ bool ta_memcached_awaits_data(const struct ta_memcached_request *request)
 	return request->state >= DATA;
 }
 
-static const char *data_bytes(struct ta_memcached_request *request, const char *at,
-			      const char *end)
+static const char *data_bytes(struct ta_memcached_request *request, const char *at, const char *end)
 {
 	uint64_t bytes = (uint64_t)(end - at);
 
@@ -227,8 +226,8 @@ static const char *data_end(struct ta_dialogue *dialogue, const char *at,
 	return at + 1;
 }
 
-const char *ta_memcached_text_request(struct ta_dialogue *dialogue, const char *at,
-				      const char *end, enum ta_command_event *ret_event)
+const char *ta_memcached_text_request(struct ta_dialogue *dialogue, const char *at, const char *end,
+				      enum ta_command_event *ret_event)
 {
 	struct ta_memcached_request *request = &ta_memcached_of(dialogue)->request;
 

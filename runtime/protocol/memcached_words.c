@@ -19,23 +19,57 @@ static void gather(struct ta_memcached_words *words, const char *from, const cha
 		bytes = room;
 	memcpy(words->word + words->len, from, bytes);
 	words->len = (uint16_t)(words->len + bytes);
+	words->text = words->word;
 }
 
-/* The next word as far as it came.  Its end is the byte behind it, which is not taken. */
+static inline bool ends_word(char byte)
+{
+	return (unsigned char)byte <= ' ' || byte == 0x7f;
+}
+
+/* Where the word ends: eight bytes at a time. */
+static const char *word_end(const char *at, const char *end)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+
+	for (; end - at >= 8; at += 8) {
+		uint64_t eight, del, found;
+
+		memcpy(&eight, at, sizeof(eight));
+		del = eight ^ (ones * 0x7f);
+		found = ((eight - ones * 0x21) & ~eight) | ((del - ones) & ~del);
+		found &= ones * 0x80;
+		/* Borrows make later bytes doubtful, never the first one. */
+		if (found)
+			return at + __builtin_ctzll(found) / 8;
+	}
+	while (at < end && !ends_word(*at))
+		at++;
+	return at;
+}
+
+/* The next word as far as it came: in place when it is whole, else gathered.  Its end is the
+ * byte behind it, which is not taken. */
 static const char *word(struct ta_memcached_words *words, const char *at, const char *end,
 			enum ta_memcached_piece *ret_piece)
 {
 	const char *from = at;
 
+	at = word_end(at, end);
+	*ret_piece = TA_MEMCACHED_PIECE;
 	if (!words->in_word)
 		words->len = 0;
-	words->in_word = true;
-	while (at < end && ((unsigned char)*at > ' ' && *at != 0x7f))
-		at++;
-	gather(words, from, at);
-	*ret_piece = TA_MEMCACHED_PIECE;
+	if (words->in_word || at == end) {
+		gather(words, from, at);
+	} else {
+		size_t bytes = (size_t)(at - from);
+
+		words->text = from;
+		words->len =
+			(uint16_t)(bytes < TA_MEMCACHED_WORD_MAX ? bytes : TA_MEMCACHED_WORD_MAX);
+	}
+	words->in_word = at == end;
 	if (at < end) {
-		words->in_word = false;
 		words->index++;
 		*ret_piece = TA_MEMCACHED_WORD;
 	}
@@ -46,7 +80,7 @@ const char *ta_memcached_cut(struct ta_memcached_words *words, const char *at, c
 			     enum ta_memcached_piece *ret_piece)
 {
 	for (; at < end; at++) {
-		if (words->in_word || (!words->carriage && (unsigned char)*at > ' ' && *at != 0x7f))
+		if (words->in_word || (!words->carriage && !ends_word(*at)))
 			return word(words, at, end, ret_piece);
 		if (*at == '\n') {
 			words->carriage = false;

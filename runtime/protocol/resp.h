@@ -21,8 +21,8 @@ enum ta_resp_meaning {
 	TA_RESP_MONITOR,
 	TA_RESP_CLIENT, /* REPLY is the one that matters */
 	TA_RESP_MULTI,
-	TA_RESP_EXEC, /* and DISCARD */
-	TA_RESP_SYNC, /* replication: a tunnel */
+	TA_RESP_EXEC,	  /* and DISCARD */
+	TA_RESP_SYNC,	  /* replication: a tunnel */
 	TA_RESP_CHANNELS, /* the six that subscribe and unsubscribe: in this order */
 	TA_RESP_PATTERNS,
 	TA_RESP_SHARDS,
@@ -52,11 +52,11 @@ const struct ta_resp_name *ta_resp_names(size_t *ret_count);
 enum ta_resp_reply { TA_RESP_REPLIES, TA_RESP_SKIPS_NEXT, TA_RESP_REPLIES_NOT };
 
 enum ta_resp_aim { /* what becomes of the bytes of an argument */
-	TA_RESP_TO_NOTHING,
-	TA_RESP_TO_NAME,
-	TA_RESP_TO_SUBCOMMAND,
-	TA_RESP_TO_TEXT,
-	TA_RESP_TO_WORD,
+		   TA_RESP_TO_NOTHING,
+		   TA_RESP_TO_NAME,
+		   TA_RESP_TO_SUBCOMMAND,
+		   TA_RESP_TO_TEXT,
+		   TA_RESP_TO_WORD,
 };
 
 #define TA_RESP_WORD_MAX 16
@@ -66,7 +66,7 @@ struct ta_resp_request {
 	uint64_t number; /* of a line that is being read */
 	uint64_t left;	 /* bytes of the argument */
 	uint32_t args_left;
-	uint32_t arg; /* number of the next or present argument; 0 is the name */
+	uint32_t arg;	 /* number of the next or present argument; 0 is the name */
 	uint32_t queued; /* since MULTI */
 	uint32_t inline_bytes;
 	uint16_t mark; /* where the present argument's text begins */
@@ -85,8 +85,8 @@ struct ta_resp_request {
 #define TA_RESP_DEPTH_MAX 16
 
 struct ta_resp_answer {
-	uint64_t left;	  /* bytes of the blob */
-	uint64_t pending; /* values to come, in what has a length */
+	uint64_t left;			   /* bytes of the blob */
+	uint64_t pending;		   /* values to come, in what has a length */
 	uint64_t outer[TA_RESP_DEPTH_MAX]; /* pending around each aggregate without a length */
 	int64_t count;			   /* third element, where it is a number */
 	uint8_t depth;
@@ -95,7 +95,7 @@ struct ta_resp_answer {
 	uint8_t top;  /* type of the whole; 0: not there yet */
 	uint8_t seen; /* elements of the whole, as far as they matter */
 	uint8_t line_len, text_len;
-	char last; /* byte of the line */
+	char last;		     /* byte of the line */
 	char line[TA_RESP_LINE_MAX]; /* beginning of a line that comes in pieces */
 	char text[TA_RESP_LINE_MAX]; /* beginning of the whole, or of its first element */
 };
@@ -106,7 +106,7 @@ struct ta_resp {
 	uint32_t channels, patterns, shards; /* subscriptions */
 	uint32_t confirms; /* how often the oldest command that subscribes is still confirmed; 0:
 			      it was not yet */
-	uint32_t selects; /* SELECTs that are not answered */
+	uint32_t selects;  /* SELECTs that are not answered */
 	bool broken;
 	bool tunnel; /* of the requests; that of the answers is queued */
 	bool resp3;

@@ -23,7 +23,7 @@ enum state {
 	DATA_CR,
 	DATA_END,
 	CHUNKS, /* the value goes on with `;` */
-	DONE,   /* the whole is complete */
+	DONE,	/* the whole is complete */
 };
 
 /* ---- elements of the whole ---- */
@@ -215,8 +215,8 @@ static bool read_line(struct ta_resp_answer *answer, const char *line, size_t by
 /* What a value may begin with, or go on with. */
 static bool is_type(const struct ta_resp_answer *answer, char byte)
 {
-	return answer->state == CHUNKS ? byte == ';' :
-					 byte && memchr("+-$:*%~>|=!,#(_.", byte, 16) != NULL;
+	return answer->state == CHUNKS ? byte == ';'
+				       : byte && memchr("+-$:*%~>|=!,#(_.", byte, 16) != NULL;
 }
 
 /* At most so much of a line is looked at, wherever it was cut. */

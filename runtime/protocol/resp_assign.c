@@ -15,9 +15,9 @@
 #include <string.h>
 
 /* Names of messages; the first six are those of TA_RESP_CHANNELS and following. */
-static const char messages[][16] = { "subscribe",     "psubscribe",   "ssubscribe",
-				     "unsubscribe",   "punsubscribe", "sunsubscribe",
-				     "message",	      "pmessage",     "smessage" };
+static const char messages[][16] = { "subscribe",   "psubscribe",   "ssubscribe",
+				     "unsubscribe", "punsubscribe", "sunsubscribe",
+				     "message",	    "pmessage",	    "smessage" };
 #define CONFIRMATIONS 6
 #define NO_MESSAGE (sizeof(messages) / sizeof(*messages))
 
@@ -52,9 +52,9 @@ static uint32_t *subscriptions(struct ta_resp *resp, size_t message)
 static void count(struct ta_resp *resp, size_t message)
 {
 	uint32_t *counter = subscriptions(resp, message);
-	uint32_t other = counter == &resp->channels ? resp->patterns :
-			 counter == &resp->patterns ? resp->channels :
-						      0;
+	uint32_t other = counter == &resp->channels   ? resp->patterns
+			 : counter == &resp->patterns ? resp->channels
+						      : 0;
 	int64_t all = resp->answer.count;
 
 	*counter = all > other && all <= UINT32_MAX ? (uint32_t)all - other : 0;

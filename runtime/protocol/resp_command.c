@@ -22,11 +22,15 @@ static char capital(char byte)
 	return byte >= 'a' && byte <= 'z' ? (char)(byte - 'a' + 'A') : byte;
 }
 
-static bool in_name(char byte)
+/* What names are made of: a bit for each of the 64 bytes from blank to '_'. */
+static inline bool in_name(char byte)
 {
-	byte = capital(byte);
-	return (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') || byte == '.' ||
-	       byte == '_' || byte == '-';
+	unsigned int number = (unsigned char)capital(byte) - 0x20u;
+	const uint64_t set = UINT64_C(1) << ('-' - 0x20) | UINT64_C(1) << ('.' - 0x20) |
+			     UINT64_C(0x3ff) << ('0' - 0x20) | UINT64_C(0x3ffffff) << ('A' - 0x20) |
+			     UINT64_C(1) << ('_' - 0x20);
+
+	return number < 64 && set >> number & 1;
 }
 
 /* ---- text ---- */
@@ -148,11 +152,9 @@ static void key_bytes(struct ta_dialogue *dialogue, const char *data, size_t byt
 	size_t room = TA_COMMAND_TEXT_MAX - dialogue->command.text_len;
 	size_t looked = bytes < room ? bytes : room;
 
-	for (size_t i = 0; i < looked; i++) {
-		if (data[i] <= ' ' || data[i] > '~') {
-			hide(dialogue);
-			return;
-		}
+	if (!ta_resp_printable(data, looked)) {
+		hide(dialogue);
+		return;
 	}
 	put_text(&dialogue->command, data, bytes);
 	if (dialogue->command.flags & TA_COMMAND_TEXT_CUT)
@@ -245,12 +247,14 @@ static bool word_is(const struct ta_resp_request *request, const char *text, siz
 	return request->word_len == bytes && memcmp(request->word, text, bytes) == 0;
 }
 
-static bool is_client_setup(const struct ta_command *command)
+static bool sets_up(const struct ta_resp_name *name, const struct ta_command *command)
 {
-	static const char names[][20] = { "CLIENT SETNAME", "CLIENT SETINFO",  "CLIENT REPLY",
+	static const char names[][20] = { "CLIENT SETNAME",  "CLIENT SETINFO",	"CLIENT REPLY",
 					  "CLIENT TRACKING", "CLIENT NO-EVICT", "CLIENT NO-TOUCH",
-					  "CLIENT CACHING", "CLIENT ID",       "CLIENT GETNAME" };
+					  "CLIENT CACHING",  "CLIENT ID",	"CLIENT GETNAME" };
 
+	if (name->meaning != TA_RESP_CLIENT)
+		return name->flags & TA_RESP_SETS_UP;
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (operation_is(command, names[i], strnlen(names[i], sizeof(names[i]))))
 			return true;
@@ -385,10 +389,10 @@ enum ta_command_event ta_resp_command_end(struct ta_dialogue *dialogue)
 		return TA_COMMAND_READY;
 	}
 	put_space(dialogue);
-	if (request->name->flags & TA_RESP_SETS_UP || is_client_setup(command))
+	if (sets_up(request->name, command))
 		command->flags |= TA_COMMAND_SETUP;
 	transaction(dialogue);
-	if (operation_is(command, "CLIENT REPLY", 12))
+	if (request->name->meaning == TA_RESP_CLIENT && operation_is(command, "CLIENT REPLY", 12))
 		return client_reply(dialogue);
 	return is_usual(request->name->meaning) ? usual(dialogue) : unusual(dialogue);
 }

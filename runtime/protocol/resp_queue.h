@@ -15,8 +15,27 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define TA_RESP_RUNS 1024u
+
+/* Whether all bytes are printable and none is blank; eight at a time. */
+static inline bool ta_resp_printable(const char *at, size_t bytes)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t eight, bad = 0;
+
+	for (; bytes >= 8; at += 8, bytes -= 8) {
+		memcpy(&eight, at, sizeof(eight));
+		bad |= ((eight - ones * 0x21) & ~eight) | (eight + ones) | eight;
+	}
+	if (bad & (ones * 0x80))
+		return false;
+	for (; bytes; at++, bytes--)
+		if (*at <= ' ' || *at > '~')
+			return false;
+	return true;
+}
 
 enum ta_resp_nature { TA_RESP_DUE, TA_RESP_CHANCE, TA_RESP_MUTE };
 

@@ -89,13 +89,51 @@ static bool length_end(struct ta_dialogue *dialogue, char byte)
 	return expect(request, byte, '\n', request->left ? DATA : DATA_CR);
 }
 
-/* Takes the first byte of an array, and none of an inline command. */
-static const char *begin(struct ta_dialogue *dialogue, const char *at)
+/* Reads a mark, a number of at most seven digits and CR LF, when all of it is there: the bytes
+ * behind it.  NULL leaves it to the single steps. */
+static const char *whole_number(char mark, const char *at, const char *end, uint32_t *ret_number)
+{
+	const char *stop = end - at > 10 ? at + 10 : end;
+	uint32_t number = 0;
+
+	if (*at++ != mark || at == stop || *at < '0' || *at > '9')
+		return NULL;
+	for (; at < stop && *at >= '0' && *at <= '9'; at++)
+		number = number * 10 + (uint32_t)(*at - '0');
+	if (stop - at < 2 || at[0] != '\r' || at[1] != '\n')
+		return NULL;
+	*ret_number = number;
+	return at + 2;
+}
+
+/* The head of an argument in one step, if it can be. */
+static const char *whole_length(struct ta_dialogue *dialogue, const char *at, const char *end)
 {
 	struct ta_resp_request *request = &ta_resp_of(dialogue)->request;
+	uint32_t length;
+
+	at = whole_number('$', at, end, &length);
+	if (!at)
+		return NULL;
+	request->left = length;
+	ta_resp_arg_begin(dialogue);
+	request->state = length ? DATA : DATA_CR;
+	return at;
+}
+
+/* Takes the first byte of an array or all of its head, and none of an inline command. */
+static const char *begin(struct ta_dialogue *dialogue, const char *at, const char *end)
+{
+	struct ta_resp_request *request = &ta_resp_of(dialogue)->request;
+	const char *next;
 
 	ta_resp_command_begin(dialogue);
 	request->args_left = 0;
+	next = whole_number('*', at, end, &request->args_left);
+	if (next) {
+		request->state = request->args_left ? MARK : EMPTY;
+		return next;
+	}
 	if (*at == '*') {
 		number_begins(request, COUNT);
 		return at + 1;
@@ -199,6 +237,16 @@ static bool data_end(struct ta_dialogue *dialogue, char byte, enum ta_command_ev
 	return byte == '\n';
 }
 
+/* CR LF behind an argument, in one step. */
+static bool whole_end(struct ta_dialogue *dialogue, const char *at, const char *end,
+		      enum ta_command_event *ret_event)
+{
+	struct ta_resp_request *request = &ta_resp_of(dialogue)->request;
+
+	return request->state == DATA_CR && end - at >= 2 && at[0] == '\r' && at[1] == '\n' &&
+	       data_end(dialogue, '\n', ret_event);
+}
+
 /* One byte; false when it may not stand there. */
 static bool step(struct ta_dialogue *dialogue, char byte, enum ta_command_event *ret_event)
 {
@@ -227,6 +275,7 @@ static const char *walk(struct ta_dialogue *dialogue, const char *at, const char
 			enum ta_command_event *ret_event)
 {
 	struct ta_resp_request *request = &ta_resp_of(dialogue)->request;
+	const char *next;
 
 	while (*ret_event == TA_COMMAND_MORE) {
 		if (request->state == EMPTY) {
@@ -235,11 +284,15 @@ static const char *walk(struct ta_dialogue *dialogue, const char *at, const char
 		} else if (at == end || request->state == IDLE) {
 			break;
 		} else if (request->state == BEGIN) {
-			at = begin(dialogue, at);
+			at = begin(dialogue, at, end);
 		} else if (request->state == DATA) {
 			at = data_bytes(dialogue, at, end);
 		} else if (request->state == LINE) {
 			at = line_bytes(dialogue, at, end, ret_event);
+		} else if (request->state == MARK && (next = whole_length(dialogue, at, end))) {
+			at = next;
+		} else if (whole_end(dialogue, at, end, ret_event)) {
+			at += 2;
 		} else if (!step(dialogue, *at, ret_event)) {
 			*ret_event = TA_COMMAND_BROKEN;
 		} else {
@@ -268,9 +321,9 @@ size_t ta_resp_request(struct ta_dialogue *dialogue, const void *data, size_t by
 	struct ta_resp *resp = ta_resp_of(dialogue);
 	const char *first = data, *at = first;
 
-	*ret_event = resp->broken ? TA_COMMAND_BROKEN :
-		     resp->tunnel ? TA_COMMAND_TUNNEL :
-				    TA_COMMAND_MORE;
+	*ret_event = resp->broken   ? TA_COMMAND_BROKEN
+		     : resp->tunnel ? TA_COMMAND_TUNNEL
+				    : TA_COMMAND_MORE;
 	if (*ret_event != TA_COMMAND_MORE)
 		return 0;
 	if (resp->request.state == IDLE)

@@ -92,8 +92,8 @@ static void note(struct story *story, const struct ta_dialogue *dialogue,
 static size_t call(struct ta_dialogue *dialogue, bool server, const void *data, size_t bytes,
 		   enum ta_command_event *ret_event)
 {
-	size_t taken = server ? dialogue->protocol->answer(dialogue, data, bytes, ret_event) :
-				dialogue->protocol->request(dialogue, data, bytes, ret_event);
+	size_t taken = server ? dialogue->protocol->answer(dialogue, data, bytes, ret_event)
+			      : dialogue->protocol->request(dialogue, data, bytes, ret_event);
 
 	demand(taken <= bytes);
 	demand(*ret_event != TA_COMMAND_ANSWERED || server);

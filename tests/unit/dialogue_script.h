@@ -96,9 +96,9 @@ static void hear(struct told *told, struct ta_dialogue *dialogue, char side, con
 
 	memcpy(copy, bytes, count);
 	while (event != TA_COMMAND_MORE && !told->over) {
-		size_t taken = side == '>' ?
-				       dialogue->protocol->request(dialogue, at, count, &event) :
-				       dialogue->protocol->answer(dialogue, at, count, &event);
+		size_t taken = side == '>'
+				       ? dialogue->protocol->request(dialogue, at, count, &event)
+				       : dialogue->protocol->answer(dialogue, at, count, &event);
 
 		check(taken <= count, "took %zu of %zu", taken, count);
 		at += taken;

@@ -7,8 +7,14 @@
 #include "tests/unit/dialogue_script.h"
 
 #define CACHE(expected, ...) SCRIPT(&ta_protocol_memcached, expected, __VA_ARGS__)
-#define TO(text) { '>', text, sizeof(text) - 1 }
-#define FROM(text) { '<', text, sizeof(text) - 1 }
+#define TO(text)                                                                                   \
+	{                                                                                          \
+		'>', text, sizeof(text) - 1                                                        \
+	}
+#define FROM(text)                                                                                 \
+	{                                                                                          \
+		'<', text, sizeof(text) - 1                                                        \
+	}
 
 /* A packet of the binary protocol: opcode, lengths, status, opaque. */
 #define PACKET(magic, op, key, extras, status, body, opaque)                                       \
@@ -137,7 +143,8 @@ static void stored(void)
 	CACHE("s B", TO("set k 0 0 x\r\n"));
 	CACHE("s B", TO("set k 0 0\r\n"));
 	CACHE("s B", TO("set k 0 0 1\r\nxyz"));
-	CACHE("s set{set k ? ? ?} B", TO("set k 0 0 1\r\nx\r\n"), FROM("VALUE k 0 1\r\nx\r\nEND\r\n"));
+	CACHE("s set{set k ? ? ?} B", TO("set k 0 0 1\r\nx\r\n"),
+	      FROM("VALUE k 0 1\r\nx\r\nEND\r\n"));
 	/* Too large: said before the data are there. */
 	CACHE("s set{set k ? ? ?}~ s get{get k} =", TO("set k 0 0 5\r\nhe"),
 	      FROM("SERVER_ERROR object too large for cache\r\n"), TO("llo\r\nget k\r\n"),
@@ -203,12 +210,12 @@ static void binary(void)
 	      TO(ASK("\0", "\3", "\0", "\3", "\2") "key"),
 	      FROM(SAY("\0", "\0", "\0", "\1", "\11", "\2") "Not found"),
 	      TO(ASK("\1", "\3", "\10", "\15", "\3") "\0\0\0\0\0\0\0\0keyhi"),
-	      FROM(SAY("\1", "\0", "\0", "\3", "\0", "\3")),
-	      TO(ASK("\12", "\0", "\0", "\0", "\4")), FROM(SAY("\12", "\0", "\0", "\0", "\0", "\4")));
+	      FROM(SAY("\1", "\0", "\0", "\3", "\0", "\3")), TO(ASK("\12", "\0", "\0", "\0", "\4")),
+	      FROM(SAY("\12", "\0", "\0", "\0", "\0", "\4")));
 	CACHE("s stats{stats} = s sasl_auth{sasl_auth ? ?}# =0x0021",
 	      TO(ASK("\20", "\0", "\0", "\0", "\1")),
-	      FROM(SAY("\20", "\3", "\0", "\0", "\4", "\1") "pid7"
-		   SAY("\20", "\0", "\0", "\0", "\0", "\1")),
+	      FROM(SAY("\20", "\3", "\0", "\0", "\4", "\1") "pid7" SAY("\20", "\0", "\0", "\0",
+								       "\0", "\1")),
 	      TO(ASK("\41", "\5", "\0", "\11", "\2") "PLAINa\0b\0"),
 	      FROM(SAY("\41", "\0", "\0", "\41", "\0", "\2")));
 	CACHE("s get{get key} B", TO(ASK("\0", "\3", "\0", "\3", "\1") "key"),
@@ -233,10 +240,9 @@ static void binary_quiet(void)
 	/* Clients that ask for the key leave the opaque at 0. */
 	CACHE("s get{get a} s get{get b} s get{get b} s noop{noop} = = = =",
 	      TO(GETKQ("a") GETKQ("b") GETKQ("b") NOOP),
-	      FROM(SAY("\15", "\1", "\0", "\0", "\2", "\0") "bx"
-		   SAY("\15", "\1", "\0", "\0", "\2", "\0") "bx" NOOPED));
-	CACHE("s get{get a} s get{get b} s noop{noop} B",
-	      TO(GETQ("\1", "a") GETQ("\1", "b") NOOP),
+	      FROM(SAY("\15", "\1", "\0", "\0", "\2", "\0") "bx" SAY("\15", "\1", "\0", "\0", "\2",
+								     "\0") "bx" NOOPED));
+	CACHE("s get{get a} s get{get b} s noop{noop} B", TO(GETQ("\1", "a") GETQ("\1", "b") NOOP),
 	      FROM(SAY("\11", "\0", "\0", "\0", "\1", "\1") "x" NOOPED));
 	CACHE("s get{get a} s get{get b} = =0x0082!", TO(GETQ("\1", "a") GETQ("\2", "b")),
 	      FROM(SAY("\11", "\0", "\0", "\202", "\0", "\2")));
@@ -275,7 +281,8 @@ static void silence(void)
 
 	begin_dialogue(&dialogue, &ta_protocol_memcached, &told);
 	for (int i = 0; i < 200000; i++) {
-		int bytes = sprintf(line, i % 2 ? "ms k 1 q O%d\r\nx\r\n" : "incr k%d 1 noreply\r\n", i);
+		int bytes = sprintf(line,
+				    i % 2 ? "ms k 1 q O%d\r\nx\r\n" : "incr k%d 1 noreply\r\n", i);
 
 		hear(&told, &dialogue, '>', line, (size_t)bytes);
 		if (i % 50000 == 49999) {

@@ -7,8 +7,14 @@
 #include "tests/unit/dialogue_script.h"
 
 #define REDIS(expected, ...) SCRIPT(&ta_protocol_redis, expected, __VA_ARGS__)
-#define TO(text) { '>', text, sizeof(text) - 1 }
-#define FROM(text) { '<', text, sizeof(text) - 1 }
+#define TO(text)                                                                                   \
+	{                                                                                          \
+		'>', text, sizeof(text) - 1                                                        \
+	}
+#define FROM(text)                                                                                 \
+	{                                                                                          \
+		'<', text, sizeof(text) - 1                                                        \
+	}
 #define PING "*1\r\n$4\r\nPING\r\n"
 #define GET "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n"
 #define SUBSCRIBED(what, channel, count) "*3\r\n" what channel ":" count "\r\n"
@@ -86,8 +92,8 @@ static void names_found(void)
 static void texts(void)
 {
 	REDIS("s GET{GET k} =", TO("*2\r\n$3\r\ngEt\r\n$1\r\nk\r\n"), FROM("$1\r\nv\r\n"));
-	REDIS("s HSET{HSET h ? ?} =", TO("*4\r\n$4\r\nHSET\r\n$1\r\nh\r\n$1\r\nf\r\n$6\r\nsecret\r\n"),
-	      FROM(":1\r\n"));
+	REDIS("s HSET{HSET h ? ?} =",
+	      TO("*4\r\n$4\r\nHSET\r\n$1\r\nh\r\n$1\r\nf\r\n$6\r\nsecret\r\n"), FROM(":1\r\n"));
 	REDIS("s AUTH{AUTH ? ?}# =", TO("*3\r\n$4\r\nAUTH\r\n$4\r\nuser\r\n$6\r\nsecret\r\n"),
 	      FROM("+OK\r\n"));
 	REDIS("s CONFIG SET{CONFIG SET ? ?} =",
@@ -148,7 +154,8 @@ static void long_text(void)
 
 static void inline_commands(void)
 {
-	REDIS("s PING{PING} s GET{GET k} = =", TO("ping\r\n\r\nGET  k \n"), FROM("+PONG\r\n$-1\r\n"));
+	REDIS("s PING{PING} s GET{GET k} = =", TO("ping\r\n\r\nGET  k \n"),
+	      FROM("+PONG\r\n$-1\r\n"));
 	REDIS("s SET{SET k ?} =", TO("set k \"a \\\" b\"\r\n"), FROM("+OK\r\n"));
 	REDIS("s SET{SET ? ?} =", TO("set \"k\" 'a b'\r\n"), FROM("+OK\r\n"));
 	REDIS("s {}~# s PING{PING} =", TO("  \r\n" PING), FROM("+PONG\r\n"));
@@ -157,8 +164,9 @@ static void inline_commands(void)
 
 static void types(void)
 {
-#define ANSWER(bytes, result) REDIS("s PING{PING} " result " s PING{PING} =", TO(PING), FROM(bytes), \
-				    TO(PING), FROM("+PONG\r\n"))
+#define ANSWER(bytes, result)                                                                      \
+	REDIS("s PING{PING} " result " s PING{PING} =", TO(PING), FROM(bytes), TO(PING),           \
+	      FROM("+PONG\r\n"))
 	ANSWER("+OK\r\n", "=");
 	ANSWER("+\r\n", "=");
 	ANSWER("-WRONGTYPE Operation against\r\n", "=WRONGTYPE!");
@@ -211,7 +219,8 @@ static void broken(void)
 	BREAKS(";1\r\n");
 	BREAKS("$?\r\n$1\r\na\r\n");
 	BREAKS("*?\r\n*1\r\n.\r\n");
-	BREAKS("*?\r\n*?\r\n*?\r\n*?\r\n*?\r\n*?\r\n*?\r\n*?\r\n*?\r\n*?\r\n*?\r\n*?\r\n*?\r\n*?\r\n"
+	BREAKS("*?\r\n*?\r\n*?\r\n*?\r\n*?\r\n*?\r\n*?\r\n*?\r\n*?\r\n*?\r\n*?\r\n*?\r\n*?\r\n*?"
+	       "\r\n"
 	       "*?\r\n*?\r\n*?\r\n");
 #undef BREAKS
 	REDIS("B", FROM("+OK\r\n"));
@@ -262,12 +271,12 @@ static void subscriptions(void)
 #define SUBSCRIBE "*3\r\n$9\r\nSUBSCRIBE\r\n" A B
 #define UNSUBSCRIBE "*1\r\n$11\r\nUNSUBSCRIBE\r\n"
 #define MESSAGE "*3\r\n$7\r\nmessage\r\n" A "$5\r\nhello\r\n"
-	REDIS("s GET{GET k} s SUBSCRIBE{SUBSCRIBE ? ?}& = s PING{PING} = s UNSUBSCRIBE{UNSUBSCRIBE}& "
+	REDIS("s GET{GET k} s SUBSCRIBE{SUBSCRIBE ? ?}& = s PING{PING} = s "
+	      "UNSUBSCRIBE{UNSUBSCRIBE}& "
 	      "s GET{GET k} =",
 	      TO(GET SUBSCRIBE),
 	      FROM(MESSAGE SUBSCRIBED(SUB, A, "1") MESSAGE SUBSCRIBED(SUB, B, "2") MESSAGE),
-	      TO(PING), FROM(MESSAGE "*2\r\n$4\r\npong\r\n$0\r\n\r\n" MESSAGE),
-	      TO(UNSUBSCRIBE GET),
+	      TO(PING), FROM(MESSAGE "*2\r\n$4\r\npong\r\n$0\r\n\r\n" MESSAGE), TO(UNSUBSCRIBE GET),
 	      FROM(MESSAGE SUBSCRIBED(UNSUB, B, "1") MESSAGE SUBSCRIBED(UNSUB, A, "0") MESSAGE));
 	/* Without any there is one confirmation; a refused one has an error. */
 	REDIS("s UNSUBSCRIBE{UNSUBSCRIBE}& s GET{GET k} =", TO(UNSUBSCRIBE GET),
@@ -279,15 +288,15 @@ static void subscriptions(void)
 	      "s PING{PING} = s PUNSUBSCRIBE{PUNSUBSCRIBE ?}& s GET{GET k} =",
 	      TO(SUBSCRIBE "*2\r\n$10\r\nPSUBSCRIBE\r\n" A UNSUBSCRIBE PING),
 	      FROM(SUBSCRIBED(SUB, A, "1") SUBSCRIBED(SUB, B, "2")
-			   SUBSCRIBED("$10\r\npsubscribe\r\n", A, "3")
-				   SUBSCRIBED(UNSUB, A, "2") SUBSCRIBED(UNSUB, B, "1")
-		   "*4\r\n$8\r\npmessage\r\n" A A B "*2\r\n+pong\r\n+\r\n"),
+			   SUBSCRIBED("$10\r\npsubscribe\r\n", A, "3") SUBSCRIBED(UNSUB, A, "2")
+				   SUBSCRIBED(UNSUB, B, "1") "*4\r\n$8\r\npmessage\r\n" A A B
+							     "*2\r\n+pong\r\n+\r\n"),
 	      TO("*2\r\n$12\r\nPUNSUBSCRIBE\r\n" A GET),
 	      FROM(SUBSCRIBED("$12\r\npunsubscribe\r\n", A, "0") MESSAGE));
 	REDIS("s SSUBSCRIBE{SSUBSCRIBE ?}& s GET{GET k} =ERR!",
 	      TO("*2\r\n$10\r\nSSUBSCRIBE\r\n" A GET),
-	      FROM(SUBSCRIBED("$10\r\nssubscribe\r\n", A, "1")
-		   "*3\r\n$8\r\nsmessage\r\n" A A "-ERR Can't execute 'get'\r\n"));
+	      FROM(SUBSCRIBED("$10\r\nssubscribe\r\n", A, "1") "*3\r\n$8\r\nsmessage\r\n" A A
+							       "-ERR Can't execute 'get'\r\n"));
 	/* An answer where a confirmation had to come. */
 	REDIS("s SUBSCRIBE{SUBSCRIBE ? ?}& s GET{GET k} B", TO(SUBSCRIBE GET),
 	      FROM(SUBSCRIBED(SUB, A, "1") "$-1\r\n"));
