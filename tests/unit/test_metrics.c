@@ -509,6 +509,67 @@ static void of_the_enricher(void)
 	config = plain_config();
 }
 
+static void count_made(struct made_span *made)
+{
+	static struct ta_out_span out;
+
+	ta_enrich_span(enrich, &made->span, &out);
+	sink->class->span(sink, &made->span, &out);
+}
+
+/* What programs ask others, and what has no metric of its own. */
+static void of_outward_spans(void)
+{
+	static const uint8_t steps[] = { TA_SPAN_CONNECT, TA_SPAN_LOOKUP, TA_SPAN_TURN };
+	struct made_span made[8] = { 0 };
+	const struct point *point;
+
+	start();
+	span_make(&made[0], TA_SPAN_HTTP_CLIENT);
+	put_text(&made[0], TA_ATTR_HTTP_METHOD, "GET");
+	put_text(&made[0], TA_ATTR_HTTP_TARGET, "/user/17?a=b");
+	put_text(&made[0], TA_ATTR_HTTP_HOST, "h.example:81");
+	put_int(&made[0], TA_ATTR_HTTP_VERSION_MINOR, 1);
+	put_int(&made[0], TA_ATTR_HTTP_STATUS, 404);
+	span_make(&made[1], TA_SPAN_COMMAND);
+	put_int(&made[1], TA_ATTR_DB_SYSTEM, 2);
+	put_text(&made[1], TA_ATTR_DB_OPERATION, "SELECT");
+	put_text(&made[1], TA_ATTR_DB_TARGET, "users");
+	put_text(&made[1], TA_ATTR_DB_TEXT, "SELECT ?");
+	put_ipv4(&made[1], TA_ATTR_PEER, "192.0.2.9", 5432);
+	span_make(&made[2], TA_SPAN_COMMAND_SERVER);
+	put_int(&made[2], TA_ATTR_DB_SYSTEM, 1);
+	put_text(&made[2], TA_ATTR_DB_OPERATION, "GET");
+	span_make(&made[3], TA_SPAN_PROCESS);
+	for (size_t i = 0; i < 3; i++) {
+		span_make(&made[4 + i], (enum ta_span_type)steps[i]);
+		made[4 + i].span.parent_id = i;
+	}
+	for (size_t i = 0; i < 7; i++)
+		count_made(&made[i]);
+	collect();
+	point = point_of("http.client.request.duration", "");
+	if (check(point != NULL, "no point of requests"))
+		check_text(point->attrs, "http.request.method=GET,server.address=h.example,"
+			   "server.port=81,http.response.status_code=404,error.type=404,"
+			   "network.protocol.version=1.1,");
+	point = point_of("db.client.operation.duration", "");
+	if (check(point != NULL, "no point of commands"))
+		check_text(point->attrs, "db.system.name=postgresql,db.collection.name=users,"
+			   "db.operation.name=SELECT,server.address=192.0.2.9,server.port=5432,");
+	check(point_of("tagalong.span.duration",
+		       "tagalong.span.type=command_server,db.system.name=redis,"
+		       "db.operation.name=GET,") != NULL, "no point of served commands");
+	check(point_of("tagalong.span.duration", "tagalong.span.type=process,") != NULL,
+	      "no point of processes");
+	check(!point_of("tagalong.span.duration", "tagalong.span.type=connect") &&
+		      !point_of("tagalong.span.duration", "tagalong.span.type=lookup") &&
+		      !point_of("tagalong.span.duration", "tagalong.span.type=exchange"),
+	      "steps are counted");
+	for (size_t i = 0; i < 7; i++)
+		span_drop(&made[i]);
+}
+
 int main(void)
 {
 	config = plain_config();
@@ -523,6 +584,7 @@ int main(void)
 	check_group("exemplars", exemplars);
 	check_group("hostile values", hostile);
 	check_group("spans of the enricher", of_the_enricher);
+	check_group("what programs ask others", of_outward_spans);
 	sink->class->free(sink);
 	ta_enrich_free(enrich);
 	ta_messages_fini(&messages);

@@ -476,6 +476,75 @@ static void kinds(void)
 	check_text(one(&made), "span|custom|default|manual|ok|span");
 }
 
+/* "op|origin|description|status|db.system" of a span below another one. */
+static const char *child(struct made_span *made)
+{
+	static char text[512];
+	struct made_span root, *both[2] = { &root, made };
+	cJSON *header, *tree;
+
+	span_make(&root, TA_SPAN_HTTP_SERVER);
+	root.span.process = made->span.process = &process;
+	made->span.parent_id = root.span.span_id;
+	made->span.span_id = 77;
+	sentry_encode_spans(both, 2);
+	tree = sentry_parse(0, &header, NULL);
+	snprintf(text, sizeof(text), "%s|%s|%s|", say(tree, "spans/0/op"),
+		 say(tree, "spans/0/origin"), say(tree, "spans/0/description"));
+	snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s|%s",
+		 say(tree, "spans/0/status"), say(tree, "spans/0/data/db.system"));
+	cJSON_Delete(header);
+	cJSON_Delete(tree);
+	span_drop(&root);
+	span_drop(made);
+	return text;
+}
+
+static const char *command_child(int system, const char *operation, const char *query)
+{
+	struct made_span made;
+
+	span_make(&made, TA_SPAN_COMMAND);
+	put_int(&made, TA_ATTR_DB_SYSTEM, system);
+	put_text(&made, TA_ATTR_DB_OPERATION, operation);
+	if (query)
+		put_text(&made, TA_ATTR_DB_TEXT, query);
+	return child(&made);
+}
+
+static void outward_kinds(void)
+{
+	struct made_span made;
+
+	span_make(&made, TA_SPAN_HTTP_CLIENT);
+	put_text(&made, TA_ATTR_HTTP_METHOD, "GET");
+	put_text(&made, TA_ATTR_HTTP_TARGET, "/a?secret=b");
+	put_text(&made, TA_ATTR_HTTP_HOST, "h.example");
+	put_int(&made, TA_ATTR_HTTP_STATUS, 404);
+	check_text(child(&made), "http.client|auto.tagalong.http_client|GET http://h.example/a|"
+				 "not_found|(none)");
+	span_make(&made, TA_SPAN_HTTP_CLIENT);
+	put_text(&made, TA_ATTR_HTTP_METHOD, "POST");
+	put_text(&made, TA_ATTR_HTTP_TARGET, "/p.S/M");
+	put_text(&made, TA_ATTR_HTTP_HOST, "h.example");
+	put_int(&made, TA_ATTR_GRPC_STATUS, 0);
+	check_text(child(&made), "grpc.client|auto.tagalong.http_client|p.S/M|ok|(none)");
+	check_text(command_child(1, "GET", "GET user:1"),
+		   "db.redis|auto.tagalong.command|GET user:1|ok|redis");
+	check_text(command_child(2, "SELECT", "SELECT ? FROM t"),
+		   "db.sql.query|auto.tagalong.command|SELECT ? FROM t|ok|postgresql");
+	check_text(command_child(5, "GET", NULL), "cache.get|auto.tagalong.command|GET|ok|memcached");
+	check_text(command_child(5, "SET", NULL), "cache.put|auto.tagalong.command|SET|ok|memcached");
+	check_text(command_child(5, "STATS", NULL), "db|auto.tagalong.command|STATS|ok|memcached");
+	span_make(&made, TA_SPAN_LOOKUP);
+	check_text(child(&made), "dns.lookup|auto.tagalong.lookup|dns lookup|ok|(none)");
+	span_make(&made, TA_SPAN_CONNECT);
+	check_text(child(&made), "socket.connect|auto.tagalong.connect|socket connect|ok|(none)");
+	span_make(&made, TA_SPAN_PROCESS);
+	put_text(&made, TA_ATTR_EXECUTABLE, "sh");
+	check_text(one(&made), "sh|task|process|auto.tagalong.process|ok|sh");
+}
+
 static const char *http_status(int status, uint8_t reason)
 {
 	struct made_span made;
@@ -715,6 +784,7 @@ int main(void)
 	check_group("headers", headers);
 	check_group("without dsn", without_dsn);
 	check_group("kinds", kinds);
+	check_group("kinds of what programs ask others", outward_kinds);
 	check_group("statuses", statuses);
 	check_group("scopes", scopes);
 	check_group("data", data);
