@@ -23,7 +23,6 @@
 #include <unistd.h>
 
 #include "hooks/spawn.h"
-#include "runtime/core/now.h"
 #include "runtime/core/process_carried.h"
 #include "runtime/core/process_span.h"
 #include "runtime/core/sys.h"
@@ -96,8 +95,7 @@ static void find_parent(struct plan *plan)
 
 	if (thread == NULL)
 		return;
-	ta_context_set_span(&plan->parent, ta_context_active(thread));
-	if (plan->parent.span_id == 0 && !ta_process_span_lend(thread, &plan->parent))
+	if (!ta_process_span_parent(thread, &plan->parent))
 		plan->parent = (struct ta_context){ 0 };
 	plan->traced = plan->parent.span_id != 0 || ta_runtime.remote.span_id != 0;
 	plan->own_trace = plan->parent.span_id != 0 &&

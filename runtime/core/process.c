@@ -73,6 +73,7 @@ void ta_process_forked_child(void)
 	ta_runtime.ended = false;
 	ta_runtime.keeper = false;
 	ta_thread_forked();
+	ta_process_span_forked();
 }
 
 void ta_process_fork_child(void)

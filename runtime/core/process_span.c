@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "runtime/core/clock.h"
+#include "runtime/core/conn.h"
 #include "runtime/core/now.h"
 #include "runtime/core/process_carried.h"
 #include "runtime/core/publish.h"
@@ -25,6 +26,7 @@ static struct {
 	_Atomic uint32_t state;
 	bool is_root;
 	bool detached;
+	struct ta_context forked_in; /* ids: what was current when this process was forked */
 } process;
 
 static bool is_serving(void)
@@ -123,6 +125,44 @@ bool ta_process_span_lend(struct ta_thread *thread, struct ta_context *ret_span)
 		return false;
 	set_ids(ret_span);
 	return true;
+}
+
+/* ---- what other programs are children of ---- */
+
+/* A connection without a byte may go over to the child with its span, or never have one. */
+static bool is_nameable(struct ta_thread *thread)
+{
+	const struct ta_frame *frame = ta_context_active_frame(thread);
+
+	return frame->kind != TA_FRAME_CONN || frame->request ||
+	       ta_conn_has_span(frame->conn, frame->conn_generation);
+}
+
+static bool find_current(struct ta_thread *thread, struct ta_context *ret_current)
+{
+	const struct ta_context *active = ta_context_active(thread);
+
+	if (active->span_id == 0 || !is_nameable(thread))
+		return false;
+	ta_context_set_span(ret_current, active);
+	return true;
+}
+
+bool ta_process_span_parent(struct ta_thread *thread, struct ta_context *ret_parent)
+{
+	if (find_current(thread, ret_parent))
+		return true;
+	if (!ta_runtime.creator && process.forked_in.span_id) {
+		*ret_parent = process.forked_in;
+		return true;
+	}
+	return ta_process_span_lend(thread, ret_parent);
+}
+
+void ta_process_span_forked(void)
+{
+	if (ta_tls.thread)
+		find_current(ta_tls.thread, &process.forked_in);
 }
 
 /* ---- what happens to the program ---- */

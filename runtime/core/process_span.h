@@ -36,6 +36,14 @@ void ta_process_span_base(struct ta_context *base);
  * only.  Publishes it where that is still to be done.  False: there is none to be had. */
 bool ta_process_span_lend(struct ta_thread *thread, struct ta_context *ret_span);
 
+/* What a program that is started now is a child of: what is current; in a forked child, what
+ * was current when it was forked (servers close the connection before they exec a CGI
+ * program); this program's span.  False: nothing that has been published or will be. */
+bool ta_process_span_parent(struct ta_thread *thread, struct ta_context *ret_parent);
+
+/* In a forked child, with the contexts that it got. */
+void ta_process_span_forked(void);
+
 /* The calling thread is about to make a process: what that one would name is published. */
 void ta_process_span_forking(void);
 

@@ -7,11 +7,12 @@
  */
 #include "runtime/core/process_start.h"
 
+#include <errno.h>
 #include <stddef.h>
 
-#include "runtime/core/now.h"
 #include "runtime/core/process_span.h"
 #include "runtime/core/sys.h"
+#include "runtime/core/thread.h"
 
 static const void *_Atomic streams[TA_STARTS_MAX];
 
@@ -44,8 +45,7 @@ static int find_place(void)
 /* Nothing is told where nothing would be misunderstood without it. */
 static bool find_parent(struct ta_thread *thread, struct ta_context *ret_parent)
 {
-	ta_context_set_span(ret_parent, ta_context_active(thread));
-	if (ret_parent->span_id == 0 && !ta_process_span_lend(thread, ret_parent))
+	if (!ta_process_span_parent(thread, ret_parent))
 		*ret_parent = (struct ta_context){ 0 };
 	return ret_parent->span_id != 0 || ta_runtime.remote.span_id != 0;
 }
