@@ -26,6 +26,8 @@ static void expect(uint64_t word)
 
 void ta_tls_begin(struct ta_tls_call *call, const void *session, int fd, bool settled)
 {
+	if (TA_UNLIKELY(!ta_tls_is_used()))
+		atomic_store(&ta_tls_used, 1);
 	call->settled = settled;
 	if (fd >= 0) {
 		call->word = ta_conn_word(fd);
@@ -60,7 +62,7 @@ void ta_tls_wrote(uint64_t word, const void *data, uint64_t bytes)
 {
 	TA_GUARD(guard);
 
-	if (guard.entered && data)
+	if (guard.entered)
 		ta_conn_plain_wrote(word, data, bytes);
 }
 

@@ -35,6 +35,7 @@ struct entry {
 
 static struct entry entries[TA_TLS_SESSIONS];
 _Atomic uint32_t ta_tls_session_count;
+_Atomic uint32_t ta_tls_used;
 
 /* ---- whose handshake ---- */
 

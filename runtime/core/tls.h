@@ -59,6 +59,14 @@ void ta_tls_forget_slow(const void *session);
 bool ta_tls_owe(const void *session, uint64_t bytes);
 uint64_t ta_tls_owed_slow(const void *session);
 
+/* A TLS library's function has been called: plaintext may be told. */
+extern _Atomic uint32_t ta_tls_used __attribute__((visibility("hidden")));
+
+static inline bool ta_tls_is_used(void)
+{
+	return atomic_load_explicit(&ta_tls_used, memory_order_relaxed) != 0;
+}
+
 static inline bool ta_tls_has_sessions(void)
 {
 	return atomic_load_explicit(&ta_tls_session_count, memory_order_relaxed) != 0;
