@@ -69,18 +69,27 @@ def cells(one, result):
     http = matrix.protocol(one) == "http"
     header = result.header
     return [one.name + ("" if one.told else " ¹"), result.calls, result.right, result.orphan,
-            result.wrong + result.connects["wrong"], share(result.right, result.calls),
+            result.wrong, share(result.right, result.calls),
             share(header["right"], result.calls) if http else "-", header["own trace"] if http else "-",
             header["wrong"] if http else "-", round(result.answered / max(result.seconds, 0.001))]
 
 
 def missing(result):
     """What the columns do not show."""
-    told = result.row._replace(told=False)
-    clean = matrix.Result(told, 0, result.lost)
-    clean.__dict__.update(result.__dict__, row=told, wrong=0, header=matrix.collections.Counter(),
-                          connects=matrix.collections.Counter())
-    return clean.problems()
+    found = []
+    if result.answered != requests_of(result) or result.bad:
+        found.append(f"{result.bad} wrong answers, {result.unanswered} requests without one")
+    if result.servers != result.answered:
+        found.append(f"{result.servers} server spans of {result.answered} requests")
+    if result.spans != result.calls:
+        found.append(f"{result.spans} client spans of {result.calls} calls")
+    if result.connects["wrong"]:
+        found.append(f"{result.connects['wrong']} connects on a wrong request")
+    return found + ([f"lost: {result.lost}"] if found and result.lost else [])
+
+
+def requests_of(result):
+    return result.answered + result.bad + result.unanswered
 
 
 def write_page(rows, notes, requests, concurrency):
