@@ -29,6 +29,11 @@ void ta_http1_answers(struct ta_http1 *parser, uint16_t request_flags)
 	parser->answers = request_flags & (TA_HTTP1_IS_HEAD | TA_HTTP1_IS_CONNECT);
 }
 
+bool ta_http1_is_between(const struct ta_http1 *parser)
+{
+	return parser->state == TA_STATE_IDLE;
+}
+
 static bool is_request(const struct ta_http1 *parser)
 {
 	return parser->direction == TA_HTTP1_REQUEST;

@@ -123,6 +123,9 @@ size_t ta_http1_skip(struct ta_http1 *parser, size_t bytes, enum ta_http1_event 
  * request_flags are that head's flags (IS_HEAD and IS_CONNECT matter). */
 void ta_http1_answers(struct ta_http1 *parser, uint16_t request_flags);
 
+/* Whether it stands between two messages. */
+bool ta_http1_is_between(const struct ta_http1 *parser);
+
 /* Whether bytes can be the beginning of an HTTP/1.x request: 1 yes (a token, a
  * space, and a target's first byte, or the whole of a known method), 0 not yet
  * known (a prefix of such), -1 no. */
