@@ -97,13 +97,24 @@ static size_t request(struct ta_dialogue *dialogue, const void *data, size_t byt
 	return (size_t)(at - (const char *)data);
 }
 
-static size_t answer(struct ta_dialogue *dialogue, const void *data, size_t bytes,
-		     enum ta_command_event *ret_event)
+/* One answer can end several commands.  Its last byte is taken with the last of them, so that
+ * whoever has bytes left goes on asking. */
+static bool has_more_to_tell(const struct ta_memcached_answer *answer)
+{
+	return answer->passed || answer->told;
+}
+
+static size_t tell_held(struct ta_dialogue *dialogue, enum ta_command_event *ret_event)
+{
+	*ret_event = ta_memcached_tell(dialogue);
+	return has_more_to_tell(&ta_memcached_of(dialogue)->answer) ? 0 : 1;
+}
+
+static const char *walk_answers(struct ta_dialogue *dialogue, const char *at, const char *end,
+				enum ta_command_event *ret_event)
 {
 	struct ta_memcached *memcached = ta_memcached_of(dialogue);
-	const char *at = data, *end = at + bytes;
 
-	*ret_event = memcached->broken ? TA_COMMAND_BROKEN : ta_memcached_tell(dialogue);
 	while (at < end && *ret_event == TA_COMMAND_MORE) {
 		if (memcached->tunnel && ta_memcached_tunnels(memcached))
 			*ret_event = TA_COMMAND_TUNNEL;
@@ -114,8 +125,25 @@ static size_t answer(struct ta_dialogue *dialogue, const void *data, size_t byte
 		else
 			at = ta_memcached_text_answer(dialogue, at, end, ret_event);
 	}
+	return at;
+}
+
+static size_t answer(struct ta_dialogue *dialogue, const void *data, size_t bytes,
+		     enum ta_command_event *ret_event)
+{
+	struct ta_memcached *memcached = ta_memcached_of(dialogue);
+	const char *at = data;
+
+	*ret_event = memcached->broken ? TA_COMMAND_BROKEN : TA_COMMAND_MORE;
+	if (memcached->broken || bytes == 0)
+		return 0;
+	if (has_more_to_tell(&memcached->answer))
+		return tell_held(dialogue, ret_event);
+	at = walk_answers(dialogue, at, at + bytes, ret_event);
 	if (*ret_event == TA_COMMAND_BROKEN)
 		memcached->broken = true;
+	if (has_more_to_tell(&memcached->answer))
+		at--;
 	return (size_t)(at - (const char *)data);
 }
 

@@ -99,6 +99,8 @@ static size_t call(struct ta_dialogue *dialogue, bool server, const void *data, 
 	demand(*ret_event != TA_COMMAND_ANSWERED || server);
 	demand((*ret_event != TA_COMMAND_STARTED && *ret_event != TA_COMMAND_READY) || !server);
 	demand(*ret_event != TA_COMMAND_MORE || taken == bytes);
+	/* Without bytes the library does not ask: nothing may wait for that. */
+	demand(bytes || *ret_event == TA_COMMAND_MORE || *ret_event >= TA_COMMAND_TUNNEL);
 	return taken;
 }
 

@@ -87,7 +87,8 @@ static void tell_event(struct told *told, const struct ta_dialogue *dialogue,
 	}
 }
 
-/* One piece, from an exact copy, so that a sanitizer sees a read past it. */
+/* One piece, from an exact copy, so that a sanitizer sees a read past it.  Without bytes nothing
+ * is left to be told but an end: the library does not ask then. */
 static void hear(struct told *told, struct ta_dialogue *dialogue, char side, const char *bytes,
 		 size_t count)
 {
@@ -100,10 +101,14 @@ static void hear(struct told *told, struct ta_dialogue *dialogue, char side, con
 				       ? dialogue->protocol->request(dialogue, at, count, &event)
 				       : dialogue->protocol->answer(dialogue, at, count, &event);
 
+		bool had_none = count == 0;
+
 		check(taken <= count, "took %zu of %zu", taken, count);
 		at += taken;
 		count -= taken;
 		check(event != TA_COMMAND_MORE || count == 0, "left %zu bytes", count);
+		check(!had_none || event == TA_COMMAND_MORE || event >= TA_COMMAND_TUNNEL,
+		      "event %d without bytes", (int)event);
 		tell_event(told, dialogue, event);
 		if (!told->over)
 			check_same(dialogue->outstanding, told->ready - told->answered);
