@@ -3,6 +3,7 @@
 
 import os
 
+import truth
 from lib import check, exchange, free_port, need_program, request
 from place import ON
 
@@ -32,7 +33,7 @@ def judge(home):
     spans = home.spans()
     requests = {span.span_id: span for span in spans if span.is_http}
     check(len(requests) == REQUESTS, f"{len(requests)} requests")
-    programs = [span for span in spans if "process.executable.name" in span.attrs or span.name == "span"]
+    programs = [span for span in spans if truth.is_process(span)]
     mine = {span.span_id: span for span in programs if span.trace_id in {r.trace_id for r in requests.values()}}
     shells = [span for span in mine.values() if span.parent_id in requests]
     check(sorted(span.parent_id for span in shells) == sorted(requests), f"{len(shells)} shells for {REQUESTS} requests")

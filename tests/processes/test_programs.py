@@ -2,6 +2,8 @@
 """Programs that start programs, by every way that programs have: one trace, every parent right."""
 
 import os
+import struct
+import time
 
 
 from lib import check, need_program
@@ -260,6 +262,59 @@ def threads_in_system(home):
     home.note(f"{len(told)} shells")
 
 
+WORD_AT, WORD_BYTES, MAGIC, VERSION = 1088, 40, 0x3147414C41474154, 4
+
+
+def word(pid, tid, trace=0x11, span=0x22, state=2):
+    return struct.pack("<IIIIQQQ", state, pid, tid, 1, trace, trace, span)
+
+
+def put_segment(home, *words, version=VERSION, cut=None, name=None):
+    """A segment of this very process, as far as its name says."""
+    data = struct.pack("<QI", MAGIC, version).ljust(WORD_AT, b"\0") + b"".join(words)
+    data = data.ljust(WORD_AT + 16 * WORD_BYTES, b"\0")[:cut]
+    with open(os.path.join(home.run_dir, name or f"00000000-{os.getpid()}-0.seg"), "wb") as file:
+        file.write(data)
+
+
+def begins_below(home):
+    """The trace that a program of ours continues; "" when it begins one."""
+    file = home.path(f"hostile-{time.monotonic_ns()}.jsonl")
+    status, out, err = home.run([need_program("dash"), "-c", "/usr/bin/env; :"],
+                                env={"TAGALONG_PROCESSES": "1", "TAGALONG_FILE": file, "TAGALONG_AGENT": "none"})
+    check(status == 0, err[-300:])
+    said = [line.partition("=")[2] for line in out.splitlines() if line.startswith("TRACEPARENT=")]
+    for name in os.listdir(home.run_dir):
+        os.unlink(os.path.join(home.run_dir, name))
+    return said[0].split("-")[1] if said and said[0].startswith("00-0000") else ""
+
+
+def hostile(home):
+    """What stands in the segments of others is believed only as far as the kernel agrees."""
+    us, trace = os.getpid(), f"{0x11:016x}" * 2
+    put_segment(home, word(us, us))
+    check(begins_below(home) == trace, "a true word is not taken")
+    put_segment(home, word(us, us), name="00000000-999999-0.seg")
+    check(begins_below(home) == trace, "a true word in the segment of the process that we were forked from is not taken")
+    put_segment(home, word(us, us, span=7), word(us, us + 1, 5, 5))
+    check(begins_below(home) == trace, "a stranger's word hides ours")
+    for what, words, more in (("two that differ", (word(us, us), word(us, us, 0x33)), {}),
+                              ("of another thread", (word(us, 1),), {}),
+                              ("of another process", (word(1, 1),), {}),
+                              ("not complete", (word(us, us, state=1),), {}),
+                              ("state out of range", (word(us, us, state=0xffffffff),), {}),
+                              ("trace of zeros", (word(us, us, trace=0),), {}),
+                              ("another version", (word(us, us),), {"version": 3}),
+                              ("cut off", (word(us, us),), {"cut": WORD_AT + 39}),
+                              ("header only", (), {"cut": 12}), ("empty", (), {"cut": 0})):
+        put_segment(home, *words, **more)
+        check(begins_below(home) == "", f"{what}: believed")
+    os.mkfifo(os.path.join(home.run_dir, f"00000000-{us}-1.seg"))
+    check(begins_below(home) == "", "a fifo: believed")
+    os.symlink("/dev/zero", os.path.join(home.run_dir, f"00000000-{us}-2.seg"))
+    check(begins_below(home) == "", "a link: believed")
+
+
 def statuses(home):
     """How a program ended: its status; a span whose program was replaced ends then, without complaint."""
     _, spans, _ = run(home, [need_program("dash"), "-c", "/bin/true; /bin/sh -c 'exit 3'; /bin/sh -c 'exec /bin/true'; "
@@ -293,5 +348,6 @@ TESTS = [
     ("processes/invalid", remote_invalid),
     ("processes/own_traceparent", own),
     ("processes/threads_in_system", threads_in_system),
+    ("processes/hostile", hostile),
     ("processes/statuses", statuses),
 ]

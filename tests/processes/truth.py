@@ -42,7 +42,7 @@ def process_spans(spans):
 
 
 def is_process(span):
-    return span.kind == 1 and ("process.executable.name" in span.attrs or span.name == "span")
+    return span.kind == 1 and "process.executable.name" in span.attrs
 
 
 def compare(images, spans, parentless=(), without=()):
