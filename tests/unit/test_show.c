@@ -4,6 +4,7 @@
  *
  * The expected pictures are drawn by hand.
  */
+#include <cjson/cJSON.h>
 #include <locale.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -384,6 +385,51 @@ static void test_follow(void)
 	ta_show_store_clear(&store);
 }
 
+/* What a line says beside name and duration; attributes: the inside of an array. */
+static const char *notes(const char *name, unsigned int kind, unsigned int status,
+			 const char *attributes)
+{
+	static char text[1024];
+	char json[2048];
+	struct show_span span = { .name = (char *)name,
+				  .kind = (uint8_t)kind,
+				  .status = (uint8_t)status };
+	cJSON *tree;
+
+	snprintf(json, sizeof(json), "[%s]", attributes);
+	tree = cJSON_Parse(json);
+	ta_show_notes(&span, tree, "");
+	snprintf(text, sizeof(text), "%s", span.notes);
+	free(span.notes);
+	cJSON_Delete(tree);
+	return text;
+}
+
+#define TEXT(key, value) "{\"key\":\"" key "\",\"value\":{\"stringValue\":\"" value "\"}}"
+#define INT(key, value) "{\"key\":\"" key "\",\"value\":{\"intValue\":\"" value "\"}}"
+#define PEER TEXT("network.peer.address", "192.0.2.9") "," INT("network.peer.port", "5432")
+
+static void test_outward_notes(void)
+{
+	expect_text("notes/request", notes("GET", 3, 2, TEXT("url.full", "http://h/a") "," PEER
+			"," INT("http.response.status_code", "404") "," TEXT("error.type", "404")),
+		    "404  http://h/a");
+	expect_text("notes/command", notes("SELECT t", 3, 0,
+			TEXT("db.query.text", "SELECT ? FROM t") "," PEER),
+		    "SELECT ? FROM t  to 192.0.2.9:5432");
+	expect_text("notes/batch", notes("PIPELINE", 3, 0, INT("db.operation.batch.size", "3")),
+		    "3 commands");
+	expect_text("notes/served", notes("GET", 2, 0, PEER), "from 192.0.2.9:5432");
+	expect_text("notes/connect", notes("tcp connect :5432", 3, 2,
+			TEXT("error.type", "ECONNREFUSED") "," PEER),
+		    "ERROR ECONNREFUSED  to 192.0.2.9:5432");
+	expect_text("notes/lookup", notes("dns lookup", 3, 0, TEXT("dns.question.name", "h.example")),
+		    "h.example");
+	expect_text("notes/orphan", notes("dns lookup", 3, 0,
+			"{\"key\":\"tagalong.orphan\",\"value\":{\"boolValue\":true}}"),
+		    "orphan");
+}
+
 int main(void)
 {
 	setenv("TZ", "UTC", 1);
@@ -398,5 +444,6 @@ int main(void)
 	check_group("filter", test_filter);
 	check_group("durations", test_durations);
 	check_group("follow", test_follow);
+	check_group("outward_notes", test_outward_notes);
 	return check_status();
 }
