@@ -210,7 +210,10 @@ TA_HOOK int epoll_create1(int flags)
 
 TA_HOOK int timerfd_create(int clock, int flags)
 {
-	return ta_fd_made(TA_REAL(timerfd_create)(clock, flags));
+	int fd = ta_fd_made(TA_REAL(timerfd_create)(clock, flags));
+
+	stands_for(fd, TA_FD_HOP, (uint32_t)fd);
+	return fd;
 }
 
 TA_HOOK int signalfd(int fd, const sigset_t *mask, int flags)

@@ -15,6 +15,7 @@
 #include "hooks/hop.h"
 
 #include <semaphore.h>
+#include <sys/eventfd.h>
 
 #include "runtime/core/hop.h"
 
@@ -34,6 +35,14 @@ __attribute__((noinline)) void ta_note_wakes_slow(uintptr_t place)
 		ta_hop_wakes(ta_tls.thread, place);
 }
 
+__attribute__((noinline)) void ta_note_sleeps_slow(void)
+{
+	TA_GUARD(guard);
+
+	if (guard.entered && ta_tls.thread)
+		ta_hop_sleeps(ta_tls.thread);
+}
+
 static int slept(const void *place, int result)
 {
 	ta_note_slept((uintptr_t)place);
@@ -44,12 +53,14 @@ static int slept(const void *place, int result)
 
 TA_HOOK int pthread_cond_wait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex)
 {
+	ta_note_sleeps();
 	return slept(cond, TA_REAL(pthread_cond_wait)(cond, mutex));
 }
 
 TA_HOOK int pthread_cond_timedwait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex,
 				   const struct timespec *restrict until)
 {
+	ta_note_sleeps();
 	return slept(cond, TA_REAL(pthread_cond_timedwait)(cond, mutex, until));
 }
 
@@ -58,6 +69,7 @@ TA_HOOK int pthread_cond_clockwait(pthread_cond_t *restrict cond, pthread_mutex_
 TA_HOOK int pthread_cond_clockwait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex,
 				   clockid_t clock, const struct timespec *restrict until)
 {
+	ta_note_sleeps();
 	return slept(cond, TA_REAL(pthread_cond_clockwait)(cond, mutex, clock, until));
 }
 
@@ -77,11 +89,13 @@ TA_HOOK int pthread_cond_broadcast(pthread_cond_t *cond)
 
 TA_HOOK int sem_wait(sem_t *semaphore)
 {
+	ta_note_sleeps();
 	return slept(semaphore, TA_REAL(sem_wait)(semaphore));
 }
 
 TA_HOOK int sem_timedwait(sem_t *restrict semaphore, const struct timespec *restrict until)
 {
+	ta_note_sleeps();
 	return slept(semaphore, TA_REAL(sem_timedwait)(semaphore, until));
 }
 
@@ -90,6 +104,7 @@ TA_HOOK int sem_clockwait(sem_t *restrict semaphore, clockid_t clock,
 TA_HOOK int sem_clockwait(sem_t *restrict semaphore, clockid_t clock,
 			  const struct timespec *restrict until)
 {
+	ta_note_sleeps();
 	return slept(semaphore, TA_REAL(sem_clockwait)(semaphore, clock, until));
 }
 
@@ -97,4 +112,25 @@ TA_HOOK int sem_post(sem_t *semaphore)
 {
 	ta_note_wakes((uintptr_t)semaphore);
 	return TA_REAL(sem_post)(semaphore);
+}
+
+/* ---- eventfds, by libc's own calls ---- */
+
+TA_HOOK int eventfd_read(int fd, eventfd_t *value)
+{
+	ta_note_sleeps();
+	int result = TA_REAL(eventfd_read)(fd, value);
+
+	if (result == 0)
+		ta_note_slept(ta_fd_place(ta_fd_get(fd)));
+	return result;
+}
+
+TA_HOOK int eventfd_write(int fd, eventfd_t value)
+{
+	int result = TA_REAL(eventfd_write)(fd, value);
+
+	if (result == 0)
+		ta_note_wakes(ta_fd_place(ta_fd_get(fd)));
+	return result;
 }

@@ -6,9 +6,18 @@
 #define TA_HOOKS_HOP_H
 
 #include "hooks/hook.h"
+#include "runtime/core/hop.h"
 
 void ta_note_slept_slow(uintptr_t place);
 void ta_note_wakes_slow(uintptr_t place);
+void ta_note_sleeps_slow(void);
+
+/* Before it sleeps. */
+static inline void ta_note_sleeps(void)
+{
+	if (ta_tls.thread && ta_tls.thread->claimed)
+		ta_note_sleeps_slow();
+}
 
 /* A thread that was never seen to do anything has nothing to leave. */
 static inline void ta_note_slept(uintptr_t place)
@@ -30,7 +39,7 @@ static inline void ta_note_wakes(uintptr_t place)
 /* An eventfd or a pipe as a place. */
 static inline uintptr_t ta_fd_place(uint64_t word)
 {
-	return (uintptr_t)(uint32_t)word << 1 | 1;
+	return (uintptr_t)(uint32_t)word << 1 | TA_PLACE_FD;
 }
 
 #endif

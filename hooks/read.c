@@ -62,8 +62,16 @@ static inline ssize_t noted_iov(int fd, const struct iovec *iov, int iov_count, 
 	return result;
 }
 
+/* Reading an eventfd or a pipe may be sleeping. */
+static inline void before(int fd)
+{
+	if (TA_UNLIKELY(ta_fd_get(fd) != 0) && ta_fd_kind(ta_fd_get(fd)) == TA_FD_HOP)
+		ta_note_sleeps();
+}
+
 TA_HOOK ssize_t read(int fd, void *data, size_t bytes)
 {
+	before(fd);
 	return noted(fd, data, TA_REAL(read)(fd, data, bytes), 0);
 }
 

@@ -22,31 +22,55 @@ void ta_about_to_wait_slow(void)
 		ta_hop_waits(thread);
 }
 
+/* A call for one descriptor that stands for a connection is part of reading or writing it:
+ * the thread stays where it is.  Looked at when the kernel has read it. */
+static bool is_for_one(const struct pollfd *fds, nfds_t count, int result)
+{
+	return count == 1 && result >= 0 && ta_conn_word(fds[0].fd) != 0;
+}
+
+static inline void before_poll(nfds_t count)
+{
+	if (count != 1)
+		ta_about_to_wait();
+}
+
+static inline int after_poll(const struct pollfd *fds, nfds_t count, int result)
+{
+	if (count == 1 && !is_for_one(fds, count, result)) {
+		int saved_errno = errno;
+
+		ta_about_to_wait();
+		errno = saved_errno;
+	}
+	return result;
+}
+
 TA_HOOK int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
-	ta_about_to_wait();
-	return TA_REAL(poll)(fds, count, timeout);
+	before_poll(count);
+	return after_poll(fds, count, TA_REAL(poll)(fds, count, timeout));
 }
 
 TA_HOOK int __poll(struct pollfd *fds, nfds_t count, int timeout);
 TA_HOOK int __poll(struct pollfd *fds, nfds_t count, int timeout)
 {
-	ta_about_to_wait();
-	return TA_REAL(__poll)(fds, count, timeout);
+	before_poll(count);
+	return after_poll(fds, count, TA_REAL(__poll)(fds, count, timeout));
 }
 
 TA_HOOK int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t object_bytes);
 TA_HOOK int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t object_bytes)
 {
-	ta_about_to_wait();
-	return TA_REAL(__poll_chk)(fds, count, timeout, object_bytes);
+	before_poll(count);
+	return after_poll(fds, count, TA_REAL(__poll_chk)(fds, count, timeout, object_bytes));
 }
 
 TA_HOOK int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
 		  const sigset_t *mask)
 {
-	ta_about_to_wait();
-	return TA_REAL(ppoll)(fds, count, timeout, mask);
+	before_poll(count);
+	return after_poll(fds, count, TA_REAL(ppoll)(fds, count, timeout, mask));
 }
 
 TA_HOOK int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
@@ -54,8 +78,9 @@ TA_HOOK int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec 
 TA_HOOK int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
 			const sigset_t *mask, size_t object_bytes)
 {
-	ta_about_to_wait();
-	return TA_REAL(__ppoll_chk)(fds, count, timeout, mask, object_bytes);
+	before_poll(count);
+	return after_poll(fds, count,
+			  TA_REAL(__ppoll_chk)(fds, count, timeout, mask, object_bytes));
 }
 
 TA_HOOK int select(int count, fd_set *restrict in, fd_set *restrict out, fd_set *restrict except,

@@ -23,6 +23,36 @@
 #include "runtime/core/sys.h"
 #include "runtime/core/thread.h"
 
+/* ---- who waits ---- */
+
+static void hold_on(struct ta_owner *owner, const struct ta_owner *waits)
+{
+	if (owner->kind == TA_OWNER_UNIT && !ta_unit_ref(owner))
+		owner->kind = TA_OWNER_NOBODY;
+	ta_conn_waits(waits, 1);
+}
+
+/* Nothing is waited for any more; the numbers in owner stay. */
+static void let_go_of(struct ta_thread *thread, const struct ta_owner *owner,
+		      const struct ta_owner *waits)
+{
+	if (owner->kind == TA_OWNER_UNIT)
+		ta_unit_unref(thread, owner);
+	ta_conn_waits(waits, -1);
+}
+
+static void let_go(struct ta_thread *thread, const struct ta_request *request)
+{
+	let_go_of(thread, &request->owner, &request->waits);
+}
+
+/* The connection is in use, or over: who opened it does not matter any more. */
+static void let_go_of_opener(struct ta_conn *conn, struct ta_thread *thread)
+{
+	let_go_of(thread, &conn->opener, &conn->opener_waits);
+	conn->opener.kind = conn->opener_waits.kind = TA_OWNER_NOBODY;
+}
+
 /* ---- opening ---- */
 
 static bool is_stream(int fd)
@@ -112,6 +142,10 @@ static void follow(struct ta_thread *thread, int fd, const struct sockaddr *addr
 	set_peer(conn, addr, bytes);
 	conn->opening = outward->context;
 	conn->connecting = outward->open;
+	conn->opener = outward->owner;
+	conn->opener_waits = outward->waits;
+	conn->opener_ids = outward->parent;
+	hold_on(&conn->opener, &conn->opener_waits);
 	ta_conn_release(conn);
 }
 
@@ -133,6 +167,8 @@ void ta_client_connect(struct ta_thread *thread, int fd, const struct sockaddr *
 		end_opening(thread, &outward, error);
 	if (error == 0 || is_under_way(error))
 		follow(thread, fd, addr, bytes, &outward);
+	if (outward.alone)
+		ta_unit_leave(thread);
 }
 
 void ta_client_opened(struct ta_thread *thread, uint64_t word, int fd, int error)
@@ -162,24 +198,17 @@ bool ta_exchange_prepare(struct ta_conn *conn, struct ta_thread *thread)
 	memset(&conn->next, 0, sizeof(conn->next));
 	conn->next_ready = true;
 	conn->next.start_ns = ta_now_ns();
-	if (!ta_runtime.outward || !ta_outward_asks(thread, &asking))
+	if (!ta_runtime.outward || !ta_outward_asks(thread, conn, &asking))
 		return false;
 	ta_outward_ids(thread, &asking.parent, &conn->next.context);
 	conn->next.owner = asking.owner;
-	if (asking.owner.kind == TA_OWNER_UNIT && !ta_unit_ref(&asking.owner))
-		conn->next.owner.kind = TA_OWNER_NOBODY;
-	ta_conn_waits(&conn->next.owner, 1);
+	conn->next.waits = asking.waits;
+	hold_on(&conn->next.owner, &conn->next.waits);
+	if (asking.alone)
+		ta_unit_leave(thread);
 	return true;
 }
 
-/* It waits for nothing any more; the numbers in owner stay. */
-static void let_go(struct ta_thread *thread, struct ta_request *request)
-{
-	if (request->owner.kind == TA_OWNER_UNIT)
-		ta_unit_unref(thread, &request->owner);
-	else
-		ta_conn_waits(&request->owner, -1);
-}
 
 void ta_exchange_forget(struct ta_conn *conn, struct ta_thread *thread)
 {
@@ -210,6 +239,7 @@ bool ta_exchange_open(struct ta_conn *conn, struct ta_thread *thread, struct ta_
 
 	*ret_request = request;
 	conn->next_ready = false;
+	let_go_of_opener(conn, thread);
 	if (request == NULL) {
 		let_go(thread, &conn->next);
 		return false;
@@ -288,10 +318,8 @@ void ta_exchange_fail_all(struct ta_conn *conn, struct ta_thread *thread)
 
 static void let_go_of_turn(struct ta_conn *conn, struct ta_thread *thread)
 {
-	struct ta_request asker = { .owner = conn->asker };
-
 	if (conn->turn)
-		let_go(thread, &asker);
+		let_go_of(thread, &conn->asker, &conn->asker_waits);
 	conn->turn = false;
 }
 
@@ -336,14 +364,16 @@ static void ask_opaque(struct ta_conn *conn, struct ta_thread *thread)
 		let_go(thread, &conn->next);
 		if (!same) {
 			let_go_of_turn(conn, thread);
-			conn->asker.kind = TA_OWNER_NOBODY;
+			conn->asker.kind = conn->asker_waits.kind = TA_OWNER_NOBODY;
 			conn->turn = true;
 			end_turn_span(conn, thread);
 		}
 		return;
 	}
 	conn->asker = conn->next.owner;
+	conn->asker_waits = conn->next.waits;
 	conn->turn = true;
+	let_go_of_opener(conn, thread);
 	conn->request_count++;
 	if (recorded)
 		publish_turn(conn, thread);
@@ -475,6 +505,7 @@ void ta_client_return(struct ta_conn *conn, struct ta_thread *thread)
 		ta_outward_return(thread, &nobody);
 	else if (conn->touched.generation != UINT32_MAX)
 		ta_outward_return(thread, &conn->touched);
+	thread->read_last = ta_conn_word_of(conn);
 }
 
 void ta_client_failed(struct ta_conn *conn, struct ta_thread *thread, int error)
@@ -491,6 +522,7 @@ void ta_client_lost(struct ta_conn *conn, struct ta_thread *thread)
 	ta_exchange_fail_all(conn, own);
 	end_turn_span(conn, own);
 	let_go_of_turn(conn, own);
+	let_go_of_opener(conn, own);
 	ta_conn_return_head(conn);
 	ta_command_give_back(conn);
 	ta_inject_give_back(conn);
@@ -504,6 +536,7 @@ void ta_client_finish(struct ta_conn *conn, struct ta_thread *thread)
 	ta_exchange_fail_all(conn, thread);
 	end_turn_span(conn, thread);
 	let_go_of_turn(conn, thread);
+	let_go_of_opener(conn, thread);
 	ta_conn_return_head(conn);
 	ta_command_give_back(conn);
 	ta_inject_give_back(conn);

@@ -47,10 +47,10 @@ static void request_sent(struct ta_conn *conn, struct ta_thread *thread,
 	struct ta_emit emit;
 
 	conn->request_open = false;
-	conn->request_count++;
 	bool recorded = ta_exchange_open(conn, thread, &emit, TA_SPAN_HTTP_CLIENT, room_for(head),
 					 &request);
 
+	conn->request_count++;
 	if (request == NULL) {
 		ta_client_lost(conn, thread); /* which answer is whose would not be known */
 		return;

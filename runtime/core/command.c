@@ -129,6 +129,7 @@ static void open_exchange(struct ta_conn *conn, struct ta_thread *thread)
 		put_command(&emit, dialogue);
 		ta_emit_commit(&emit);
 	}
+	conn->request_count++;
 	if (request == NULL)
 		ta_command_lost(conn, thread);
 	else
@@ -149,7 +150,7 @@ static void client_ready(struct ta_conn *conn, struct ta_thread *thread)
 	struct ta_request *request = newest(conn);
 
 	request->commands_sent++;
-	request->commands += !(flags & TA_COMMAND_SILENT);
+	request->commands += !(flags & (TA_COMMAND_SILENT | TA_COMMAND_STREAM));
 	/* What nobody answers, or without end, is over when it is sent. */
 	if (flags & TA_COMMAND_STREAM || request->commands == 0)
 		end_exchange(conn, thread, request);
@@ -180,28 +181,11 @@ static void client_answered(struct ta_conn *conn, struct ta_thread *thread)
 
 /* ---- the side that is asked ---- */
 
-static void server_ready(struct ta_conn *conn, struct ta_thread *thread)
+static void publish(struct ta_conn *conn, struct ta_thread *thread,
+		    const struct ta_request *request)
 {
 	const struct ta_dialogue *dialogue = conn->dialogue;
-	struct ta_request *request = ta_conn_queue_place(conn);
 	struct ta_emit emit;
-
-	if (request == NULL) {
-		ta_lost(TA_LOSS_PIPELINE);
-		ta_command_lost(conn, thread);
-		return;
-	}
-	request->start_ns = conn->request_ns ? conn->request_ns : ta_now_ns();
-	conn->request_ns = 0;
-	conn->request_count++;
-	ta_http_choose_ids(conn, thread, &request->context, NULL);
-	conn->queue_count++;
-	if (dialogue->command.flags & (TA_COMMAND_SETUP | TA_COMMAND_SILENT)) {
-		request->context.span_id = 0;
-		if (dialogue->command.flags & TA_COMMAND_SILENT)
-			ta_conn_drop_newest(conn);
-		return;
-	}
 	struct ta_span_facts facts = { .context = &request->context,
 				       .scopes = ta_versions_of(&request->context),
 				       .start_ns = request->start_ns,
@@ -217,19 +201,50 @@ static void server_ready(struct ta_conn *conn, struct ta_thread *thread)
 	ta_emit_commit(&emit);
 }
 
-static void end_request(struct ta_conn *conn, struct ta_thread *thread, enum ta_end_reason reason)
+static void publish_end(struct ta_thread *thread, const struct ta_request *request,
+			enum ta_end_reason reason)
 {
-	struct ta_request *request = ta_conn_oldest(conn);
 	struct ta_versions scopes = ta_versions_of(&request->context);
 	struct ta_emit emit;
 
-	if (thread && request->context.span_id &&
-	    ta_emit_span_end(&emit, thread, request->context.span_id, ta_now_ns(), &scopes,
-			     END_ROOM)) {
-		((struct ta_record_span_end *)(void *)emit.record)->reason = (uint8_t)reason;
-		put_end(&emit, request);
-		ta_emit_commit(&emit);
+	if (thread == NULL || request->context.span_id == 0 ||
+	    !ta_emit_span_end(&emit, thread, request->context.span_id, ta_now_ns(), &scopes,
+			      END_ROOM))
+		return;
+	((struct ta_record_span_end *)(void *)emit.record)->reason = (uint8_t)reason;
+	put_end(&emit, request);
+	ta_emit_commit(&emit);
+}
+
+static void server_ready(struct ta_conn *conn, struct ta_thread *thread)
+{
+	uint16_t flags = conn->dialogue->command.flags;
+	struct ta_request *request = ta_conn_queue_place(conn);
+
+	if (request == NULL) {
+		ta_lost(TA_LOSS_PIPELINE);
+		ta_command_lost(conn, thread);
+		return;
 	}
+	request->start_ns = conn->request_ns ? conn->request_ns : ta_now_ns();
+	conn->request_ns = 0;
+	conn->request_count++;
+	ta_http_choose_ids(conn, thread, &request->context, NULL);
+	conn->queue_count++;
+	if (flags & TA_COMMAND_SETUP)
+		request->context.span_id = 0;
+	else
+		publish(conn, thread, request);
+	/* What nobody answers, or without end, is over when it has come. */
+	if (flags & (TA_COMMAND_SILENT | TA_COMMAND_STREAM)) {
+		publish_end(thread, request, TA_END_NORMAL);
+		ta_conn_drop_newest(conn);
+	}
+}
+
+static void end_request(struct ta_conn *conn, struct ta_thread *thread, enum ta_end_reason reason)
+{
+	publish_end(thread, ta_conn_oldest(conn), reason);
 	ta_conn_leave_queue(conn);
 	ta_conn_shrink_queue(conn);
 }

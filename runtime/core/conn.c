@@ -117,6 +117,9 @@ bool ta_conn_is_torn(const struct ta_conn *conn)
 static void finish(struct ta_conn *conn)
 {
 	uint32_t generation = (uint32_t)(atomic_load(&conn->state) >> 32);
+
+	if (atomic_exchange(&conn->parked, 0))
+		atomic_fetch_sub(&ta_runtime.parked, 1);
 	bool mine = conn->owner == 0 || conn->owner == ta_runtime.proc_id;
 	struct ta_thread *thread = mine ? ta_thread_self() : NULL;
 
@@ -405,6 +408,62 @@ enum ta_turn ta_conn_turn(uint32_t index, uint32_t generation, const struct ta_c
 	return conn->mode == TA_CONN_NEW ? TA_TURN_OURS : TA_TURN_NONE;
 }
 
+/* ---- parked requests ---- */
+
+/* Whether a request could go on by itself: it has come in full, nobody is at work on it,
+ * and it waits for no answer that would wake somebody up. */
+static bool is_parked(const struct ta_conn *conn)
+{
+	if (conn->side == TA_SIDE_CLIENT || conn->bound || atomic_load(&conn->attendant))
+		return false;
+	if (conn->mode == TA_CONN_OPAQUE)
+		return conn->turn && !(conn->outward_span == conn->context.span_id &&
+				       atomic_load(&conn->outward_open));
+	if (conn->mode != TA_CONN_HTTP || conn->queue_count == 0 || conn->request_open ||
+	    !ta_http1_is_between(&conn->in))
+		return false;
+	return conn->outward_span != conn->queue[conn->queue_first].context.span_id ||
+	       atomic_load(&conn->outward_open) == 0;
+}
+
+static void set_parked(struct ta_conn *conn, bool parked)
+{
+	uint8_t before = atomic_exchange(&conn->parked, parked);
+
+	if (before != parked)
+		atomic_fetch_add(&ta_runtime.parked, parked ? 1 : -1);
+}
+
+static void review(struct ta_conn *conn)
+{
+	bool parked = is_parked(conn);
+
+	if (parked != atomic_load_explicit(&conn->parked, memory_order_relaxed))
+		set_parked(conn, parked);
+}
+
+void ta_conn_attend(struct ta_thread *thread, uint32_t index, uint32_t generation)
+{
+	struct ta_conn *conn = find(index, generation);
+
+	if (conn == NULL)
+		return;
+	atomic_store(&conn->attendant, thread->index + 1);
+	if (atomic_load_explicit(&conn->parked, memory_order_relaxed))
+		set_parked(conn, false);
+}
+
+void ta_conn_unattend(struct ta_thread *thread, uint32_t index, uint32_t generation)
+{
+	struct ta_conn *conn = find(index, generation);
+	uint32_t own = thread->index + 1;
+
+	if (conn == NULL)
+		return;
+	atomic_compare_exchange_strong(&conn->attendant, &own, 0);
+	review(conn);
+}
+
 void ta_conn_waits(const struct ta_owner *owner, int change)
 {
 	struct ta_conn *conn = owner->kind == TA_OWNER_REQUEST ?
@@ -420,6 +479,7 @@ void ta_conn_waits(const struct ta_owner *owner, int change)
 		atomic_store(&conn->outward_open, 0);
 	}
 	atomic_fetch_add(&conn->outward_open, (uint32_t)change);
+	review(conn);
 }
 
 /* ---- publishing ---- */

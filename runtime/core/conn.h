@@ -42,6 +42,7 @@ struct ta_thread;
 struct ta_request {
 	struct ta_context context;
 	struct ta_owner owner;	 /* client side: who asks */
+	struct ta_owner waits;	 /* client side: the request that waits for it */
 	uint32_t commands;	 /* client side: of one write, not answered yet */
 	bool ended;		 /* its span has ended; the rest of the answer is still to come */
 	bool failed;		 /* the first command that failed has said why: */
@@ -104,7 +105,13 @@ struct ta_conn {
 	uint64_t outward_span;	 /* the request that waits for others, and for how many */
 	_Atomic uint32_t outward_open;
 	struct ta_context opening; /* client side: ids of the span of its opening */
+	struct ta_owner opener;	   /* client side: who opened it, until it is first written to */
+	struct ta_owner opener_waits;
+	struct ta_context opener_ids;
+	_Atomic uint32_t attendant; /* + 1: the thread that is at work on it */
+	_Atomic uint8_t parked;	    /* unanswered, and nobody is at work on it: a timer, a queue */
 	struct ta_owner asker;	   /* client side, opaque: who asked last */
+	struct ta_owner asker_waits;
 	struct ta_context asked;   /* and the ids of that turn's span; span_id 0: none is open */
 	struct ta_request next;
 	struct ta_owner touched;   /* client side: for whom the bytes of this read were */
@@ -176,6 +183,9 @@ enum ta_turn {
 	TA_TURN_MANY, /* the oldest request waits for others already; it may be for a later one */
 };
 enum ta_turn ta_conn_turn(uint32_t index, uint32_t generation, const struct ta_context *context);
+/* A thread goes to work on it, or stops to. */
+void ta_conn_attend(struct ta_thread *thread, uint32_t index, uint32_t generation);
+void ta_conn_unattend(struct ta_thread *thread, uint32_t index, uint32_t generation);
 /* A request waits for one more, or one fewer, answer of others. */
 void ta_conn_waits(const struct ta_owner *owner, int change);
 

@@ -38,28 +38,34 @@ static const struct ta_context *asked_of(struct ta_conn *conn)
 static void settle_reading(struct ta_conn *conn, struct ta_thread *thread)
 {
 	const struct ta_frame *frame = thread->unit ? ta_context_conn_frame(thread) : NULL;
-	const struct ta_context *asked = asked_of(conn);
+	const struct ta_context *asked = frame ? asked_of(conn) : NULL;
 
-	if (frame && frame->conn == ta_conn_index(conn) && asked)
-		ta_unit_adopt_slow(thread, asked);
-	else if (thread->unit)
-		ta_unit_leave_slow(thread);
+	ta_unit_settle(thread, thread->claimed);
+	if (asked && frame->conn == ta_conn_index(conn) && thread->unit) {
+		ta_unit_claim(thread, asked);
+		ta_unit_settle_slow(thread);
+	}
+	ta_unit_leave(thread);
 	thread->doubt = false;
 	thread->hint.span_id = 0;
+	thread->read_last = 0;
 	conn->reader = thread->index + 1;
 }
 
-static void settle_writing(struct ta_conn *conn, struct ta_thread *thread)
+/* Returns the request that the answer is for: a thread that has not read it has no part in
+ * the next one.  0: the oldest, whichever that is. */
+static uint64_t settle_writing(struct ta_conn *conn, struct ta_thread *thread)
 {
 	const struct ta_context *asked = asked_of(conn);
+	bool other = asked && conn->reader && conn->reader != thread->index + 1;
 
-	if (asked && conn->reader && conn->reader != thread->index + 1 &&
-	    !atomic_load_explicit(&ta_runtime.hands_over, memory_order_relaxed))
+	if (other && !atomic_load_explicit(&ta_runtime.hands_over, memory_order_relaxed))
 		atomic_store_explicit(&ta_runtime.hands_over, true, memory_order_relaxed);
 	if (thread->unit && asked)
-		ta_unit_adopt_slow(thread, asked);
+		ta_unit_claim(thread, asked);
 	thread->worked = true;
 	thread->doubt = false;
+	return other ? asked->span_id : 0;
 }
 
 /* ---- bytes ---- */
@@ -90,11 +96,13 @@ static struct ta_conn *begin(uint64_t word, struct ta_thread **ret_thread, enum 
 	if (thread->stack->innermost_block && ta_tls.level == 0)
 		ta_block_heal_slow(thread, (uintptr_t)__builtin_frame_address(0));
 	if (conn->side == TA_SIDE_SERVER) {
+		uint64_t request = 0;
+
 		if (way == READS)
 			settle_reading(conn, thread);
 		else
-			settle_writing(conn, thread);
-		ta_context_enter_conn(thread, ta_fd_index(word), (uint32_t)word);
+			request = settle_writing(conn, thread);
+		ta_context_enter_request(thread, ta_fd_index(word), (uint32_t)word, request);
 	}
 	if (ta_conn_is_torn(conn))
 		torn(conn, thread);

@@ -221,8 +221,11 @@ struct ta_frame *ta_context_conn_frame(struct ta_thread *thread)
 	return at ? &thread->stack->frames[at] : NULL;
 }
 
-static void push_conn(struct ta_stack *stack, uint32_t conn, uint32_t generation, uint64_t request)
+static void push_conn(struct ta_thread *thread, uint32_t conn, uint32_t generation,
+		      uint64_t request)
 {
+	struct ta_stack *stack = thread->stack;
+
 	if (stack->depth + 1 >= TA_FRAMES_MAX) {
 		ta_lost(TA_LOSS_CONTEXT_DEPTH);
 		return;
@@ -287,7 +290,8 @@ void ta_context_enter_request(struct ta_thread *thread, uint32_t conn, uint32_t 
 		ta_lost(TA_LOSS_CONTEXT_DEPTH);
 		ta_context_unwind(thread, floor);
 	}
-	push_conn(stack, conn, generation, request);
+	push_conn(thread, conn, generation, request);
+	ta_conn_attend(thread, conn, generation);
 }
 
 void ta_context_leave_conn(struct ta_thread *thread)
@@ -383,6 +387,8 @@ static void close_frame(struct ta_thread *thread, struct ta_frame *frame, uint32
 						 .isolation = ta_slot_version(isolation),
 						 .current = ta_slot_version(&frame->context.current) };
 		ta_span_close_frame(thread, frame, &versions, reason, error);
+	} else if (frame->kind == TA_FRAME_CONN) {
+		ta_conn_unattend(thread, frame->conn, frame->conn_generation);
 	} else if (frame->kind == TA_FRAME_HUB) {
 		ta_hub_restore(thread->stack, frame->hub);
 	}

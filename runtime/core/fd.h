@@ -20,7 +20,7 @@ enum ta_fd_kind {
 	TA_FD_NONE,
 	TA_FD_CONN,
 	TA_FD_LISTENER,
-	TA_FD_HOP,    /* an eventfd, a pipe: the number of the end that is read from */
+	TA_FD_HOP,    /* an eventfd, a timerfd, a pipe: the number of the end that is read from */
 	TA_FD_SOCKET, /* a stream socket that is not connected yet; nothing is kept for it */
 };
 

@@ -98,15 +98,21 @@ static void take_hint(struct ta_thread *thread, struct place *place)
 static void leave(struct ta_thread *thread)
 {
 	ta_context_leave_conn(thread);
-	if (thread->unit)
-		ta_unit_leave_slow(thread);
+	ta_unit_leave(thread);
 	thread->idled = true;
-	thread->doubt = false;
+	thread->doubt = thread->looped = false;
+	thread->read_last = 0;
+}
+
+void ta_hop_sleeps(struct ta_thread *thread)
+{
+	ta_unit_settle(thread, thread->claimed);
 }
 
 void ta_hop_waits(struct ta_thread *thread)
 {
 	leave(thread);
+	thread->looped = true;
 	thread->worked = true; /* whatever it sleeps on next is no part of what it did */
 	thread->hint.span_id = 0;
 }
@@ -125,14 +131,19 @@ static bool is_asked(struct ta_thread *thread)
 void ta_hop_slept(struct ta_thread *thread, uintptr_t at)
 {
 	struct place *place = place_of(at);
+
+	/* An event like others: a timer, or a word from another thread. */
+	if (thread->looped && at & TA_PLACE_FD) {
+		ta_hop_waits(thread);
+		return;
+	}
 	bool between = thread->worked || !thread->idled;
 
 	thread->worked = false;
 	if (is_asked(thread)) {
 		thread->doubt = true;
-		if (thread->unit &&
-		    atomic_load_explicit(&ta_runtime.hands_over, memory_order_relaxed))
-			ta_unit_leave_slow(thread);
+		if (atomic_load_explicit(&ta_runtime.hands_over, memory_order_relaxed))
+			ta_unit_leave(thread);
 		return;
 	}
 	atomic_fetch_add_explicit(between ? &place->between : &place->middle, 1,

@@ -21,11 +21,16 @@
 
 struct ta_thread;
 
+#define TA_PLACE_FD ((uintptr_t)1) /* in a place: it is a descriptor, no address */
+
 /* The thread has slept, or may have, on the place. */
 void ta_hop_slept(struct ta_thread *thread, uintptr_t place);
 
 /* The thread wakes whoever sleeps there. */
 void ta_hop_wakes(struct ta_thread *thread, uintptr_t place);
+
+/* It is about to sleep. */
+void ta_hop_sleeps(struct ta_thread *thread);
 
 /* It waits for events of any kind: nothing that it does next has to do with what it did. */
 void ta_hop_waits(struct ta_thread *thread);

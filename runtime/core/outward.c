@@ -16,10 +16,13 @@
 
 static _Atomic uint32_t base_spans;
 
-static bool in_unit(struct ta_thread *thread, const struct ta_context *link,
+/* ---- units ---- */
+
+/* In the unit that the thread is in, or a new one. */
+static bool in_unit(struct ta_thread *thread, const struct ta_context *link, enum ta_guess guess,
 		    struct ta_asking *asking)
 {
-	const struct ta_unit *unit = ta_unit_now(thread, link ? link : &thread->hint);
+	const struct ta_unit *unit = ta_unit_now(thread, link, guess);
 
 	if (unit == NULL)
 		return false;
@@ -27,6 +30,61 @@ static bool in_unit(struct ta_thread *thread, const struct ta_context *link,
 	asking->owner = ta_unit_owner(thread);
 	return true;
 }
+
+/* In a new one, which the thread stays in only where guesses of that kind are believed. */
+static bool in_new_unit(struct ta_thread *thread, const struct ta_context *link,
+			enum ta_guess guess, struct ta_asking *asking)
+{
+	asking->alone = !ta_guess_is_believed(guess);
+	if (asking->alone)
+		ta_unit_leave(thread);
+	return in_unit(thread, link, guess, asking);
+}
+
+/* The one that the connection was opened in. */
+static bool in_unit_of_opener(const struct ta_conn *on, struct ta_asking *asking)
+{
+	const struct ta_unit *unit = ta_unit_of(&on->opener);
+
+	if (atomic_load(&unit->ended))
+		return false;
+	asking->parent = unit->context;
+	asking->owner = on->opener;
+	return true;
+}
+
+/* ---- guesses in event loops ---- */
+
+static bool is_first(const struct ta_conn *on)
+{
+	return on && on->request_count == 0;
+}
+
+/* Its last answer is what the thread has read last. */
+static bool is_kept(const struct ta_thread *thread, const struct ta_conn *on)
+{
+	return on && on->request_count && thread->read_last == ta_conn_word_of(on);
+}
+
+/* What makes work that seems to be the owner's a guess; link: who it is guessed to be for. */
+static enum ta_guess doubts(const struct ta_thread *thread, const struct ta_conn *on,
+			    const struct ta_owner *owner, const struct ta_context **link)
+{
+	if (is_first(on) && on->opener.kind == TA_OWNER_REQUEST &&
+	    !ta_owner_same(&on->opener, owner)) {
+		*link = &on->opener_ids;
+		return TA_GUESS_OPENER;
+	}
+	if (!thread->looped)
+		return TA_GUESS_NONE;
+	if (is_kept(thread, on))
+		return TA_GUESS_KEPT;
+	return atomic_load_explicit(&ta_runtime.parked, memory_order_relaxed) > 0 ?
+		       TA_GUESS_LOOP :
+		       TA_GUESS_NONE;
+}
+
+/* ---- on a connection ---- */
 
 /* The request, or the opaque connection, that the frame stands for. */
 static struct ta_owner owner_of(const struct ta_frame *frame, const struct ta_context *context)
@@ -37,23 +95,37 @@ static struct ta_owner owner_of(const struct ta_frame *frame, const struct ta_co
 				  .span_id = context->span_id };
 }
 
-static bool for_conn(struct ta_thread *thread, struct ta_frame *frame, struct ta_asking *asking)
+static bool for_conn(struct ta_thread *thread, struct ta_frame *frame, const struct ta_conn *on,
+		     struct ta_asking *asking)
 {
 	const struct ta_context *context =
 		ta_conn_context(frame->conn, frame->conn_generation, frame->request);
 	enum ta_turn turn = ta_conn_turn(frame->conn, frame->conn_generation, context);
+	const struct ta_context *link = context;
 
 	if (turn == TA_TURN_MANY)
 		ta_lost(TA_LOSS_AMBIGUOUS);
-	if (turn != TA_TURN_OURS || thread->doubt)
-		return in_unit(thread, context, asking);
-	if (thread->unit) /* what it did before it was known whose work it is */
-		ta_unit_leave_slow(thread);
+	if (turn != TA_TURN_OURS && thread->looped)
+		return in_new_unit(thread, context, TA_GUESS_NONE, asking);
+	if (turn != TA_TURN_OURS)
+		return in_unit(thread, context, TA_GUESS_NONE, asking);
+	asking->waits = owner_of(frame, context);
+	enum ta_guess guess = doubts(thread, on, &asking->waits, &link);
+
+	if (guess == TA_GUESS_OPENER)
+		asking->waits = on->opener;
+	if (guess != TA_GUESS_NONE)
+		return in_new_unit(thread, link, guess, asking);
+	if (thread->doubt)
+		return in_unit(thread, context, TA_GUESS_SLEPT, asking);
+	ta_unit_leave(thread); /* what it did before it was known whose work it is */
 	ta_conn_referenced(frame->conn, frame->conn_generation);
 	asking->parent = *context;
-	asking->owner = owner_of(frame, context);
+	asking->owner = asking->waits;
 	return true;
 }
+
+/* ---- at the base ---- */
 
 /* A thread that has never waited for work does what it was made for. */
 static bool base_is_parent(struct ta_thread *thread)
@@ -63,34 +135,61 @@ static bool base_is_parent(struct ta_thread *thread)
 	return thread->main_thread;
 }
 
-static bool at_base(struct ta_thread *thread, struct ta_asking *asking)
+/* An event loop, between connections that it serves. */
+static bool in_loop(struct ta_thread *thread, const struct ta_conn *on, struct ta_asking *asking)
 {
+	static const struct ta_owner nobody = { .kind = TA_OWNER_NOBODY };
+	struct ta_owner unit = ta_unit_owner(thread);
+	const struct ta_context *link = NULL;
+	enum ta_guess guess = doubts(thread, on, &nobody, &link);
+
+	if (guess == TA_GUESS_OPENER)
+		asking->waits = on->opener;
+	else if (thread->unit)
+		link = &ta_unit_of(&unit)->link;
+	if (thread->unit && guess == TA_GUESS_NONE)
+		return in_unit(thread, NULL, TA_GUESS_NONE, asking);
+	return in_new_unit(thread, link, link && link->span_id ? guess : TA_GUESS_NONE, asking);
+}
+
+static bool at_base(struct ta_thread *thread, const struct ta_conn *on, struct ta_asking *asking)
+{
+	bool serving = atomic_load_explicit(&ta_runtime.serving, memory_order_relaxed);
+
+	if (thread->looped && (serving || !thread->main_thread))
+		return in_loop(thread, on, asking);
 	if (thread->stack != &thread->own || thread->unit || !base_is_parent(thread))
-		return in_unit(thread, NULL, asking);
+		return in_unit(thread, &thread->hint, TA_GUESS_WAKER, asking);
 	if (thread->main_thread &&
-	    (atomic_load_explicit(&ta_runtime.serving, memory_order_relaxed) ||
+	    (serving ||
 	     atomic_fetch_add_explicit(&base_spans, 1, memory_order_relaxed) >= TA_BASE_SPANS_MAX))
-		return in_unit(thread, NULL, asking);
+		return in_unit(thread, NULL, TA_GUESS_NONE, asking);
 	if (thread->span_pending)
 		ta_thread_publish(thread, NULL);
 	asking->parent = thread->own.frames[0].context;
 	if (asking->parent.span_id == 0 && !ta_process_span_lend(thread, &asking->parent))
-		return in_unit(thread, NULL, asking);
+		return in_unit(thread, NULL, TA_GUESS_NONE, asking);
 	return true;
 }
 
-bool ta_outward_asks(struct ta_thread *thread, struct ta_asking *ret_asking)
+/* ---- */
+
+bool ta_outward_asks(struct ta_thread *thread, const struct ta_conn *on,
+		     struct ta_asking *ret_asking)
 {
 	struct ta_frame *frame = ta_context_active_frame(thread);
 	const struct ta_context *active = ta_context_active(thread);
 
-	ret_asking->owner = (struct ta_owner){ .kind = TA_OWNER_NOBODY };
+	ta_unit_settle(thread, thread->claimed);
+	*ret_asking = (struct ta_asking){ .alone = false };
+	if (is_first(on) && on->opener.kind == TA_OWNER_UNIT && in_unit_of_opener(on, ret_asking))
+		return true;
 	if (frame->kind == TA_FRAME_CONN)
-		return for_conn(thread, frame, ret_asking);
+		return for_conn(thread, frame, on, ret_asking);
 	if (frame->kind == TA_FRAME_BASE && active == &frame->context)
-		return at_base(thread, ret_asking);
+		return at_base(thread, on, ret_asking);
 	if (active->span_id == 0)
-		return in_unit(thread, NULL, ret_asking);
+		return in_unit(thread, NULL, TA_GUESS_NONE, ret_asking);
 	/* The program says what it belongs to; the answer puts it back all the same. */
 	struct ta_frame *below = ta_context_conn_frame(thread);
 	const struct ta_context *request =
@@ -98,7 +197,7 @@ bool ta_outward_asks(struct ta_thread *thread, struct ta_asking *ret_asking)
 			NULL;
 
 	if (request)
-		ret_asking->owner = owner_of(below, request);
+		ret_asking->owner = ret_asking->waits = owner_of(below, request);
 	ret_asking->parent = *active;
 	return true;
 }
@@ -125,8 +224,7 @@ void ta_outward_return(struct ta_thread *thread, const struct ta_owner *owner)
 		ta_unit_enter(thread, owner);
 		return;
 	}
-	if (thread->unit)
-		ta_unit_leave_slow(thread);
+	ta_unit_leave(thread);
 	if (owner->kind == TA_OWNER_REQUEST &&
 	    ta_conn_context(owner->index, owner->generation, owner->span_id)) {
 		ta_context_enter_request(thread, owner->index, owner->generation, owner->span_id);
@@ -143,9 +241,13 @@ bool ta_outward_begin(struct ta_thread *thread, struct ta_outward *outward, stru
 {
 	struct ta_asking asking;
 
-	outward->open = ta_outward_asks(thread, &asking);
+	outward->open = ta_outward_asks(thread, NULL, &asking);
 	if (!outward->open)
 		return false;
+	outward->alone = asking.alone;
+	outward->parent = asking.parent;
+	outward->owner = asking.owner;
+	outward->waits = asking.waits;
 	ta_outward_ids(thread, &asking.parent, &outward->context);
 	struct ta_span_facts facts = { .context = &outward->context,
 				       .scopes = ta_versions_at(thread, thread->stack->depth),

@@ -4,13 +4,18 @@
  *
  * In this order:
  * - a span of the program, or a signal delivery, that is active;
- * - the request that the thread works for, while it is not answered.  When the thread has
- *   slept since it last touched the connection (doubt), or the connection has several
- *   requests and the oldest is already waiting for somebody, that is a guess, and the work
- *   goes into a unit;
+ * - the request that the thread works for, while it is not answered;
  * - the thread's own span, while the thread has never waited for work; the process's, in
  *   a program that serves nobody, for its first TA_BASE_SPANS_MAX;
  * - a unit.
+ *
+ * The second is sure of a thread that does one thing after the other.  It is a guess, and
+ * the work goes into a unit that names it, when the thread has slept in the middle; when
+ * the connection has several requests and the oldest waits for others already; and in an
+ * event loop, where nothing shows which handler runs: on a connection that somebody else
+ * has opened, or whose last answer has just been read (a pool of connections may have
+ * given it to the next in its queue), and while other requests lie about that a timer may
+ * wake up.
  *
  * Runs: any host thread, inside the guard.
  */
@@ -21,13 +26,19 @@
 
 #define TA_BASE_SPANS_MAX 1000u
 
+struct ta_conn;
+
 struct ta_asking {
-	struct ta_context parent; /* ids; span_id 0: a root is to be made */
+	struct ta_context parent; /* ids */
 	struct ta_owner owner;	  /* where the answer puts the thread back */
+	struct ta_owner waits;	  /* the request that waits for it, for certain or by a guess */
+	bool alone;		  /* the unit is this one's only: the thread does not stay in it */
 };
 
-/* False: nothing is to be recorded. */
-bool ta_outward_asks(struct ta_thread *thread, struct ta_asking *ret_asking);
+/* on: the connection that is written to, NULL for anything else.  False: nothing is to be
+ * recorded. */
+bool ta_outward_asks(struct ta_thread *thread, const struct ta_conn *on,
+		     struct ta_asking *ret_asking);
 
 /* Ids of a child of parent. */
 void ta_outward_ids(struct ta_thread *thread, const struct ta_context *parent,
@@ -41,7 +52,10 @@ void ta_outward_return(struct ta_thread *thread, const struct ta_owner *owner);
 
 struct ta_outward {
 	struct ta_context context;
+	struct ta_context parent;
+	struct ta_owner owner, waits; /* of who does it */
 	bool open;
+	bool alone; /* see struct ta_asking */
 };
 
 struct ta_emit;

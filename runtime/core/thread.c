@@ -51,6 +51,7 @@ struct ta_thread_birth *ta_thread_birth_new(void *(*start)(void *), void *argume
 		birth->start = start;
 		birth->argument = argument;
 		birth->conn = 0;
+		birth->request = false;
 		birth->created_ns = ta_now_ns();
 		birth->hub_seed = 0;
 		birth->hub_silent = false;
@@ -81,6 +82,9 @@ void ta_thread_birth_inherit(struct ta_thread_birth *birth)
 	if (top->kind == TA_FRAME_CONN) {
 		birth->conn = top->conn + 1;
 		birth->conn_generation = top->conn_generation;
+		birth->request = ta_conn_turn(top->conn, top->conn_generation,
+					      ta_context_now(creator)) != TA_TURN_NONE &&
+				 ta_conn_has_span(top->conn, top->conn_generation);
 	}
 }
 
@@ -173,7 +177,8 @@ static void set_base(struct ta_thread *thread, struct ta_thread_birth *birth)
 	thread->span_open = thread->span_pending = false;
 	thread->inherited_conn = 0;
 	thread->unit = 0;
-	thread->doubt = thread->worked = false;
+	thread->doubt = thread->worked = thread->looped = thread->claimed = false;
+	thread->read_last = 0;
 	thread->idled = ta_tls.slept;
 	thread->hint.span_id = 0;
 	thread->main_thread = thread->tid && thread->tid == ta_runtime.pid;
@@ -191,6 +196,7 @@ static void set_base(struct ta_thread *thread, struct ta_thread_birth *birth)
 	thread->start_routine = (uint64_t)(uintptr_t)birth->start;
 	thread->inherited_conn = birth->conn;
 	thread->inherited_generation = birth->conn_generation;
+	thread->inherited_request = birth->request;
 	thread->span_pending = ta_runtime.threads;
 	ta_thread_birth_free(birth);
 }
@@ -320,13 +326,15 @@ static void choose_parent(struct ta_thread *thread, const struct ta_conn *worked
 		uint32_t conn = thread->inherited_conn - 1;
 
 		if (worked_for == NULL || ta_conn_index(worked_for) == conn)
-			born_in = ta_conn_first_context(conn, thread->inherited_generation);
+			born_in = thread->inherited_request ?
+					  base :
+					  ta_conn_first_context(conn, thread->inherited_generation);
 		thread->span_parent = born_in ? born_in->span_id : 0;
 		if (born_in) {
 			base->trace_hi = born_in->trace_hi;
 			base->trace_lo = born_in->trace_lo;
 			base->flags = born_in->flags;
-			if (worked_for == NULL)
+			if (worked_for == NULL && born_in != base)
 				ta_conn_referenced(conn, thread->inherited_generation);
 		}
 	}
@@ -383,8 +391,7 @@ void ta_thread_end(void)
 	struct ta_thread *thread = ta_thread_self();
 
 	if (thread) {
-		if (thread->unit)
-			ta_unit_leave_slow(thread);
+		ta_unit_leave(thread);
 		ta_handover_thread_ends(thread);
 		ta_context_unwind(thread, 0);
 		end_own_span(thread);

@@ -65,6 +65,7 @@ struct ta_thread {
 	bool span_open;
 	uint32_t inherited_conn; /* + 1; the connection whose context it was born in */
 	uint32_t inherited_generation;
+	bool inherited_request; /* one of its requests was unanswered then: the base has its ids */
 	uint32_t tid;
 
 	/* What it does for whom, where that is not plain; see unit.h and outward.h. */
@@ -74,6 +75,10 @@ struct ta_thread {
 	bool idled; /* it has waited for work */
 	bool worked; /* it has answered somebody, or waited for events, since it last slept */
 	bool doubt; /* it has slept since it last touched the connection that it works for */
+	bool looped; /* what it last waited for was events of any kind */
+	bool claimed; /* its unit is going to be adopted by *claimant, unless another claims it */
+	uint64_t read_last; /* fd word of the connection that it has read from last */
+	struct ta_context claimant; /* ids */
 	struct ta_context hint; /* ids: who woke it up, so far as that was seen */
 
 	struct ta_signal_level levels[TA_SIGNAL_LEVELS_MAX];
@@ -146,6 +151,7 @@ struct ta_thread_birth {
 	uint64_t created_ns;
 	uint32_t conn; /* + 1; 0: not born in a connection's context */
 	uint32_t conn_generation;
+	bool request; /* born while one of its requests was unanswered; context has its ids */
 	_Atomic uint32_t taken;
 };
 

@@ -14,9 +14,30 @@
 #include "runtime/core/span.h"
 #include "runtime/core/thread.h"
 
+static _Atomic uint32_t confirmed[TA_GUESS_KINDS], refuted[TA_GUESS_KINDS];
+
 static struct ta_unit *unit_at(uint32_t index)
 {
 	return &ta_arena.units[index < ta_arena.unit_pool.size ? index : 0];
+}
+
+/* ---- guesses ---- */
+
+bool ta_guess_is_believed(enum ta_guess guess)
+{
+	return atomic_load_explicit(&refuted[guess], memory_order_relaxed) == 0 &&
+	       atomic_load_explicit(&confirmed[guess], memory_order_relaxed) >= TA_GUESS_CONFIRMED;
+}
+
+static void learn(const struct ta_unit *unit, const struct ta_context *adopter)
+{
+	if (unit->guess == TA_GUESS_NONE || unit->link.span_id == 0)
+		return;
+	if (unit->link.span_id != adopter->span_id)
+		atomic_store_explicit(&refuted[unit->guess], 1, memory_order_relaxed);
+	else if (atomic_load_explicit(&confirmed[unit->guess], memory_order_relaxed) <
+		 TA_GUESS_CONFIRMED)
+		atomic_fetch_add_explicit(&confirmed[unit->guess], 1, memory_order_relaxed);
 }
 
 /* ---- references ---- */
@@ -86,14 +107,13 @@ struct ta_owner ta_unit_owner(const struct ta_thread *thread)
 				  .generation = thread->unit_generation };
 }
 
-static bool publish_start(struct ta_thread *thread, const struct ta_unit *unit,
-			  const struct ta_context *link)
+static bool publish_start(struct ta_thread *thread, const struct ta_unit *unit)
 {
 	struct ta_emit emit;
 	struct ta_span_facts facts = { .context = &unit->context,
 				       .scopes = ta_versions_at(thread, thread->stack->depth),
 				       .start_ns = ta_now_ns(),
-				       .link = link && link->span_id ? link : NULL,
+				       .link = unit->link.span_id ? &unit->link : NULL,
 				       .type = TA_SPAN_UNIT };
 
 	if (!ta_span_start_begin(&emit, thread, &facts, 0))
@@ -102,7 +122,13 @@ static bool publish_start(struct ta_thread *thread, const struct ta_unit *unit,
 	return true;
 }
 
-struct ta_unit *ta_unit_now(struct ta_thread *thread, const struct ta_context *link)
+const struct ta_unit *ta_unit_of(const struct ta_owner *owner)
+{
+	return unit_at(owner->index);
+}
+
+struct ta_unit *ta_unit_now(struct ta_thread *thread, const struct ta_context *link,
+			    enum ta_guess guess)
 {
 	if (thread->unit)
 		return unit_at(thread->unit - 1);
@@ -116,9 +142,13 @@ struct ta_unit *ta_unit_now(struct ta_thread *thread, const struct ta_context *l
 	uint64_t generation = atomic_load(&unit->state) >> 32;
 
 	ta_span_new_trace(thread, &unit->context);
+	unit->link = (struct ta_context){ 0 };
+	if (link)
+		ta_context_set_span(&unit->link, link);
+	unit->guess = (uint8_t)guess;
 	unit->proc = (uint32_t)ta_runtime.proc_id;
 	atomic_store(&unit->ended, 0);
-	if (!publish_start(thread, unit, link)) {
+	if (!publish_start(thread, unit)) {
 		ta_pool_give(&ta_arena.unit_pool, (uint32_t)index);
 		return NULL;
 	}
@@ -132,22 +162,50 @@ void ta_unit_leave_slow(struct ta_thread *thread)
 {
 	struct ta_owner owner = ta_unit_owner(thread);
 
+	ta_unit_settle(thread, thread->claimed);
+	if (thread->unit == 0)
+		return;
 	thread->unit = 0;
 	ta_unit_unref(thread, &owner);
 }
 
-void ta_unit_adopt_slow(struct ta_thread *thread, const struct ta_context *adopter)
+void ta_unit_settle_slow(struct ta_thread *thread)
 {
-	end(thread, unit_at(thread->unit - 1), adopter);
+	struct ta_owner owner = ta_unit_owner(thread);
+	struct ta_unit *unit = unit_at(owner.index);
+
+	thread->claimed = false;
+	if (thread->unit == 0)
+		return;
+	if (!atomic_load(&unit->ended))
+		learn(unit, &thread->claimant);
+	end(thread, unit, &thread->claimant);
+	thread->unit = 0;
+	ta_unit_unref(thread, &owner);
+}
+
+void ta_unit_claim(struct ta_thread *thread, const struct ta_context *claimant)
+{
+	if (!thread->claimed) {
+		thread->claimed = true;
+		ta_context_set_span(&thread->claimant, claimant);
+		return;
+	}
+	if (thread->claimant.span_id == claimant->span_id)
+		return;
+	/* Two answers in a row: it was work for both. */
+	ta_lost(TA_LOSS_AMBIGUOUS);
+	thread->claimed = false;
+	end(thread, unit_at(thread->unit - 1), NULL);
 	ta_unit_leave_slow(thread);
 }
 
 void ta_unit_enter(struct ta_thread *thread, const struct ta_owner *owner)
 {
-	if (thread->unit == owner->index + 1 && thread->unit_generation == owner->generation)
+	if (thread->unit == owner->index + 1 && thread->unit_generation == owner->generation &&
+	    !thread->claimed)
 		return;
-	if (thread->unit)
-		ta_unit_leave_slow(thread);
+	ta_unit_leave(thread);
 	if (atomic_load(&unit_at(owner->index)->ended) || !ta_unit_ref(owner))
 		return;
 	thread->unit = owner->index + 1;

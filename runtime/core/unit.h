@@ -44,22 +44,56 @@ static inline bool ta_owner_same(const struct ta_owner *one, const struct ta_own
 	       one->generation == other->generation && one->span_id == other->span_id;
 }
 
+/* Why somebody is guessed to be whose work it is.  Guesses of a kind are believed, in
+ * headers that go out and for calls that follow each other, when so many have been
+ * confirmed and none refuted: TA_GUESS_CONFIRMED. */
+enum ta_guess {
+	TA_GUESS_NONE,
+	TA_GUESS_OPENER, /* he opened the connection that is written to first */
+	TA_GUESS_KEPT,	 /* his is the answer that was read from it just now */
+	TA_GUESS_SLEPT,	 /* the thread was at work for him when it slept */
+	TA_GUESS_WAKER,	 /* he woke it up */
+	TA_GUESS_LOOP,	 /* the loop is at his connection; but others are unanswered, too */
+	TA_GUESS_KINDS,
+};
+
+#define TA_GUESS_CONFIRMED 16u
+
 struct ta_unit {
 	_Atomic uint64_t state; /* generation << 32 | references */
 	_Atomic uint32_t ended; /* its end is published */
 	uint32_t proc;		/* low half of the proc_id that made it */
-	struct ta_context context;
+	uint8_t guess;		/* enum ta_guess: why link */
+	struct ta_context context, link; /* ids */
 };
+
+bool ta_guess_is_believed(enum ta_guess guess);
 
 /* The unit that the thread works in, made if there is none; link: a guess at whose work
  * it is, or NULL.  NULL: no room (counted). */
-struct ta_unit *ta_unit_now(struct ta_thread *thread, const struct ta_context *link);
+struct ta_unit *ta_unit_now(struct ta_thread *thread, const struct ta_context *link,
+			    enum ta_guess guess);
 struct ta_owner ta_unit_owner(const struct ta_thread *thread);
+const struct ta_unit *ta_unit_of(const struct ta_owner *owner);
 
 /* The thread is done with it, for now at least. */
 void ta_unit_leave_slow(struct ta_thread *thread);
-/* It turns out to be work for that request. */
-void ta_unit_adopt_slow(struct ta_thread *thread, const struct ta_context *adopter);
+#define ta_unit_leave(thread)                                                                      \
+	do {                                                                                       \
+		if ((thread)->unit)                                                                \
+			ta_unit_leave_slow(thread);                                                \
+	} while (0)
+
+/* An answer goes out to that request: the unit is its, unless another answer follows before
+ * the thread does anything else.  Then it was work for several, and nobody gets it. */
+void ta_unit_claim(struct ta_thread *thread, const struct ta_context *claimant);
+/* The thread does something else. */
+void ta_unit_settle_slow(struct ta_thread *thread);
+static inline void ta_unit_settle(struct ta_thread *thread, bool claimed)
+{
+	if (__builtin_expect(claimed, 0))
+		ta_unit_settle_slow(thread);
+}
 /* The thread is back in it, if it is still there. */
 void ta_unit_enter(struct ta_thread *thread, const struct ta_owner *owner);
 

@@ -31,7 +31,7 @@ void ta_http1_answers(struct ta_http1 *parser, uint16_t request_flags)
 
 bool ta_http1_is_between(const struct ta_http1 *parser)
 {
-	return parser->state == TA_STATE_IDLE;
+	return parser->state == TA_STATE_IDLE || parser->state == TA_STATE_DONE;
 }
 
 static bool is_request(const struct ta_http1 *parser)
