@@ -6,14 +6,14 @@
  *
  * Runs: any host thread.  No heap, no locks.
  */
-#include "hooks/hook.h"
+#include "hooks/spawn.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "hooks/spawn.h"
+#include "hooks/hook.h"
 #include "runtime/core/crumb.h"
 #include "runtime/core/process_span.h"
 #include "runtime/core/process_start.h"

@@ -22,7 +22,7 @@
 #include "runtime/core/runtime.h"
 #include "runtime/core/thread.h"
 
-#define HOME_REACH 4096u /* libc's frames between a hook and the saved stack pointer */
+#define HOME_REACH 1024u /* our frames between the saved stack pointer and where it is noted */
 
 static _Atomic bool some_without; /* there are coroutines without contexts of their own */
 
@@ -78,7 +78,7 @@ static struct ta_coroutine *find_at(uintptr_t at)
 
 static bool is_home(uintptr_t at)
 {
-	return at <= here.home_at && here.home_at - at < HOME_REACH;
+	return at >= here.home_at && at - here.home_at < HOME_REACH;
 }
 
 static struct ta_coroutine *find(const ucontext_t *context)
