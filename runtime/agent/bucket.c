@@ -408,7 +408,7 @@ void ta_buckets_record(struct ta_buckets *buckets, struct ta_proc *proc, uint32_
 		ta_bucket_apply(buckets, held, record);
 	else if (unit && record->kind == TA_RECORD_SPAN_END)
 		ta_unit_end_late(buckets, unit, (const struct ta_record_span_end *)record);
-	else if (unit)
+	else if (unit || ta_units_is_loose(buckets, span_id))
 		return;
 	else if (span_id)
 		ta_orphans_keep(buckets, record, buckets->pass);

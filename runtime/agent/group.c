@@ -177,8 +177,11 @@ static void drop(struct ta_buckets *buckets, struct ta_group *group)
 	buckets->group_spans -= group->count;
 	buckets->group_bytes -= group->bytes;
 	buckets->counters.unsampled += group->unsampled ? group->count : 0;
-	for (uint32_t i = 0; i < group->count; i++)
+	for (uint32_t i = 0; i < group->count; i++) {
+		if (group->spans[i]->span.end == TA_SPAN_LET_GO)
+			ta_units_note_loose(buckets, &group->spans[i]->span);
 		ta_held_free(buckets, group->spans[i]);
+	}
 	ta_session_drop(&buckets->sessions, &group->session);
 	free(group->spans);
 	free(group);

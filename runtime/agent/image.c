@@ -45,8 +45,8 @@ struct image_unit {
 	struct image head;
 	uint64_t trace_hi, trace_lo, span_id;
 	uint64_t to_hi, to_lo, to_span;
-	uint8_t adopted, closed, spared;
-	uint8_t reserved[5];
+	uint8_t adopted, closed, loose, spared;
+	uint8_t reserved[4];
 };
 
 struct image_trace {
@@ -196,6 +196,7 @@ static void save_unit(void *user, const struct ta_unit *unit)
 				    .to_span = unit->to_span,
 				    .adopted = unit->adopted,
 				    .closed = unit->closed,
+				    .loose = unit->loose,
 				    .spared = unit->spared };
 
 	begin(out, &image, sizeof(image), IMAGE_UNIT);
@@ -361,6 +362,7 @@ static int restore_unit(struct ta_buckets *buckets, struct in *in)
 							    .to_span = image->to_span,
 							    .adopted = image->adopted & 1,
 							    .closed = image->closed & 1,
+							    .loose = image->loose & 1,
 							    .spared = image->spared });
 }
 

@@ -48,13 +48,27 @@ void ta_units_fini(struct ta_buckets *buckets)
 	ta_map_fini(&buckets->units_by_trace);
 }
 
-struct ta_unit *ta_units_find(const struct ta_buckets *buckets, uint64_t span_id)
+static struct ta_unit *find(const struct ta_buckets *buckets, uint64_t span_id)
 {
 	struct ta_map_node *node = buckets->units_by_span.count ?
 					   ta_map_find(&buckets->units_by_span, span_id) :
 					   NULL;
 
 	return node ? TA_CONTAINER(node, struct ta_unit, by_span) : NULL;
+}
+
+struct ta_unit *ta_units_find(const struct ta_buckets *buckets, uint64_t span_id)
+{
+	struct ta_unit *unit = find(buckets, span_id);
+
+	return unit && !unit->loose ? unit : NULL;
+}
+
+bool ta_units_is_loose(const struct ta_buckets *buckets, uint64_t span_id)
+{
+	const struct ta_unit *unit = find(buckets, span_id);
+
+	return unit && unit->loose;
 }
 
 /* The unit whose adoption moved the trace. */
@@ -141,7 +155,7 @@ bool ta_units_may_start(const struct ta_buckets *buckets, const struct ta_record
 	struct ta_trace_id trace = { start->trace_hi, start->trace_lo };
 	const struct ta_bucket *bucket = ta_buckets_find(buckets, trace.hi, trace.lo);
 
-	return !ta_units_find(buckets, start->span_id) && !mover_of(buckets, trace) &&
+	return !find(buckets, start->span_id) && !mover_of(buckets, trace) &&
 	       (!bucket || bucket->units_started < TA_TRACE_UNITS_MAX);
 }
 
@@ -200,6 +214,17 @@ struct ta_unit *ta_units_add(struct ta_buckets *buckets, const struct ta_unit *l
 			   ta_trace_key(buckets, unit->trace_hi, unit->trace_lo));
 	buckets->unit_counts[unit->adopted]++;
 	return unit;
+}
+
+void ta_units_note_loose(struct ta_buckets *buckets, const struct ta_span *span)
+{
+	struct ta_unit loose = { .trace_hi = span->trace_hi,
+				 .trace_lo = span->trace_lo,
+				 .span_id = span->span_id,
+				 .loose = true };
+
+	if (!find(buckets, span->span_id))
+		ta_units_add(buckets, &loose);
 }
 
 void ta_units_forget(struct ta_buckets *buckets, struct ta_unit *unit)
@@ -309,8 +334,8 @@ int ta_units_restore(struct ta_buckets *buckets, const struct ta_unit *like)
 {
 	struct ta_trace_id trace = { like->trace_hi, like->trace_lo };
 
-	if (like->span_id == 0 || ta_units_find(buckets, like->span_id) ||
-	    (like->adopted && mover_of(buckets, trace)))
+	if (like->span_id == 0 || find(buckets, like->span_id) ||
+	    (like->adopted && like->loose) || (like->adopted && mover_of(buckets, trace)))
 		return -EINVAL;
 	return ta_units_add(buckets, like) ? 0 : -ENOMEM;
 }

@@ -27,7 +27,8 @@
 #define TA_TRACE_UNITS_MAX 16u /* units that one trace may have: a host has one in each */
 #define TA_MOVES_MAX 16u
 
-/* A unit that has ended. */
+/* A unit that has ended; or a loose span that was let go and is out: what comes about it
+ * after that is no surprise. */
 struct ta_unit {
 	struct ta_map_node by_span;
 	struct ta_map_node by_trace; /* when its trace has moved */
@@ -35,12 +36,17 @@ struct ta_unit {
 	uint64_t trace_hi, trace_lo, span_id;
 	uint64_t to_hi, to_lo, to_span; /* the adopter; else what it linked to (to_span 0: nothing) */
 	bool adopted;
+	bool loose;  /* that, and no unit */
 	bool closed; /* by us: an end that comes all the same still counts */
 	uint8_t spared; /* how often it was the oldest and stayed */
 };
 
 int ta_units_init(struct ta_buckets *buckets);
 void ta_units_fini(struct ta_buckets *buckets);
+
+/* A span that was let go is out. */
+void ta_units_note_loose(struct ta_buckets *buckets, const struct ta_span *span);
+bool ta_units_is_loose(const struct ta_buckets *buckets, uint64_t span_id);
 
 /* What became of it; NULL when it is not known, or open. */
 struct ta_unit *ta_units_find(const struct ta_buckets *buckets, uint64_t span_id);

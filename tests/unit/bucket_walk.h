@@ -139,6 +139,7 @@ static void say_unit(void *user, const struct ta_unit *unit)
 	say(out, " ", unit->to_span);
 	say(out, " adopted ", unit->adopted);
 	say(out, " closed ", unit->closed);
+	say(out, " loose ", unit->loose);
 	say(out, " spared ", unit->spared);
 }
 

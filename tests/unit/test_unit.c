@@ -603,6 +603,28 @@ static void loose_ones_end_with_their_trace(void)
 	fini(&f);
 }
 
+/* Most end long after they are out. */
+static void ends_of_loose_ones_come_late(void)
+{
+	struct fixture f;
+
+	init(&f);
+	start(&f, 1, 1, 0);
+	loose(&f, 1, 2, 1);
+	end(&f, 1);
+	settle(&f);
+	ta_buckets_drop_groups(&f.buckets, 1);
+	restart(&f);
+	attrs(&f, 2);
+	end(&f, 2);
+	start(&f, 1, 3, 2); /* still its child */
+	end(&f, 3);
+	settle(&f);
+	check_text(tree(&f), "1/3:2");
+	nothing_is_left(&f);
+	fini(&f);
+}
+
 static void loose_ones_alone_wait(void)
 {
 	struct fixture f;
@@ -640,6 +662,7 @@ int main(void)
 	check_group("long chains", long_chains);
 	check_group("very many", very_many);
 	check_group("loose ones end with their trace", loose_ones_end_with_their_trace);
+	check_group("ends of loose ones come late", ends_of_loose_ones_come_late);
 	check_group("loose ones alone wait", loose_ones_alone_wait);
 	return check_status();
 }
