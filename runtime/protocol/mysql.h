@@ -92,7 +92,7 @@ struct ta_mysql_answer {
 	uint8_t head[4];
 	uint8_t head_len;
 	uint8_t stage;
-	uint8_t peek_len;
+	uint8_t peek_len, peek_max;
 	bool inside, continued;
 	uint8_t peek[TA_MYSQL_PEEK]; /* the packet's beginning */
 };

@@ -11,8 +11,9 @@
 
 #define PEEK_OF_ANSWERS 32u /* enough of OK, ERR and EOF; a greeting needs more */
 
-static void head_ends(struct ta_mysql_answer *answer)
+static void head_ends(struct ta_mysql *mysql)
 {
+	struct ta_mysql_answer *answer = &mysql->answer;
 	uint32_t length = ta_mysql_number(answer->head, 3);
 
 	answer->head_len = 0;
@@ -20,28 +21,29 @@ static void head_ends(struct ta_mysql_answer *answer)
 	answer->left = length;
 	if (!answer->continued) {
 		answer->peek_len = 0;
+		answer->peek_max = mysql->phase == TA_MYSQL_GREETING ? TA_MYSQL_PEEK :
+								       PEEK_OF_ANSWERS;
 		answer->length = length;
 	}
 	answer->continued = length == TA_MYSQL_PACKET_MAX;
 }
 
-static const char *head_bytes(struct ta_mysql_answer *answer, const char *at, const char *end)
+static const char *head_bytes(struct ta_mysql *mysql, const char *at, const char *end)
 {
+	struct ta_mysql_answer *answer = &mysql->answer;
 	size_t wanted = 4u - answer->head_len;
 	size_t bytes = (size_t)(end - at) < wanted ? (size_t)(end - at) : wanted;
 
 	memcpy(answer->head + answer->head_len, at, bytes);
 	answer->head_len = (uint8_t)(answer->head_len + bytes);
 	if (bytes == wanted)
-		head_ends(answer);
+		head_ends(mysql);
 	return at + bytes;
 }
 
-static void peek(struct ta_mysql *mysql, const char *data, size_t bytes)
+static void peek(struct ta_mysql_answer *answer, const char *data, size_t bytes)
 {
-	struct ta_mysql_answer *answer = &mysql->answer;
-	size_t most = mysql->phase == TA_MYSQL_GREETING ? TA_MYSQL_PEEK : PEEK_OF_ANSWERS;
-	size_t room = most - answer->peek_len;
+	size_t room = (size_t)(answer->peek_max - answer->peek_len);
 
 	if (bytes > room)
 		bytes = room;
@@ -59,7 +61,7 @@ static const char *body_bytes(struct ta_dialogue *dialogue, const char *at, cons
 	if (bytes > answer->left)
 		bytes = answer->left;
 	answer->left -= (uint32_t)bytes;
-	peek(mysql, at, bytes);
+	peek(answer, at, bytes);
 	if (answer->left)
 		return at + bytes;
 	answer->inside = false;
@@ -84,7 +86,7 @@ size_t ta_mysql_answer(struct ta_dialogue *dialogue, const void *data, size_t by
 		else if (at == end)
 			break;
 		else
-			at = head_bytes(answer, at, end);
+			at = head_bytes(mysql, at, end);
 	}
 	if (*ret_event == TA_COMMAND_BROKEN)
 		mysql->broken = true;
