@@ -15,6 +15,7 @@ request has to have exactly as many as it made.
 import collections
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -158,9 +159,15 @@ def run_compiler(command):
 # ---- a run ----
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below those that calls get by themselves, or one of them might take it."""
+    while True:
+        port = random.randint(10000, 30000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def listening(port):
