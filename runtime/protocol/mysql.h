@@ -77,7 +77,7 @@ struct ta_mysql_request {
 	uint8_t at;   /* bytes of the command's fixed part */
 	uint8_t part; /* of what logs in, and of attributes */
 	uint8_t digits;
-	bool inside, begun;
+	bool inside, begun, coded;
 	bool continued; /* the packet goes on with the one before */
 	bool of_name; /* what is passed over is an attribute's name */
 	uint8_t attributes, attribute;

@@ -81,7 +81,7 @@ static bool has_statement(uint8_t code)
 
 void ta_mysql_command_begin(struct ta_mysql *mysql)
 {
-	mysql->request.command = 0;
+	mysql->request.coded = false;
 	mysql->request.at = 0;
 }
 
@@ -97,6 +97,7 @@ static void code_byte(struct ta_dialogue *dialogue, uint8_t code)
 	struct ta_mysql *mysql = ta_mysql_of(dialogue);
 
 	mysql->request.command = code;
+	mysql->request.coded = true;
 	mysql->request.statement = 0;
 	if (has_text(code))
 		ta_sql_begin(&mysql->sql, &dialogue->command, sql_mode(dialogue, mysql));
@@ -129,7 +130,7 @@ void ta_mysql_command_bytes(struct ta_dialogue *dialogue, const char *data, size
 	struct ta_mysql *mysql = ta_mysql_of(dialogue);
 	bool text = true;
 
-	if (mysql->request.command == 0 && bytes) {
+	if (!mysql->request.coded && bytes) {
 		code_byte(dialogue, (uint8_t)*data);
 		data++, bytes--;
 	}

@@ -14,10 +14,12 @@
 #define MESSAGE_BYTES_MAX 0x3fffffffu
 #define SQLSTATE_BYTES 5
 
-static bool is_type(uint8_t type)
-{
-	return type && strchr("DCTZ12ENSsI3AntGHWdcRKVv", type);
-}
+static const bool is_type[256] = {
+	['D'] = true, ['C'] = true, ['T'] = true, ['Z'] = true, ['1'] = true, ['2'] = true,
+	['E'] = true, ['N'] = true, ['S'] = true, ['s'] = true, ['I'] = true, ['3'] = true,
+	['A'] = true, ['n'] = true, ['t'] = true, ['G'] = true, ['H'] = true, ['W'] = true,
+	['d'] = true, ['c'] = true, ['R'] = true, ['K'] = true, ['V'] = true, ['v'] = true,
+};
 
 static bool head_ends(struct ta_pgsql_answer *answer)
 {
@@ -40,7 +42,7 @@ static const char *head_bytes(struct ta_pgsql_answer *answer, const char *at, co
 	size_t wanted = 5u - answer->head_len;
 	size_t bytes = (size_t)(end - at) < wanted ? (size_t)(end - at) : wanted;
 
-	if (answer->head_len == 0 && !is_type((uint8_t)*at)) {
+	if (answer->head_len == 0 && !is_type[(uint8_t)*at]) {
 		*ret_event = TA_COMMAND_BROKEN;
 		return at;
 	}

@@ -12,10 +12,11 @@
 #define MESSAGE_BYTES_MAX 0x3fffffffu
 #define START_BYTES_MAX 10000u
 
-static bool is_type(uint8_t type)
-{
-	return type && strchr("QPBEDCHSXFdcfp", type);
-}
+static const bool is_type[256] = {
+	['Q'] = true, ['P'] = true, ['B'] = true, ['E'] = true, ['D'] = true, ['C'] = true,
+	['H'] = true, ['S'] = true, ['X'] = true, ['F'] = true, ['d'] = true, ['c'] = true,
+	['f'] = true, ['p'] = true,
+};
 
 /* The head is complete: 8 bytes of the packet that opens, else 5. */
 static bool head_ends(struct ta_dialogue *dialogue)
@@ -61,7 +62,7 @@ static const char *head_bytes(struct ta_dialogue *dialogue, const char *at, cons
 /* Between two messages. */
 static void looks(struct ta_pgsql *pgsql, uint8_t type, enum ta_command_event *ret_event)
 {
-	if (pgsql->request.started && !is_type(type)) {
+	if (pgsql->request.started && !is_type[type]) {
 		*ret_event = TA_COMMAND_BROKEN;
 	} else if (!pgsql->request.begun &&
 		   (!pgsql->request.started || ta_pgsql_begins(pgsql, type))) {

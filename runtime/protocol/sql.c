@@ -175,12 +175,12 @@ static void word_begins(struct ta_sql *sql, struct ta_command *command)
 }
 
 static void word_grows(struct ta_sql *sql, struct ta_command *command, const char *data,
-		       size_t bytes)
+		       size_t bytes, size_t readable)
 {
 	size_t room = sql->word_len < NAME_BYTES_MAX ? NAME_BYTES_MAX - sql->word_len : 0;
 
-	ta_sql_word_bytes(sql, command, data, bytes);
-	ta_sql_token_bytes(sql, command, data, bytes < room ? bytes : room);
+	ta_sql_word_bytes(sql, command, data, bytes, readable);
+	ta_sql_token_word(sql, command, data, bytes < room ? bytes : room, readable);
 }
 
 /* E'..', X'..', B'..', N'..': the letter is part of the literal. */
@@ -217,7 +217,7 @@ static const char *word_bytes(struct ta_sql *sql, struct ta_command *command, co
 
 	while (at < end && in_word((uint8_t)*at))
 		at++;
-	word_grows(sql, command, from, (size_t)(at - from));
+	word_grows(sql, command, from, (size_t)(at - from), (size_t)(end - from));
 	if (at == end)
 		return at;
 	word_ends(sql, command, *at);
@@ -518,7 +518,7 @@ static const char *tag_byte(struct ta_sql *sql, struct ta_command *command, cons
 	if (!(kinds[(uint8_t)*at] & (LETTER | DIGIT))) { /* a word behind a lonely dollar */
 		mark(sql, command, '$');
 		word_begins(sql, command);
-		word_grows(sql, command, sql->tag, sql->tag_len);
+		word_grows(sql, command, sql->tag, sql->tag_len, sql->tag_len);
 		return at;
 	}
 	if (sql->tag_len == TA_SQL_TAG_MAX)
@@ -588,7 +588,8 @@ static void mark_begins(struct ta_sql *sql, struct ta_command *command, char byt
 	}
 }
 
-static const char *between(struct ta_sql *sql, struct ta_command *command, const char *at)
+static const char *between(struct ta_sql *sql, struct ta_command *command, const char *at,
+			   const char *end)
 {
 	uint8_t kind = kinds[(uint8_t)*at];
 
@@ -598,7 +599,7 @@ static const char *between(struct ta_sql *sql, struct ta_command *command, const
 			sql->continues = 2;
 	} else if (kind == LETTER) {
 		word_begins(sql, command);
-		return at;
+		return word_bytes(sql, command, at, end);
 	} else if (kind == DIGIT) {
 		literal(sql, command);
 		sql->state = NUMBER;
@@ -616,8 +617,6 @@ static const char *step(struct ta_sql *sql, struct ta_command *command, const ch
 			const char *end)
 {
 	switch (sql->state) {
-	case BETWEEN:
-		return between(sql, command, at);
 	case WORD:
 		return word_bytes(sql, command, at, end);
 	case NUMBER:
@@ -680,8 +679,12 @@ void ta_sql_feed(struct ta_sql *sql, struct ta_command *command, const char *dat
 	if (bytes > BYTES_MAX - sql->bytes)
 		end = data + (BYTES_MAX - sql->bytes);
 	sql->bytes += (uint32_t)(end - data);
-	while (data < end)
-		data = step(sql, command, data, end);
+	while (data < end) {
+		if (sql->state != BETWEEN)
+			data = step(sql, command, data, end);
+		else
+			data = between(sql, command, data, end);
+	}
 	if (sql->bytes == BYTES_MAX)
 		ta_sql_full(sql, command);
 }

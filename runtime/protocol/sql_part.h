@@ -22,13 +22,17 @@ void ta_sql_mark(struct ta_sql *sql, struct ta_command *command, char mark);
 void ta_sql_token_begin(struct ta_sql *sql, struct ta_command *command);
 void ta_sql_token_bytes(struct ta_sql *sql, struct ta_command *command, const char *data,
 			size_t bytes);
+/* The same for short words: from data on, `readable` bytes can be read. */
+void ta_sql_token_word(struct ta_sql *sql, struct ta_command *command, const char *data,
+		       size_t bytes, size_t readable);
 void ta_sql_token_undo(struct ta_sql *sql, struct ta_command *command);
 void ta_sql_full(struct ta_sql *sql, struct ta_command *command);
 
 /* sql_word.c: what words say. */
 void ta_sql_word_begin(struct ta_sql *sql, struct ta_command *command);
+/* readable: bytes from data on, of which `bytes` are the word's. */
 void ta_sql_word_bytes(struct ta_sql *sql, struct ta_command *command, const char *data,
-		       size_t bytes);
+		       size_t bytes, size_t readable);
 void ta_sql_word_end(struct ta_sql *sql, struct ta_command *command);
 /* A name in quotes is complete; unplain ones are no table that may be told. */
 void ta_sql_name_begin(struct ta_sql *sql, struct ta_command *command);

@@ -67,6 +67,18 @@ void ta_sql_token_bytes(struct ta_sql *sql, struct ta_command *command, const ch
 	put(sql, command, data, bytes);
 }
 
+void ta_sql_token_word(struct ta_sql *sql, struct ta_command *command, const char *data,
+		       size_t bytes, size_t readable)
+{
+	if (bytes > 16 || readable < 16 || sql->full || sql->muted ||
+	    command->text_len > TA_COMMAND_TEXT_MAX - 16) {
+		put(sql, command, data, bytes);
+		return;
+	}
+	memcpy(command->text + command->text_len, data, 16); /* what is too much is overwritten */
+	command->text_len = (uint16_t)(command->text_len + bytes);
+}
+
 void ta_sql_token_undo(struct ta_sql *sql, struct ta_command *command)
 {
 	sql->run = sql->undo_run;

@@ -313,6 +313,28 @@ void ta_sql_word_begin(struct ta_sql *sql, struct ta_command *command)
 	sql->operating = sql->verb == 0;
 }
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Eight letters at once. */
+static uint64_t upper8(uint64_t letters)
+{
+	uint64_t low = letters & EACH(0x7f);
+	uint64_t small = (low + EACH(0x80 - 'a')) & ~(low + EACH(0x7f - 'z')) & ~letters & EACH(0x80);
+
+	return letters - (small >> 2);
+}
+
+/* The key of a word whose first piece this is; 8 bytes can be read. */
+static uint64_t key8(const char *data, size_t bytes)
+{
+	uint64_t letters;
+
+	memcpy(&letters, data, sizeof(letters));
+	if (bytes < 8)
+		letters &= (UINT64_C(1) << (8 * bytes)) - 1;
+	return upper8(letters);
+}
+
 static void operation_bytes(struct ta_command *command, const char *data, size_t bytes)
 {
 	for (size_t i = 0; i < bytes && command->operation_len < TA_COMMAND_OPERATION_MAX; i++)
@@ -320,10 +342,13 @@ static void operation_bytes(struct ta_command *command, const char *data, size_t
 }
 
 void ta_sql_word_bytes(struct ta_sql *sql, struct ta_command *command, const char *data,
-		       size_t bytes)
+		       size_t bytes, size_t readable)
 {
-	for (size_t i = 0; i < bytes && sql->word_len + i < 8; i++)
-		sql->key |= (uint64_t)(uint8_t)upper(data[i]) << (8 * (sql->word_len + i));
+	if (sql->word_len == 0 && readable >= 8)
+		sql->key = key8(data, bytes);
+	else
+		for (size_t i = 0; i < bytes && sql->word_len + i < 8; i++)
+			sql->key |= (uint64_t)(uint8_t)upper(data[i]) << (8 * (sql->word_len + i));
 	if (sql->operating)
 		operation_bytes(command, data, bytes);
 	if (sql->wanted && !sql->statements)
