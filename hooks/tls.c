@@ -62,7 +62,7 @@ void ta_tls_wrote(uint64_t word, const void *data, uint64_t bytes)
 {
 	TA_GUARD(guard);
 
-	if (guard.entered && data)
+	if (guard.entered)
 		ta_conn_plain_wrote(word, data, bytes);
 }
 

@@ -51,7 +51,7 @@ static const struct counts full = { .births = 4096,
 				    .hubs = 4096,
 				    .altstacks = 512,
 				    .units = 4096,
-				    .dialogues = 2048,
+				    .dialogues = 512,
 				    .injections = 1024 };
 static const struct counts least = { .births = 32,
 				     .conns = 64,

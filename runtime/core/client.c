@@ -410,7 +410,8 @@ static void recognise(struct ta_conn *conn, struct ta_thread *thread, const char
 	const struct ta_protocol *protocol;
 	enum ta_spoken spoken = ta_spoken_on(conn, data, bytes, &protocol);
 
-	if (spoken == TA_SPOKEN_UNKNOWN)
+	conn->tls_suspected = spoken == TA_SPOKEN_TLS;
+	if (spoken == TA_SPOKEN_UNKNOWN || ta_conn_awaits_tls(conn))
 		return;
 	if (spoken == TA_SPOKEN_HTTP) {
 		conn->mode = TA_CONN_HTTP;
@@ -427,6 +428,8 @@ void ta_client_wrote(struct ta_conn *conn, struct ta_thread *thread, const char 
 		     uint64_t bytes)
 {
 	conn->bytes_out += bytes;
+	if (ta_conn_awaits_tls(conn))
+		return;
 	if (conn->mode != TA_CONN_NEW) {
 		take_requests(conn, thread, data, bytes);
 		return;
@@ -459,6 +462,8 @@ void ta_client_read(struct ta_conn *conn, struct ta_thread *thread, const char *
 		    uint64_t bytes)
 {
 	conn->bytes_in += bytes;
+	if (ta_conn_awaits_tls(conn))
+		return;
 	if (conn->mode == TA_CONN_NEW)
 		recognise_first(conn, thread, data, bytes);
 	else if (conn->mode == TA_CONN_HTTP)
@@ -505,7 +510,6 @@ void ta_client_return(struct ta_conn *conn, struct ta_thread *thread)
 		ta_outward_return(thread, &nobody);
 	else if (conn->touched.generation != UINT32_MAX)
 		ta_outward_return(thread, &conn->touched);
-	thread->read_last = ta_conn_word_of(conn);
 }
 
 void ta_client_failed(struct ta_conn *conn, struct ta_thread *thread, int error)

@@ -129,7 +129,7 @@ static void finish(struct ta_conn *conn)
 		return;
 	}
 	/* Above TLS nothing may ever have come, but the handshake was there. */
-	bool silent = conn->tls && conn->mode == TA_CONN_NEW && conn->bytes_in;
+	bool silent = (conn->tls || conn->tls_suspected) && conn->mode == TA_CONN_NEW && conn->bytes_in;
 
 	if (thread && (conn->referenced || silent) && !conn->published && !conn->first_taken)
 		ta_conn_publish(conn, thread);
@@ -279,7 +279,7 @@ int ta_conn_bind(struct ta_thread *thread, int fd)
 
 	if ((unsigned int)fd >= ta_fd_count)
 		return -EBADF;
-	if (word && ta_fd_kind(word) != TA_FD_SOCKET &&
+	if (word && ta_fd_kind(word) != TA_FD_SOCKET && ta_fd_kind(word) != TA_FD_HOP &&
 	    !(ta_fd_kind(word) == TA_FD_CONN && may_be_bound(conn_of(word))))
 		return -EBUSY;
 	ta_fd_forget(fd);
@@ -426,8 +426,20 @@ static bool is_parked(const struct ta_conn *conn)
 	       atomic_load(&conn->outward_open) == 0;
 }
 
+/* One that lies about before anybody was asked for it: who asks will be a timer. */
+static bool has_asked(const struct ta_conn *conn)
+{
+	uint64_t request = conn->mode == TA_CONN_OPAQUE ?
+				   conn->context.span_id :
+				   conn->queue[conn->queue_first].context.span_id;
+
+	return conn->outward_span == request && conn->outward_count > 0;
+}
+
 static void set_parked(struct ta_conn *conn, bool parked)
 {
+	if (parked && !has_asked(conn))
+		atomic_store_explicit(&ta_runtime.defers, true, memory_order_relaxed);
 	uint8_t before = atomic_exchange(&conn->parked, parked);
 
 	if (before != parked)
@@ -476,8 +488,10 @@ void ta_conn_waits(const struct ta_owner *owner, int change)
 		if (change < 0)
 			return;
 		conn->outward_span = owner->span_id;
+		conn->outward_count = 0;
 		atomic_store(&conn->outward_open, 0);
 	}
+	conn->outward_count += change > 0;
 	atomic_fetch_add(&conn->outward_open, (uint32_t)change);
 	review(conn);
 }

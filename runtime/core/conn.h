@@ -104,6 +104,7 @@ struct ta_conn {
 	uint32_t reader;	 /* + 1: the thread that has read from it last */
 	uint64_t outward_span;	 /* the request that waits for others, and for how many */
 	_Atomic uint32_t outward_open;
+	uint32_t outward_count; /* and for how many it has */
 	struct ta_context opening; /* client side: ids of the span of its opening */
 	struct ta_owner opener;	   /* client side: who opened it, until it is first written to */
 	struct ta_owner opener_waits;
@@ -153,11 +154,12 @@ void ta_conn_shut(uint64_t word);
  * count come by the two functions below.  To be told before the handshake's first byte;
  * later it does nothing. */
 void ta_conn_expect_tls(uint64_t word);
-/* Plaintext that the program was given, or has handed over, as a whole. */
+/* Plaintext that the program was given, or has handed over, as a whole.  No data: written
+ * unseen (a file that the kernel encrypts). */
 void ta_conn_plain_read(uint64_t word, const void *data, uint64_t bytes);
 void ta_conn_plain_wrote(uint64_t word, const void *data, uint64_t bytes);
-/* The fd word of the connection that the thread works for; 0 none.  For TLS over memory,
- * whose bytes somebody has just read from that connection. */
+/* The fd word of the connection whose bytes the thread has moved last, on either side; 0
+ * none.  For TLS over memory, see core/tls.h. */
 uint64_t ta_conn_current_word(struct ta_thread *thread);
 
 /* Binds what is current to an fd that is not a connection of ours: reading or writing
@@ -208,6 +210,8 @@ void ta_conn_release(struct ta_conn *conn);
 /* A new connection for fd, held; NULL: no room (counted). */
 struct ta_conn *ta_conn_new(struct ta_thread *thread, int fd);
 bool ta_conn_is_torn(const struct ta_conn *conn);
+/* Whether nothing is decided because plaintext may still be told. */
+bool ta_conn_awaits_tls(const struct ta_conn *conn);
 uint64_t ta_conn_word_of(const struct ta_conn *conn);
 
 /* Queues. */

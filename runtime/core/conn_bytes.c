@@ -20,6 +20,9 @@
 #include "runtime/core/runtime.h"
 #include "runtime/core/spoken.h"
 #include "runtime/core/thread.h"
+#include "runtime/core/tls.h"
+
+#define TLS_HANDSHAKE_MAX 65536u /* bytes, both ways; longer ones are no handshake */
 
 /* ---- whose work it is ---- */
 
@@ -48,7 +51,6 @@ static void settle_reading(struct ta_conn *conn, struct ta_thread *thread)
 	ta_unit_leave(thread);
 	thread->doubt = false;
 	thread->hint.span_id = 0;
-	thread->read_last = 0;
 	conn->reader = thread->index + 1;
 }
 
@@ -93,6 +95,7 @@ static struct ta_conn *begin(uint64_t word, struct ta_thread **ret_thread, enum 
 	if (conn == NULL)
 		return NULL;
 	*ret_thread = thread;
+	thread->moved = word;
 	if (thread->stack->innermost_block && ta_tls.level == 0)
 		ta_block_heal_slow(thread, (uintptr_t)__builtin_frame_address(0));
 	if (conn->side == TA_SIDE_SERVER) {
@@ -180,6 +183,13 @@ static void recognise(struct ta_conn *conn, struct ta_thread *thread, const char
 	take_asked(conn, thread, data, bytes);
 }
 
+/* A handshake whose plaintext may still be told (core/tls.h): then nothing is decided. */
+bool ta_conn_awaits_tls(const struct ta_conn *conn)
+{
+	return conn->mode == TA_CONN_NEW && conn->tls_suspected && ta_tls_is_used() &&
+	       conn->bytes_in + conn->bytes_out <= TLS_HANDSHAKE_MAX;
+}
+
 static void take_read(struct ta_conn *conn, struct ta_thread *thread, const char *data,
 		      uint64_t bytes)
 {
@@ -187,6 +197,8 @@ static void take_read(struct ta_conn *conn, struct ta_thread *thread, const char
 	conn->turn = true;
 	if (conn->mode == TA_CONN_NEW && !conn->tls_suspected)
 		recognise(conn, thread, data, bytes);
+	else if (ta_conn_awaits_tls(conn))
+		conn->turn = false;
 	else if (conn->mode == TA_CONN_NEW)
 		become_opaque(conn, thread); /* TLS that nobody told us of */
 	else
@@ -199,6 +211,8 @@ static void take_write(struct ta_conn *conn, struct ta_thread *thread, const cha
 {
 	conn->bytes_out += bytes;
 	conn->turn = false;
+	if (ta_conn_awaits_tls(conn))
+		return;
 	if (conn->mode == TA_CONN_NEW)
 		become_opaque(conn, thread);
 	else if (conn->mode == TA_CONN_HTTP)
@@ -306,7 +320,7 @@ static void take_write_unseen(struct ta_conn *conn, struct ta_thread *thread, ui
 		ta_command_lost(conn, thread);
 }
 
-static void transfer_unseen(uint64_t word, enum way way, uint64_t bytes)
+static void transfer_unseen(uint64_t word, enum way way, bool plain, uint64_t bytes)
 {
 	struct ta_thread *thread;
 	struct ta_conn *conn = begin(word, &thread, way);
@@ -315,7 +329,7 @@ static void transfer_unseen(uint64_t word, enum way way, uint64_t bytes)
 		return;
 	if (conn->side == TA_SIDE_CLIENT)
 		ta_client_touch(conn, thread);
-	if (is_foreign(conn) || conn->tls)
+	if (is_foreign(conn) || conn->tls != plain)
 		;
 	else if (conn->side == TA_SIDE_CLIENT)
 		ta_client_unseen(conn, thread, way == WRITES, bytes);
@@ -330,12 +344,12 @@ static void transfer_unseen(uint64_t word, enum way way, uint64_t bytes)
 
 void ta_conn_read_unseen(uint64_t word, uint64_t bytes)
 {
-	transfer_unseen(word, READS, bytes);
+	transfer_unseen(word, READS, false, bytes);
 }
 
 void ta_conn_wrote_unseen(uint64_t word, uint64_t bytes)
 {
-	transfer_unseen(word, WRITES, bytes);
+	transfer_unseen(word, WRITES, false, bytes);
 }
 
 /* ---- failure and the end of one direction ---- */
@@ -380,6 +394,9 @@ void ta_conn_expect_tls(uint64_t word)
 		conn->tls = true;
 		conn->tls_suspected = false;
 		conn->prefix_bytes = 0;
+		/* Who shakes hands need not be who asks. */
+		if (conn->side == TA_SIDE_CLIENT && ta_thread_self())
+			ta_exchange_forget(conn, ta_thread_self());
 	}
 	ta_conn_release(conn);
 }
@@ -395,12 +412,13 @@ void ta_conn_plain_wrote(uint64_t word, const void *data, uint64_t bytes)
 {
 	struct iovec iov = { .iov_base = (void *)data, .iov_len = bytes };
 
-	transfer(word, WRITES, true, &iov, 1, bytes);
+	if (data)
+		transfer(word, WRITES, true, &iov, 1, bytes);
+	else
+		transfer_unseen(word, WRITES, true, bytes);
 }
 
 uint64_t ta_conn_current_word(struct ta_thread *thread)
 {
-	const struct ta_frame *frame = ta_context_conn_frame(thread);
-
-	return frame ? ta_fd_word(TA_FD_CONN, frame->conn, frame->conn_generation) : 0;
+	return thread->moved;
 }

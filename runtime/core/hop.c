@@ -101,7 +101,6 @@ static void leave(struct ta_thread *thread)
 	ta_unit_leave(thread);
 	thread->idled = true;
 	thread->doubt = thread->looped = false;
-	thread->read_last = 0;
 }
 
 void ta_hop_sleeps(struct ta_thread *thread)

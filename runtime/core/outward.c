@@ -14,7 +14,9 @@
 #include "runtime/core/runtime.h"
 #include "runtime/core/span.h"
 
-static _Atomic uint32_t base_spans;
+#define LOOP_CALLS_FIRST 64u
+
+static _Atomic uint32_t base_spans, loop_calls;
 
 /* ---- units ---- */
 
@@ -60,28 +62,25 @@ static bool is_first(const struct ta_conn *on)
 	return on && on->request_count == 0;
 }
 
-/* Its last answer is what the thread has read last. */
-static bool is_kept(const struct ta_thread *thread, const struct ta_conn *on)
+/* A stack of its own (a coroutine, a context that was handed over) is no event loop's. */
+static bool is_loop(const struct ta_thread *thread)
 {
-	return on && on->request_count && thread->read_last == ta_conn_word_of(on);
+	return thread->looped && thread->stack == &thread->own;
 }
 
-/* What makes work that seems to be the owner's a guess; link: who it is guessed to be for. */
-static enum ta_guess doubts(const struct ta_thread *thread, const struct ta_conn *on,
-			    const struct ta_owner *owner, const struct ta_context **link)
+/* Whether what a handler of an event loop does may be for somebody else than the event.  It
+ * cannot while every request that is unanswered waits for an event of its own.  It is
+ * taken to be possible in a program that has been seen to let requests lie before it asks
+ * anybody for them, or to ask by timers; and in each one at first. */
+static bool may_be_others(const struct ta_thread *thread)
 {
-	if (is_first(on) && on->opener.kind == TA_OWNER_REQUEST &&
-	    !ta_owner_same(&on->opener, owner)) {
-		*link = &on->opener_ids;
-		return TA_GUESS_OPENER;
-	}
-	if (!thread->looped)
-		return TA_GUESS_NONE;
-	if (is_kept(thread, on))
-		return TA_GUESS_KEPT;
-	return atomic_load_explicit(&ta_runtime.parked, memory_order_relaxed) > 0 ?
-		       TA_GUESS_LOOP :
-		       TA_GUESS_NONE;
+	if (!is_loop(thread) ||
+	    atomic_load_explicit(&ta_runtime.parked, memory_order_relaxed) <= 0)
+		return false;
+	return atomic_load_explicit(&ta_runtime.defers, memory_order_relaxed) ||
+	       (atomic_load_explicit(&loop_calls, memory_order_relaxed) < LOOP_CALLS_FIRST &&
+		atomic_fetch_add_explicit(&loop_calls, 1, memory_order_relaxed) <
+			LOOP_CALLS_FIRST);
 }
 
 /* ---- on a connection ---- */
@@ -95,27 +94,37 @@ static struct ta_owner owner_of(const struct ta_frame *frame, const struct ta_co
 				  .span_id = context->span_id };
 }
 
-static bool for_conn(struct ta_thread *thread, struct ta_frame *frame, const struct ta_conn *on,
-		     struct ta_asking *asking)
+/* Who opened a connection is who writes to it first. */
+static bool for_opener(struct ta_thread *thread, const struct ta_conn *on,
+		       struct ta_asking *asking)
+{
+	const struct ta_owner *opener = &on->opener;
+	const struct ta_context *context =
+		ta_conn_context(opener->index, opener->generation, opener->span_id);
+
+	if (ta_conn_turn(opener->index, opener->generation, context) == TA_TURN_NONE)
+		return false;
+	ta_unit_leave(thread);
+	asking->parent = *context;
+	asking->owner = asking->waits = *opener;
+	return true;
+}
+
+static bool for_conn(struct ta_thread *thread, struct ta_frame *frame, struct ta_asking *asking)
 {
 	const struct ta_context *context =
 		ta_conn_context(frame->conn, frame->conn_generation, frame->request);
 	enum ta_turn turn = ta_conn_turn(frame->conn, frame->conn_generation, context);
-	const struct ta_context *link = context;
 
 	if (turn == TA_TURN_MANY)
 		ta_lost(TA_LOSS_AMBIGUOUS);
-	if (turn != TA_TURN_OURS && thread->looped)
+	if (turn != TA_TURN_OURS && is_loop(thread))
 		return in_new_unit(thread, context, TA_GUESS_NONE, asking);
 	if (turn != TA_TURN_OURS)
 		return in_unit(thread, context, TA_GUESS_NONE, asking);
 	asking->waits = owner_of(frame, context);
-	enum ta_guess guess = doubts(thread, on, &asking->waits, &link);
-
-	if (guess == TA_GUESS_OPENER)
-		asking->waits = on->opener;
-	if (guess != TA_GUESS_NONE)
-		return in_new_unit(thread, link, guess, asking);
+	if (may_be_others(thread))
+		return in_new_unit(thread, context, TA_GUESS_LOOP, asking);
 	if (thread->doubt)
 		return in_unit(thread, context, TA_GUESS_SLEPT, asking);
 	ta_unit_leave(thread); /* what it did before it was known whose work it is */
@@ -135,29 +144,25 @@ static bool base_is_parent(struct ta_thread *thread)
 	return thread->main_thread;
 }
 
-/* An event loop, between connections that it serves. */
-static bool in_loop(struct ta_thread *thread, const struct ta_conn *on, struct ta_asking *asking)
+/* An event loop, between connections that it serves; or back in a unit, with an answer. */
+static bool in_loop(struct ta_thread *thread, struct ta_asking *asking)
 {
-	static const struct ta_owner nobody = { .kind = TA_OWNER_NOBODY };
 	struct ta_owner unit = ta_unit_owner(thread);
-	const struct ta_context *link = NULL;
-	enum ta_guess guess = doubts(thread, on, &nobody, &link);
 
-	if (guess == TA_GUESS_OPENER)
-		asking->waits = on->opener;
-	else if (thread->unit)
-		link = &ta_unit_of(&unit)->link;
-	if (thread->unit && guess == TA_GUESS_NONE)
+	if (thread->unit && !may_be_others(thread))
 		return in_unit(thread, NULL, TA_GUESS_NONE, asking);
-	return in_new_unit(thread, link, link && link->span_id ? guess : TA_GUESS_NONE, asking);
+	if (thread->unit)
+		return in_new_unit(thread, &ta_unit_of(&unit)->link, TA_GUESS_LOOP, asking);
+	atomic_store_explicit(&ta_runtime.defers, true, memory_order_relaxed);
+	return in_new_unit(thread, NULL, TA_GUESS_NONE, asking);
 }
 
-static bool at_base(struct ta_thread *thread, const struct ta_conn *on, struct ta_asking *asking)
+static bool at_base(struct ta_thread *thread, struct ta_asking *asking)
 {
 	bool serving = atomic_load_explicit(&ta_runtime.serving, memory_order_relaxed);
 
-	if (thread->looped && (serving || !thread->main_thread))
-		return in_loop(thread, on, asking);
+	if (is_loop(thread) && (serving || !thread->main_thread))
+		return in_loop(thread, asking);
 	if (thread->stack != &thread->own || thread->unit || !base_is_parent(thread))
 		return in_unit(thread, &thread->hint, TA_GUESS_WAKER, asking);
 	if (thread->main_thread &&
@@ -184,10 +189,14 @@ bool ta_outward_asks(struct ta_thread *thread, const struct ta_conn *on,
 	*ret_asking = (struct ta_asking){ .alone = false };
 	if (is_first(on) && on->opener.kind == TA_OWNER_UNIT && in_unit_of_opener(on, ret_asking))
 		return true;
+	if (frame->kind == TA_FRAME_CONN || frame->kind == TA_FRAME_BASE)
+		if (is_first(on) && on->opener.kind == TA_OWNER_REQUEST &&
+		    for_opener(thread, on, ret_asking))
+			return true;
 	if (frame->kind == TA_FRAME_CONN)
-		return for_conn(thread, frame, on, ret_asking);
+		return for_conn(thread, frame, ret_asking);
 	if (frame->kind == TA_FRAME_BASE && active == &frame->context)
-		return at_base(thread, on, ret_asking);
+		return at_base(thread, ret_asking);
 	if (active->span_id == 0)
 		return in_unit(thread, NULL, TA_GUESS_NONE, ret_asking);
 	/* The program says what it belongs to; the answer puts it back all the same. */

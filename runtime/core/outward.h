@@ -12,10 +12,8 @@
  * The second is sure of a thread that does one thing after the other.  It is a guess, and
  * the work goes into a unit that names it, when the thread has slept in the middle; when
  * the connection has several requests and the oldest waits for others already; and in an
- * event loop, where nothing shows which handler runs: on a connection that somebody else
- * has opened, or whose last answer has just been read (a pool of connections may have
- * given it to the next in its queue), and while other requests lie about that a timer may
- * wake up.
+ * event loop while other requests lie about that a timer or a queue may wake up: nothing
+ * shows which handler runs.  A connection's first request is its opener's.
  *
  * Runs: any host thread, inside the guard.
  */

@@ -77,7 +77,6 @@ struct ta_thread {
 	bool doubt; /* it has slept since it last touched the connection that it works for */
 	bool looped; /* what it last waited for was events of any kind */
 	bool claimed; /* its unit is going to be adopted by *claimant, unless another claims it */
-	uint64_t read_last; /* fd word of the connection that it has read from last */
 	struct ta_context claimant; /* ids */
 	struct ta_context hint; /* ids: who woke it up, so far as that was seen */
 
@@ -89,6 +88,7 @@ struct ta_thread {
 	uint32_t spare_count;
 	uint32_t crumb_count; /* automatic breadcrumbs in the second that began then */
 	uint64_t crumbs_since_ns;
+	uint64_t moved;		/* fd word of the connection whose bytes it has moved last */
 	struct ta_http1_head head; /* scratch for heads that arrive whole */
 };
 

@@ -49,8 +49,6 @@ static inline bool ta_owner_same(const struct ta_owner *one, const struct ta_own
  * confirmed and none refuted: TA_GUESS_CONFIRMED. */
 enum ta_guess {
 	TA_GUESS_NONE,
-	TA_GUESS_OPENER, /* he opened the connection that is written to first */
-	TA_GUESS_KEPT,	 /* his is the answer that was read from it just now */
 	TA_GUESS_SLEPT,	 /* the thread was at work for him when it slept */
 	TA_GUESS_WAKER,	 /* he woke it up */
 	TA_GUESS_LOOP,	 /* the loop is at his connection; but others are unanswered, too */
