@@ -285,10 +285,14 @@ bool ta_exchange_end(struct ta_conn *conn, struct ta_thread *thread, struct ta_r
 
 void ta_exchange_touched(struct ta_conn *conn, const struct ta_request *request)
 {
-	if (conn->touched.generation == UINT32_MAX)
+	if (conn->touched.generation == UINT32_MAX) {
 		conn->touched = request->owner;
-	else if (!ta_owner_same(&conn->touched, &request->owner))
+		/* The answer may be complete before the thread has come back to it. */
+		conn->touched_held = request->owner.kind == TA_OWNER_UNIT &&
+				     ta_unit_ref(&conn->touched);
+	} else if (!ta_owner_same(&conn->touched, &request->owner)) {
 		conn->touched_many = true;
+	}
 }
 
 void ta_exchange_leave(struct ta_conn *conn, struct ta_thread *thread)
@@ -492,7 +496,7 @@ void ta_client_unseen(struct ta_conn *conn, struct ta_thread *thread, bool writt
 void ta_client_touch(struct ta_conn *conn, struct ta_thread *thread)
 {
 	conn->touched = (struct ta_owner){ .generation = UINT32_MAX };
-	conn->touched_many = conn->batch_open = false;
+	conn->touched_many = conn->batch_open = conn->touched_held = false;
 	if (conn->connecting)
 		opened(conn, thread, 0);
 	/* A child's copy of its parent's connection: two who write cannot be followed. */
@@ -510,6 +514,9 @@ void ta_client_return(struct ta_conn *conn, struct ta_thread *thread)
 		ta_outward_return(thread, &nobody);
 	else if (conn->touched.generation != UINT32_MAX)
 		ta_outward_return(thread, &conn->touched);
+	if (conn->touched_held)
+		ta_unit_unref(thread, &conn->touched);
+	conn->touched_held = false;
 }
 
 void ta_client_failed(struct ta_conn *conn, struct ta_thread *thread, int error)

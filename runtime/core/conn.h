@@ -117,6 +117,7 @@ struct ta_conn {
 	struct ta_request next;
 	struct ta_owner touched;   /* client side: for whom the bytes of this read were */
 	bool touched_many;
+	bool touched_held; /* a reference to that unit is ours until the thread is back in it */
 	struct ta_dialogue *dialogue; /* borrowed: TA_CONN_COMMANDS, TA_CONN_HTTP2 */
 	struct ta_injection *injection; /* borrowed: a header that is not out yet */
 	struct ta_http1 in, out;

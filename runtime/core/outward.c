@@ -52,6 +52,7 @@ static bool in_unit_of_opener(const struct ta_conn *on, struct ta_asking *asking
 		return false;
 	asking->parent = unit->context;
 	asking->owner = on->opener;
+	asking->waits = on->opener_waits;
 	return true;
 }
 
