@@ -379,15 +379,14 @@ void ta_conn_referenced(uint32_t index, uint32_t generation)
 		conn->referenced = true;
 }
 
-/* Several on HTTP/1: the program may be at work on a later one, unless it takes one after
- * the other.  Nothing tells the two kinds of program apart but that: one that asks somebody
- * while the oldest request waits for an answer already. */
+/* Several on HTTP/1: the first who is asked for them is asked for the oldest; after that the
+ * program may be at work on a later one, and nothing tells but its answers. */
 static enum ta_turn turn_of_queue(const struct ta_conn *conn, const struct ta_context *context)
 {
 	if (context == &conn->served || context == &conn->context)
 		return TA_TURN_NONE;
 	if (conn->mode == TA_CONN_HTTP && conn->queue_count > 1 &&
-	    conn->outward_span == context->span_id && atomic_load(&conn->outward_open))
+	    conn->outward_span == context->span_id && conn->outward_count)
 		return TA_TURN_MANY;
 	return TA_TURN_OURS;
 }

@@ -183,7 +183,7 @@ struct ta_context *ta_conn_context(uint32_t index, uint32_t generation, uint64_t
 enum ta_turn {
 	TA_TURN_NONE, /* it is answered, or has not been asked */
 	TA_TURN_OURS,
-	TA_TURN_MANY, /* the oldest request waits for others already; it may be for a later one */
+	TA_TURN_MANY, /* others were asked for the oldest already; it may be for a later one */
 };
 enum ta_turn ta_conn_turn(uint32_t index, uint32_t generation, const struct ta_context *context);
 /* A thread goes to work on it, or stops to. */

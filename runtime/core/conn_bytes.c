@@ -16,6 +16,7 @@
 #include "runtime/core/clock.h"
 #include "runtime/core/command.h"
 #include "runtime/core/fd.h"
+#include "runtime/core/outward.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/spoken.h"
@@ -63,7 +64,8 @@ static uint64_t settle_writing(struct ta_conn *conn, struct ta_thread *thread)
 
 	if (other && !atomic_load_explicit(&ta_runtime.hands_over, memory_order_relaxed))
 		atomic_store_explicit(&ta_runtime.hands_over, true, memory_order_relaxed);
-	if (thread->unit && asked)
+	/* In an event loop it may be a timer's answer to somebody else. */
+	if (thread->unit && asked && !ta_outward_in_loop(thread))
 		ta_unit_claim(thread, asked);
 	thread->worked = true;
 	thread->doubt = false;

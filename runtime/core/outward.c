@@ -63,19 +63,13 @@ static bool is_first(const struct ta_conn *on)
 	return on && on->request_count == 0;
 }
 
-/* A stack of its own (a coroutine, a context that was handed over) is no event loop's. */
-static bool is_loop(const struct ta_thread *thread)
-{
-	return thread->looped && thread->stack == &thread->own;
-}
-
 /* Whether what a handler of an event loop does may be for somebody else than the event.  It
  * cannot while every request that is unanswered waits for an event of its own.  It is
  * taken to be possible in a program that has been seen to let requests lie before it asks
  * anybody for them, or to ask by timers; and in each one at first. */
 static bool may_be_others(const struct ta_thread *thread)
 {
-	if (!is_loop(thread) ||
+	if (!ta_outward_in_loop(thread) ||
 	    atomic_load_explicit(&ta_runtime.parked, memory_order_relaxed) <= 0)
 		return false;
 	return atomic_load_explicit(&ta_runtime.defers, memory_order_relaxed) ||
@@ -117,12 +111,12 @@ static bool for_conn(struct ta_thread *thread, struct ta_frame *frame, struct ta
 		ta_conn_context(frame->conn, frame->conn_generation, frame->request);
 	enum ta_turn turn = ta_conn_turn(frame->conn, frame->conn_generation, context);
 
-	if (turn == TA_TURN_MANY)
-		ta_lost(TA_LOSS_AMBIGUOUS);
-	if (turn != TA_TURN_OURS && is_loop(thread))
-		return in_new_unit(thread, context, TA_GUESS_NONE, asking);
+	enum ta_guess guess = turn == TA_TURN_MANY ? TA_GUESS_QUEUE : TA_GUESS_NONE;
+
+	if (turn != TA_TURN_OURS && ta_outward_in_loop(thread))
+		return in_new_unit(thread, context, guess, asking);
 	if (turn != TA_TURN_OURS)
-		return in_unit(thread, context, TA_GUESS_NONE, asking);
+		return in_unit(thread, context, guess, asking);
 	asking->waits = owner_of(frame, context);
 	if (may_be_others(thread))
 		return in_new_unit(thread, context, TA_GUESS_LOOP, asking);
@@ -162,7 +156,7 @@ static bool at_base(struct ta_thread *thread, struct ta_asking *asking)
 {
 	bool serving = atomic_load_explicit(&ta_runtime.serving, memory_order_relaxed);
 
-	if (is_loop(thread) && (serving || !thread->main_thread))
+	if (ta_outward_in_loop(thread) && (serving || !thread->main_thread))
 		return in_loop(thread, asking);
 	if (thread->stack != &thread->own || thread->unit || !base_is_parent(thread))
 		return in_unit(thread, &thread->hint, TA_GUESS_WAKER, asking);

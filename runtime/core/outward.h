@@ -20,6 +20,7 @@
 #ifndef TA_CORE_OUTWARD_H
 #define TA_CORE_OUTWARD_H
 
+#include "runtime/core/thread.h"
 #include "runtime/core/unit.h"
 
 #define TA_BASE_SPANS_MAX 1000u
@@ -37,6 +38,13 @@ struct ta_asking {
  * recorded. */
 bool ta_outward_asks(struct ta_thread *thread, const struct ta_conn *on,
 		     struct ta_asking *ret_asking);
+
+/* Whether the thread runs handlers for events of any kind.  A stack of its own (a coroutine,
+ * a context that was handed over) is nobody's loop. */
+static inline bool ta_outward_in_loop(const struct ta_thread *thread)
+{
+	return thread->looped && thread->stack == &thread->own;
+}
 
 /* Ids of a child of parent. */
 void ta_outward_ids(struct ta_thread *thread, const struct ta_context *parent,

@@ -195,6 +195,8 @@ void ta_unit_claim(struct ta_thread *thread, const struct ta_context *claimant)
 		return;
 	/* Two answers in a row: it was work for both. */
 	ta_lost(TA_LOSS_AMBIGUOUS);
+	atomic_store_explicit(&refuted[unit_at(thread->unit - 1)->guess], 1,
+			      memory_order_relaxed);
 	thread->claimed = false;
 	end(thread, unit_at(thread->unit - 1), NULL);
 	ta_unit_leave_slow(thread);
