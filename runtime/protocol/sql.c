@@ -42,12 +42,12 @@ enum state {
 	LOST,
 };
 
-enum { SPACE = 1, LETTER = 2, DIGIT = 4 };
+enum { SPACE = 1, LETTER = 2, DIGIT = 4, DOLLAR_SIGN = 8 };
 
 /* By byte.  Control characters are white space; what is not ASCII is part of words. */
 static const uint8_t kinds[256] = {
 	[0 ... 32] = SPACE,   [127] = SPACE,	   ['0' ... '9'] = DIGIT, ['A' ... 'Z'] = LETTER,
-	['_'] = LETTER,	      ['a' ... 'z'] = LETTER, [128 ... 255] = LETTER,
+	['_'] = LETTER,	      ['a' ... 'z'] = LETTER, [128 ... 255] = LETTER, ['$'] = DOLLAR_SIGN,
 };
 
 static bool is_mysql(const struct ta_sql *sql)
@@ -57,7 +57,7 @@ static bool is_mysql(const struct ta_sql *sql)
 
 static bool in_word(uint8_t byte)
 {
-	return (kinds[byte] & (LETTER | DIGIT)) || byte == '$';
+	return kinds[byte] & (LETTER | DIGIT | DOLLAR_SIGN);
 }
 
 static void lose(struct ta_sql *sql, struct ta_command *command)
@@ -210,11 +210,56 @@ static void word_ends(struct ta_sql *sql, struct ta_command *command, char next)
 	ta_sql_word_end(sql, command);
 }
 
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+/* Per byte of eight, the highest bit: it is `byte`. */
+static uint64_t are(uint64_t low, uint8_t byte)
+{
+	return ~((low ^ TA_SQL_EACH(byte)) + TA_SQL_EACH(0x7f));
+}
+
+static uint64_t are_between(uint64_t low, uint8_t first, uint8_t last)
+{
+	return (low + TA_SQL_EACH(0x80u - first)) & ~(low + TA_SQL_EACH(0x7fu - last));
+}
+
+/* The first of eight bytes that is in no word; 8 when all are. */
+static unsigned int end_in8(const char *at)
+{
+	uint64_t bytes, low, in;
+
+	memcpy(&bytes, at, sizeof(bytes));
+	low = bytes & TA_SQL_EACH(0x7f);
+	in = bytes | are_between(low | TA_SQL_EACH(0x20), 'a', 'z') | are_between(low, '0', '9') |
+	     are(low, '_') | are(low, '$');
+	in = ~in & TA_SQL_EACH(0x80);
+	return in ? (unsigned int)__builtin_ctzll(in) / 8 : 8;
+}
+
+static const char *skip_eights(const char *at, const char *end)
+{
+	while (end - at >= 8) {
+		unsigned int bytes = end_in8(at);
+
+		at += bytes;
+		if (bytes < 8)
+			break;
+	}
+	return at;
+}
+#else
+static const char *skip_eights(const char *at, const char *end)
+{
+	(void)end;
+	return at;
+}
+#endif
+
 static const char *word_bytes(struct ta_sql *sql, struct ta_command *command, const char *at,
 			      const char *end)
 {
 	const char *from = at;
 
+	at = skip_eights(at, end);
 	while (at < end && in_word((uint8_t)*at))
 		at++;
 	word_grows(sql, command, from, (size_t)(at - from), (size_t)(end - from));
@@ -257,7 +302,7 @@ static const char *plain_bytes(struct ta_sql *sql, struct ta_command *command, c
 		if (!sql->plain)
 			break;
 	}
-	ta_sql_name_bytes(sql, from, (size_t)(at - from));
+	ta_sql_name_bytes(sql, command, from, (size_t)(at - from));
 	ta_sql_token_bytes(sql, command, from, (size_t)(at - from));
 	return at;
 }

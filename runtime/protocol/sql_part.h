@@ -13,6 +13,9 @@
 	((uint64_t)(a) | (uint64_t)(b) << 8 | (uint64_t)(c) << 16 | (uint64_t)(d) << 24 |          \
 	 (uint64_t)(e) << 32 | (uint64_t)(f) << 40 | (uint64_t)(g) << 48 | (uint64_t)(h) << 56)
 
+/* A byte, eight times. */
+#define TA_SQL_EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
 /* struct ta_sql.values */
 enum { TA_SQL_NO_VALUES, TA_SQL_VALUES, TA_SQL_ROW, TA_SQL_ROW_DONE, TA_SQL_ROW_COMMA };
 
@@ -36,7 +39,8 @@ void ta_sql_word_bytes(struct ta_sql *sql, struct ta_command *command, const cha
 void ta_sql_word_end(struct ta_sql *sql, struct ta_command *command);
 /* A name in quotes is complete; unplain ones are no table that may be told. */
 void ta_sql_name_begin(struct ta_sql *sql, struct ta_command *command);
-void ta_sql_name_bytes(struct ta_sql *sql, const char *data, size_t bytes);
+void ta_sql_name_bytes(struct ta_sql *sql, struct ta_command *command, const char *data,
+		       size_t bytes);
 void ta_sql_name_end(struct ta_sql *sql);
 /* Any other token: a mark, or '?' for a literal. */
 void ta_sql_word_mark(struct ta_sql *sql, struct ta_command *command, char mark);

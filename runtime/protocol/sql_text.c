@@ -33,19 +33,27 @@ static void put(struct ta_sql *sql, struct ta_command *command, const char *data
 	command->text_len = (uint16_t)(command->text_len + bytes);
 }
 
+static void put_byte(struct ta_sql *sql, struct ta_command *command, char byte)
+{
+	if (command->text_len < TA_COMMAND_TEXT_MAX && !sql->full && !sql->muted)
+		command->text[command->text_len++] = byte;
+	else
+		put(sql, command, &byte, 1);
+}
+
 /* What was held back stands there after all. */
 static void put_held(struct ta_sql *sql, struct ta_command *command)
 {
 	if (sql->run == COMMA || sql->values == TA_SQL_ROW_COMMA)
-		put(sql, command, ",", 1);
+		put_byte(sql, command, ',');
 	if (sql->sign) {
 		if (sql->sign_gap)
-			put(sql, command, " ", 1);
-		put(sql, command, &sql->sign, 1);
+			put_byte(sql, command, ' ');
+		put_byte(sql, command, sql->sign);
 		sql->sign = '\0';
 	}
 	if (sql->gap && command->text_len)
-		put(sql, command, " ", 1);
+		put_byte(sql, command, ' ');
 	sql->gap = false;
 }
 
@@ -101,7 +109,7 @@ void ta_sql_literal(struct ta_sql *sql, struct ta_command *command)
 		return;
 	}
 	ta_sql_token_begin(sql, command);
-	put(sql, command, "?", 1);
+	put_byte(sql, command, '?');
 	sql->run = first ? LITERAL : NO_RUN;
 }
 
@@ -150,7 +158,7 @@ void ta_sql_mark(struct ta_sql *sql, struct ta_command *command, char mark)
 	if (holds(sql, mark) || hides(sql, mark))
 		return;
 	ta_sql_token_begin(sql, command);
-	put(sql, command, &mark, 1);
+	put_byte(sql, command, mark);
 	sql->run = mark == '(' ? OPENED : NO_RUN;
 	sql->operand = mark == ')' || mark == ']';
 	if (opens)

@@ -46,13 +46,20 @@ static void want(struct ta_sql *sql, bool call_like)
 		       sql->key == W('U', 'P', 'D', 'A', 'T', 'E');
 }
 
-static void append_name(struct ta_sql *sql, const char *data, size_t bytes)
+/* The first table's name grows where it will stay. */
+static char *name_of(struct ta_sql *sql, struct ta_command *command)
+{
+	return command->target_len == 0 ? command->target : sql->name;
+}
+
+static void append_name(struct ta_sql *sql, struct ta_command *command, const char *data,
+			size_t bytes)
 {
 	if (sql->name_len == NAME_TOO_LONG || bytes > sizeof(sql->name) - sql->name_len) {
 		sql->name_len = NAME_TOO_LONG;
 		return;
 	}
-	memcpy(sql->name + sql->name_len, data, bytes);
+	memcpy(name_of(sql, command) + sql->name_len, data, bytes);
 	sql->name_len = (uint8_t)(sql->name_len + bytes);
 }
 
@@ -73,7 +80,6 @@ static void take_table(struct ta_sql *sql, struct ta_command *command)
 	if (sql->name_len == NAME_TOO_LONG || sql->depth >= DEPTH_MAX) {
 		not_one(sql, command);
 	} else if (command->target_len == 0) {
-		memcpy(command->target, sql->name, sql->name_len);
 		command->target_len = sql->name_len;
 	} else if (command->target_len != sql->name_len ||
 		   memcmp(command->target, sql->name, sql->name_len) != 0) {
@@ -313,13 +319,11 @@ void ta_sql_word_begin(struct ta_sql *sql, struct ta_command *command)
 	sql->operating = sql->verb == 0;
 }
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
 /* Eight letters at once. */
 static uint64_t upper8(uint64_t letters)
 {
-	uint64_t low = letters & EACH(0x7f);
-	uint64_t small = (low + EACH(0x80 - 'a')) & ~(low + EACH(0x7f - 'z')) & ~letters & EACH(0x80);
+	uint64_t low = letters & TA_SQL_EACH(0x7f);
+	uint64_t small = (low + TA_SQL_EACH(0x80 - 'a')) & ~(low + TA_SQL_EACH(0x7f - 'z')) & ~letters & TA_SQL_EACH(0x80);
 
 	return letters - (small >> 2);
 }
@@ -330,6 +334,9 @@ static uint64_t key8(const char *data, size_t bytes)
 	uint64_t letters;
 
 	memcpy(&letters, data, sizeof(letters));
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+	letters = __builtin_bswap64(letters);
+#endif
 	if (bytes < 8)
 		letters &= (UINT64_C(1) << (8 * bytes)) - 1;
 	return upper8(letters);
@@ -352,7 +359,7 @@ void ta_sql_word_bytes(struct ta_sql *sql, struct ta_command *command, const cha
 	if (sql->operating)
 		operation_bytes(command, data, bytes);
 	if (sql->wanted && !sql->statements)
-		append_name(sql, data, bytes);
+		append_name(sql, command, data, bytes);
 	sql->word_len += (uint32_t)bytes;
 	if (sql->word_len > UINT16_MAX)
 		sql->word_len = UINT16_MAX;
@@ -386,10 +393,11 @@ void ta_sql_name_begin(struct ta_sql *sql, struct ta_command *command)
 		take_table(sql, command);
 }
 
-void ta_sql_name_bytes(struct ta_sql *sql, const char *data, size_t bytes)
+void ta_sql_name_bytes(struct ta_sql *sql, struct ta_command *command, const char *data,
+		       size_t bytes)
 {
 	if (sql->wanted)
-		append_name(sql, data, bytes);
+		append_name(sql, command, data, bytes);
 }
 
 void ta_sql_name_end(struct ta_sql *sql)
@@ -415,7 +423,7 @@ static void brackets(struct ta_sql *sql, char mark)
 void ta_sql_word_mark(struct ta_sql *sql, struct ta_command *command, char mark)
 {
 	if (sql->wanted == NAMED && mark == '.') {
-		append_name(sql, ".", 1);
+		append_name(sql, command, ".", 1);
 		sql->wanted = PART;
 		return;
 	}
