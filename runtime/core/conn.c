@@ -379,16 +379,12 @@ void ta_conn_referenced(uint32_t index, uint32_t generation)
 		conn->referenced = true;
 }
 
-/* Several on HTTP/1: the first who is asked for them is asked for the oldest; after that the
- * program may be at work on a later one, and nothing tells but its answers. */
+/* Several on HTTP/1: the program may be at work on any of them. */
 static enum ta_turn turn_of_queue(const struct ta_conn *conn, const struct ta_context *context)
 {
 	if (context == &conn->served || context == &conn->context)
 		return TA_TURN_NONE;
-	if (conn->mode == TA_CONN_HTTP && conn->queue_count > 1 &&
-	    conn->outward_span == context->span_id && conn->outward_count)
-		return TA_TURN_MANY;
-	return TA_TURN_OURS;
+	return conn->mode == TA_CONN_HTTP && conn->queue_count > 1 ? TA_TURN_MANY : TA_TURN_OURS;
 }
 
 enum ta_turn ta_conn_turn(uint32_t index, uint32_t generation, const struct ta_context *context)
@@ -473,6 +469,14 @@ void ta_conn_unattend(struct ta_thread *thread, uint32_t index, uint32_t generat
 		return;
 	atomic_compare_exchange_strong(&conn->attendant, &own, 0);
 	review(conn);
+}
+
+bool ta_conn_is_waiting(uint32_t index, uint32_t generation, const struct ta_context *context)
+{
+	const struct ta_conn *conn = find(index, generation);
+
+	return conn && context && conn->outward_span == context->span_id &&
+	       atomic_load(&conn->outward_open);
 }
 
 void ta_conn_waits(const struct ta_owner *owner, int change)

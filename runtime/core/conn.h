@@ -183,12 +183,14 @@ struct ta_context *ta_conn_context(uint32_t index, uint32_t generation, uint64_t
 enum ta_turn {
 	TA_TURN_NONE, /* it is answered, or has not been asked */
 	TA_TURN_OURS,
-	TA_TURN_MANY, /* others were asked for the oldest already; it may be for a later one */
+	TA_TURN_MANY, /* it is the oldest of several; it may be for a later one */
 };
 enum ta_turn ta_conn_turn(uint32_t index, uint32_t generation, const struct ta_context *context);
 /* A thread goes to work on it, or stops to. */
 void ta_conn_attend(struct ta_thread *thread, uint32_t index, uint32_t generation);
 void ta_conn_unattend(struct ta_thread *thread, uint32_t index, uint32_t generation);
+/* Whether it waits for others. */
+bool ta_conn_is_waiting(uint32_t index, uint32_t generation, const struct ta_context *context);
 /* A request waits for one more, or one fewer, answer of others. */
 void ta_conn_waits(const struct ta_owner *owner, int change);
 

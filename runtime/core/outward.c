@@ -14,9 +14,9 @@
 #include "runtime/core/runtime.h"
 #include "runtime/core/span.h"
 
-#define LOOP_CALLS_FIRST 64u
+#define CALLS_FIRST 16u /* what may go wrong is taken to, so many times */
 
-static _Atomic uint32_t base_spans, loop_calls;
+static _Atomic uint32_t base_spans, loop_calls, queue_calls;
 
 /* ---- units ---- */
 
@@ -73,9 +73,9 @@ static bool may_be_others(const struct ta_thread *thread)
 	    atomic_load_explicit(&ta_runtime.parked, memory_order_relaxed) <= 0)
 		return false;
 	return atomic_load_explicit(&ta_runtime.defers, memory_order_relaxed) ||
-	       (atomic_load_explicit(&loop_calls, memory_order_relaxed) < LOOP_CALLS_FIRST &&
+	       (atomic_load_explicit(&loop_calls, memory_order_relaxed) < CALLS_FIRST &&
 		atomic_fetch_add_explicit(&loop_calls, 1, memory_order_relaxed) <
-			LOOP_CALLS_FIRST);
+			CALLS_FIRST);
 }
 
 /* ---- on a connection ---- */
@@ -105,6 +105,16 @@ static bool for_opener(struct ta_thread *thread, const struct ta_conn *on,
 	return true;
 }
 
+/* Several requests have come on one connection.  A program that takes one after the other
+ * never asks anybody for one while another waits; one that was seen to, does not. */
+static bool may_be_next(const struct ta_frame *frame, const struct ta_context *context)
+{
+	if (ta_conn_is_waiting(frame->conn, frame->conn_generation, context))
+		atomic_store_explicit(&ta_runtime.interleaves, true, memory_order_relaxed);
+	return atomic_load_explicit(&ta_runtime.interleaves, memory_order_relaxed) ||
+	       atomic_fetch_add_explicit(&queue_calls, 1, memory_order_relaxed) < CALLS_FIRST;
+}
+
 static bool for_conn(struct ta_thread *thread, struct ta_frame *frame, struct ta_asking *asking)
 {
 	const struct ta_context *context =
@@ -113,6 +123,8 @@ static bool for_conn(struct ta_thread *thread, struct ta_frame *frame, struct ta
 
 	enum ta_guess guess = turn == TA_TURN_MANY ? TA_GUESS_QUEUE : TA_GUESS_NONE;
 
+	if (turn == TA_TURN_MANY && ta_outward_in_loop(thread) && !may_be_next(frame, context))
+		turn = TA_TURN_OURS;
 	if (turn != TA_TURN_OURS && ta_outward_in_loop(thread))
 		return in_new_unit(thread, context, guess, asking);
 	if (turn != TA_TURN_OURS)
