@@ -71,6 +71,7 @@ ROWS = [
     row("epoll, edge-triggered, descriptor", "epoll-et-fd"),
     row("epoll, one-shot, pointer", "epoll-oneshot-ptr"),
     row("epoll, one-shot, descriptor", "epoll-oneshot-fd"),
+    row("epoll, without timers", "epoll-lt-ptr", "no-delay"),
     row("epoll, connections closed", "epoll-lt-ptr", client="close"),
     row("epoll, pipelining", "epoll-lt-ptr", client="8"),
     row("epoll, kept upstreams", "epoll-lt-ptr", "pooled"),
