@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include "runtime/core/company.h"
 #include "runtime/core/conn.h"
 #include "runtime/core/coroutine_pool.h"
 #include "runtime/core/crumb_line.h"
@@ -34,7 +35,7 @@ uint32_t ta_fd_count;
 struct counts {
 	uint32_t threads, births, conns, heads, queues, listeners, fds;
 	uint32_t cells, objects, sessions, handed, hubs, altstacks, units, dialogues, injections;
-	uint32_t coroutines;
+	uint32_t coroutines, companies;
 };
 
 static const struct counts full = { .births = 4096,
@@ -48,6 +49,7 @@ static const struct counts full = { .births = 4096,
 				    .sessions = 4096,
 				    .handed = 4096,
 				    .coroutines = 4096,
+				    .companies = 1024,
 				    .hubs = 4096,
 				    .altstacks = 512,
 				    .units = 4096,
@@ -64,6 +66,7 @@ static const struct counts least = { .births = 32,
 				     .sessions = 16,
 				     .handed = 8,
 				     .coroutines = 8,
+				     .companies = 4,
 				     .hubs = 16,
 				     .altstacks = 2,
 				     .units = 64,
@@ -109,6 +112,7 @@ static size_t lay_out(struct ta_arena *arena, char *base, const struct counts *c
 		piece(base, &used, counts->coroutines * sizeof(*arena->coroutine_hints));
 	arena->hubs = piece(base, &used, counts->hubs * sizeof(*arena->hubs));
 	arena->altstacks = piece(base, &used, (size_t)counts->altstacks * TA_ALTSTACK_BYTES);
+	arena->companies = piece(base, &used, counts->companies * sizeof(*arena->companies));
 	arena->units = piece(base, &used, counts->units * sizeof(*arena->units));
 	arena->dialogues = piece(base, &used, counts->dialogues * sizeof(*arena->dialogues));
 	arena->injections = piece(base, &used, counts->injections * sizeof(*arena->injections));
@@ -126,6 +130,7 @@ static size_t lay_out(struct ta_arena *arena, char *base, const struct counts *c
 	pool_at(&arena->head_pool, base, &used, counts->heads);
 	pool_at(&arena->queue_pool, base, &used, counts->queues);
 	arena->birth_count = counts->births;
+	arena->company_count = counts->companies;
 	arena->listener_count = counts->listeners;
 	return used;
 }
@@ -172,6 +177,8 @@ static struct counts choose(uint32_t lanes)
 				.handed = scaled(full.handed, least.handed, budget, bytes),
 				.coroutines =
 					scaled(full.coroutines, least.coroutines, budget, bytes),
+				.companies =
+					scaled(full.companies, least.companies, budget, bytes),
 				.hubs = scaled(full.hubs, least.hubs, budget, bytes),
 				.altstacks = scaled(full.altstacks, least.altstacks, budget, bytes),
 				.units = scaled(full.units, least.units, budget, bytes),

@@ -17,6 +17,7 @@
 #include "runtime/core/pool.h"
 
 struct ta_cell;
+struct ta_company;
 struct ta_conn;
 struct ta_coroutine;
 struct ta_crumb_line;
@@ -67,6 +68,8 @@ struct ta_arena {
 	struct ta_pool dialogue_pool;
 	struct ta_injection *injections; /* headers on their way */
 	struct ta_pool injection_pool;
+	struct ta_company *companies; /* tracestate and baggage of requests */
+	uint32_t company_count;
 	char *altstacks; /* of threads, for signals; TA_ALTSTACK_BYTES each */
 	struct ta_pool altstack_pool;
 };

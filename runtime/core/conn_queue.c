@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "runtime/core/arena.h"
+#include "runtime/core/company.h"
 #include "runtime/core/conn.h"
 #include "runtime/core/runtime.h"
 
@@ -57,6 +58,7 @@ void ta_conn_leave_queue(struct ta_conn *conn)
 {
 	ta_context_drop(&conn->served);
 	conn->served = ta_conn_oldest(conn)->context;
+	ta_company_drop(conn->served.span_id);
 	conn->queue_first = wrapped(conn, conn->queue_first + 1);
 	conn->queue_count--;
 }
@@ -64,7 +66,11 @@ void ta_conn_leave_queue(struct ta_conn *conn)
 void ta_conn_drop_newest(struct ta_conn *conn)
 {
 	conn->queue_count--;
-	ta_context_drop(&conn->queue[wrapped(conn, conn->queue_first + conn->queue_count)].context);
+	struct ta_context *context =
+		&conn->queue[wrapped(conn, conn->queue_first + conn->queue_count)].context;
+
+	ta_company_drop(context->span_id);
+	ta_context_drop(context);
 }
 
 void ta_conn_shrink_queue(struct ta_conn *conn)

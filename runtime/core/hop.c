@@ -100,7 +100,7 @@ static void leave(struct ta_thread *thread)
 	ta_context_leave_conn(thread);
 	ta_unit_leave(thread);
 	thread->idled = true;
-	thread->doubt = thread->looped = false;
+	thread->doubt = thread->looped = thread->adrift = false;
 }
 
 void ta_hop_sleeps(struct ta_thread *thread)

@@ -18,6 +18,7 @@
 
 #include "runtime/core/arena.h"
 #include "runtime/core/clock.h"
+#include "runtime/core/company.h"
 #include "runtime/core/conn.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
@@ -41,18 +42,6 @@ static uint32_t start_room(const struct ta_conn *conn, const struct ta_http1_hea
 	       5 * TA_ATTR_ROOM(8);
 }
 
-/* A tracestate that may have been cut loses its last member (W3C, 3.3.1.5). */
-static uint32_t tracestate_bytes(const struct ta_http1_head *head)
-{
-	uint32_t bytes = head->tracestate_len;
-
-	if (bytes < TA_HTTP1_TRACESTATE_MAX)
-		return bytes;
-	while (bytes > 0 && head->tracestate[bytes - 1] != ',')
-		bytes--;
-	return bytes ? bytes - 1 : 0;
-}
-
 static void put_start_attrs(struct ta_emit *emit, const struct ta_conn *conn,
 			    const struct ta_http1_head *head, bool remote, bool incomplete)
 {
@@ -64,8 +53,9 @@ static void put_start_attrs(struct ta_emit *emit, const struct ta_conn *conn,
 	ta_emit_string(emit, TA_ATTR_HTTP_HOST, head->host, head->host_len);
 	ta_emit_string(emit, TA_ATTR_USER_AGENT, head->user_agent, head->user_agent_len);
 	ta_emit_string(emit, TA_ATTR_FORWARDED_FOR, head->forwarded, head->forwarded_len);
-	if (remote)
-		ta_emit_string(emit, TA_ATTR_TRACESTATE, head->tracestate, tracestate_bytes(head));
+	if (remote && head->tracestate_len)
+		ta_emit_string(emit, TA_ATTR_TRACESTATE, head->tracestate,
+			       ta_company_tracestate(head));
 	if (head->flags & TA_HTTP1_HAS_LENGTH)
 		ta_emit_int(emit, TA_ATTR_REQUEST_BODY_SIZE, (int64_t)head->content_length);
 	if (incomplete)
@@ -76,10 +66,23 @@ static void put_start_attrs(struct ta_emit *emit, const struct ta_conn *conn,
 	ta_emit_bytes(emit, TA_ATTR_LOCAL, conn->local, conn->local_bytes);
 }
 
-static bool remote_parent(const struct ta_http1_head *head, struct ta_traceparent *ret_parent)
+enum remote { REMOTE_NONE, REMOTE_W3C, REMOTE_SENTRY };
+
+static enum remote remote_parent(const struct ta_http1_head *head,
+				 struct ta_traceparent *ret_parent)
 {
-	return ta_runtime.propagate != TA_PROPAGATE_NONE && head->traceparent_count == 1 &&
-	       ta_traceparent_parse(head->traceparent, head->traceparent_len, ret_parent);
+	uint8_t propagators = ta_runtime.propagators;
+
+	if (ta_runtime.propagate == TA_PROPAGATE_NONE)
+		return REMOTE_NONE;
+	if (head->traceparent_count == 1 && propagators & TA_PROPAGATOR_TRACECONTEXT &&
+	    ta_traceparent_parse(head->traceparent, head->traceparent_len, ret_parent))
+		return REMOTE_W3C;
+	if (head->sentry_trace_count == 1 &&
+	    propagators & (TA_PROPAGATOR_TRACECONTEXT | TA_PROPAGATOR_SENTRY) &&
+	    ta_sentry_trace_parse(head->sentry_trace, head->sentry_trace_len, ret_parent))
+		return REMOTE_SENTRY;
+	return REMOTE_NONE;
 }
 
 /* The peer's trace if it sent one, and for the first request the connection's own span id,
@@ -98,7 +101,9 @@ void ta_http_choose_ids(struct ta_conn *conn, struct ta_thread *thread, struct t
 		context->trace_hi = remote->trace_hi;
 		context->trace_lo = remote->trace_lo;
 		context->flags = ta_sampling_flags(remote->trace_lo,
-						   ta_parent_decided(remote->flags));
+						   remote->undecided ?
+							   TA_PARENT_NONE :
+							   ta_parent_decided(remote->flags));
 		if (first) {
 			conn->context.trace_hi = remote->trace_hi;
 			conn->context.trace_lo = remote->trace_lo;
@@ -114,7 +119,7 @@ static void publish_request(struct ta_conn *conn, struct ta_thread *thread,
 {
 	struct ta_traceparent parent;
 	struct ta_emit emit;
-	bool remote = remote_parent(head, &parent);
+	enum remote remote = remote_parent(head, &parent);
 
 	ta_http_choose_ids(conn, thread, &request->context, remote ? &parent : NULL);
 	bool continued = remote && request->context.trace_hi == parent.trace_hi &&
@@ -126,6 +131,7 @@ static void publish_request(struct ta_conn *conn, struct ta_thread *thread,
 					    .trace_lo = parent.trace_lo,
 					    .span_id = parent.span_id };
 	request->context.parent_id = continued ? parent.span_id : 0;
+	ta_company_keep(&request->context, head, continued && remote == REMOTE_W3C);
 	struct ta_span_facts facts = { .context = &request->context,
 				       .scopes = ta_versions_of(&request->context),
 				       .parent_id = request->context.parent_id,
@@ -136,7 +142,7 @@ static void publish_request(struct ta_conn *conn, struct ta_thread *thread,
 
 	if (!ta_span_start_begin(&emit, thread, &facts, start_room(conn, head)))
 		return;
-	put_start_attrs(&emit, conn, head, continued, incomplete);
+	put_start_attrs(&emit, conn, head, continued && remote == REMOTE_W3C, incomplete);
 	ta_emit_commit(&emit);
 }
 

@@ -160,7 +160,8 @@ static bool in_loop(struct ta_thread *thread, struct ta_asking *asking)
 		return in_unit(thread, NULL, TA_GUESS_NONE, asking);
 	if (thread->unit)
 		return in_new_unit(thread, &ta_unit_of(&unit)->link, TA_GUESS_LOOP, asking);
-	atomic_store_explicit(&ta_runtime.defers, true, memory_order_relaxed);
+	if (!thread->adrift)
+		atomic_store_explicit(&ta_runtime.defers, true, memory_order_relaxed);
 	return in_new_unit(thread, NULL, TA_GUESS_NONE, asking);
 }
 
@@ -238,6 +239,7 @@ void ta_outward_return(struct ta_thread *thread, const struct ta_owner *owner)
 		if (ta_context_conn_frame(thread) == NULL || !thread->doubt)
 			ta_context_leave_conn(thread);
 		ta_unit_enter(thread, owner);
+		thread->adrift = thread->unit == 0;
 		return;
 	}
 	ta_unit_leave(thread);
@@ -248,6 +250,7 @@ void ta_outward_return(struct ta_thread *thread, const struct ta_owner *owner)
 		return;
 	}
 	ta_context_leave_conn(thread);
+	thread->adrift = true;
 }
 
 /* ---- in one piece ---- */

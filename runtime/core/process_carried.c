@@ -80,10 +80,20 @@ char *ta_carried_entry(enum ta_carried which)
 	return usable[which] ? kept[which].entry : NULL;
 }
 
+static const char *usable_value(enum ta_carried which, uint32_t *ret_bytes)
+{
+	const char *value = value_of(which);
+
+	*ret_bytes = usable[which] ? (uint32_t)strlen(value) : 0;
+	return *ret_bytes ? value : NULL;
+}
+
 const char *ta_carried_tracestate(uint32_t *ret_bytes)
 {
-	const char *value = value_of(TA_CARRIED_TRACESTATE);
+	return usable_value(TA_CARRIED_TRACESTATE, ret_bytes);
+}
 
-	*ret_bytes = usable[TA_CARRIED_TRACESTATE] ? (uint32_t)strlen(value) : 0;
-	return *ret_bytes ? value : NULL;
+const char *ta_carried_baggage(uint32_t *ret_bytes)
+{
+	return usable_value(TA_CARRIED_BAGGAGE, ret_bytes);
 }

@@ -29,5 +29,6 @@ char *ta_carried_entry(enum ta_carried which);
 
 /* For spans of the same trace; NULL and 0 bytes: none. */
 const char *ta_carried_tracestate(uint32_t *ret_bytes);
+const char *ta_carried_baggage(uint32_t *ret_bytes);
 
 #endif

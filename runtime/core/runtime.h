@@ -18,6 +18,13 @@
 
 enum ta_propagate { TA_PROPAGATE_NONE, TA_PROPAGATE_EXTRACT, TA_PROPAGATE_INJECT };
 
+/* What carries a trace. */
+enum ta_propagator {
+	TA_PROPAGATOR_TRACECONTEXT = 1,
+	TA_PROPAGATOR_BAGGAGE = 2,
+	TA_PROPAGATOR_SENTRY = 4,
+};
+
 struct ta_runtime {
 	struct ta_segment *segment; /* NULL while quiet */
 	bool enabled;		    /* hooks record */
@@ -26,6 +33,7 @@ struct ta_runtime {
 	bool commands;		    /* spans for commands that it is asked */
 	bool query_text, processes;
 	uint8_t propagate;	    /* enum ta_propagate */
+	uint8_t propagators;	    /* enum ta_propagator */
 	bool propagate_to_all;	    /* not only to private addresses */
 	_Atomic bool serving;	    /* it has listened, or accepted a connection */
 	_Atomic int32_t parked;	    /* requests that may go on without an event of their own */

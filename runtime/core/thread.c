@@ -178,6 +178,7 @@ static void set_base(struct ta_thread *thread, struct ta_thread_birth *birth)
 	thread->inherited_conn = 0;
 	thread->unit = 0;
 	thread->doubt = thread->worked = thread->looped = thread->claimed = false;
+	thread->adrift = false;
 	thread->idled = ta_tls.slept;
 	thread->hint.span_id = 0;
 	thread->main_thread = thread->tid && thread->tid == ta_runtime.pid;

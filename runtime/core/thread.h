@@ -75,6 +75,7 @@ struct ta_thread {
 	bool idled; /* it has waited for work */
 	bool worked; /* it has answered somebody, or waited for events, since it last slept */
 	bool doubt; /* it has slept since it last touched the connection that it works for */
+	bool adrift; /* it has read an answer to nobody that is still there */
 	bool looped; /* what it last waited for was events of any kind */
 	bool claimed; /* its unit is going to be adopted by *claimant, unless another claims it */
 	struct ta_context claimant; /* ids */
