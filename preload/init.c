@@ -136,6 +136,15 @@ static uint8_t propagation(const char *word)
 	return strcmp(word, "extract") == 0 ? TA_PROPAGATE_EXTRACT : TA_PROPAGATE_INJECT;
 }
 
+static uint8_t propagators(const char *list)
+{
+	uint8_t found = ta_config_matches(list, "tracecontext") ? TA_PROPAGATOR_TRACECONTEXT : 0;
+
+	found |= ta_config_matches(list, "baggage") ? TA_PROPAGATOR_BAGGAGE : 0;
+	found |= ta_config_matches(list, "sentry") ? TA_PROPAGATOR_SENTRY : 0;
+	return *list ? found : TA_PROPAGATOR_TRACECONTEXT | TA_PROPAGATOR_BAGGAGE;
+}
+
 static void set_runtime(const struct ta_config *config, const struct ta_segment_plan *plan)
 {
 	struct ta_traceparent parent;
@@ -146,6 +155,7 @@ static void set_runtime(const struct ta_config *config, const struct ta_segment_
 	/* Our own command says itself what it does. */
 	ta_runtime.processes = config->processes && strcmp(program_file(), "tagalong") != 0;
 	ta_runtime.propagate = propagation(config->propagate);
+	ta_runtime.propagators = propagators(config->propagators);
 	ta_runtime.propagate_to_all = strcmp(config->propagate_to, "all") == 0;
 	ta_runtime.threads = config->threads;
 	ta_runtime.signals = config->signals;

@@ -171,3 +171,12 @@ bool ta_baggage_valid(const char *text, size_t bytes)
 	}
 	return members > 0;
 }
+
+/* ---- lists that were cut ---- */
+
+size_t ta_list_whole(const char *text, size_t bytes)
+{
+	while (bytes > 0 && text[bytes - 1] != ',')
+		bytes--;
+	return bytes ? bytes - 1 : 0;
+}

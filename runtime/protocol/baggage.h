@@ -24,4 +24,8 @@ bool ta_tracestate_valid(const char *text, size_t bytes);
  * quotes, commas, semicolons and backslashes. */
 bool ta_baggage_valid(const char *text, size_t bytes);
 
+/* How much of a list is there for certain, when it may have been cut behind any byte: all
+ * members but the last. */
+size_t ta_list_whole(const char *text, size_t bytes);
+
 #endif

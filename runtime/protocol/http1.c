@@ -371,3 +371,15 @@ size_t ta_http1_skip(struct ta_http1 *parser, size_t bytes, enum ta_http1_event 
 	pending_event(parser, ret_event);
 	return bytes;
 }
+
+uint64_t ta_http1_body_left(const struct ta_http1 *parser)
+{
+	if (parser->state == TA_STATE_BODY || parser->state == TA_STATE_CHUNK_DATA)
+		return parser->body_left;
+	return parser->state == TA_STATE_UNTIL_CLOSE ? UINT64_MAX : 0;
+}
+
+bool ta_http1_in_empty_line(const struct ta_http1 *parser)
+{
+	return parser->state == TA_STATE_LINE_CR;
+}

@@ -36,6 +36,8 @@ enum ta_http1_direction { TA_HTTP1_REQUEST, TA_HTTP1_RESPONSE };
 #define TA_HTTP1_FORWARDED_MAX 64
 #define TA_HTTP1_TRACEPARENT_MAX 64
 #define TA_HTTP1_TRACESTATE_MAX 512 /* W3C trace context, 3.3.1.5: keep at least this much */
+#define TA_HTTP1_BAGGAGE_MAX 1024
+#define TA_HTTP1_SENTRY_TRACE_MAX 64
 
 enum ta_http1_head_flags {
 	TA_HTTP1_KEEP_ALIVE = 1,   /* the connection stays open as far as this head says */
@@ -48,6 +50,8 @@ enum ta_http1_head_flags {
 	TA_HTTP1_EXPECT_CONTINUE = 128,
 };
 
+enum ta_http1_cut { TA_HTTP1_CUT_TRACESTATE = 1 << 4, TA_HTTP1_CUT_BAGGAGE = 1 << 5 };
+
 /* Facts of one head.  Lengths say how much is there; a value that did not fit is
  * cut, and target_total tells how long the target really was. */
 struct ta_http1_head {
@@ -58,7 +62,10 @@ struct ta_http1_head {
 	uint16_t target_len;
 	uint32_t target_total;
 	uint16_t host_len, user_agent_len, forwarded_len, traceparent_len, tracestate_len;
+	uint16_t baggage_len, sentry_trace_len;
 	uint8_t traceparent_count; /* more than one header makes all invalid (W3C) */
+	uint8_t tracestate_count, baggage_count, sentry_trace_count;
+	uint8_t cut; /* enum ta_http1_cut: of these the rest is not here */
 	uint64_t content_length;
 	char method[TA_HTTP1_METHOD_MAX];
 	char host[TA_HTTP1_HOST_MAX];
@@ -66,6 +73,8 @@ struct ta_http1_head {
 	char forwarded[TA_HTTP1_FORWARDED_MAX]; /* first of X-Forwarded-For, or for= of Forwarded */
 	char traceparent[TA_HTTP1_TRACEPARENT_MAX];
 	char tracestate[TA_HTTP1_TRACESTATE_MAX]; /* several headers joined with ',' */
+	char baggage[TA_HTTP1_BAGGAGE_MAX];	  /* the same */
+	char sentry_trace[TA_HTTP1_SENTRY_TRACE_MAX];
 	char target[TA_HTTP1_TARGET_MAX];	   /* last: copies stop at what is used */
 };
 
@@ -118,6 +127,13 @@ size_t ta_http1_feed(struct ta_http1 *parser, struct ta_http1_head *head, const 
  * how many it took, with the same events; 0 and BROKEN when it stands in a head
  * or between chunks and so cannot know what they were. */
 size_t ta_http1_skip(struct ta_http1 *parser, size_t bytes, enum ta_http1_event *ret_event);
+
+/* How many bytes come, at least, before anything is read again: the rest of a body or a
+ * chunk. */
+uint64_t ta_http1_body_left(const struct ta_http1 *parser);
+
+/* Whether the empty line that ends a head has begun and is not complete. */
+bool ta_http1_in_empty_line(const struct ta_http1 *parser);
 
 /* Response parser only, before the response's first byte: the request it answers.
  * request_flags are that head's flags (IS_HEAD and IS_CONNECT matter). */

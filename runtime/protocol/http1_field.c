@@ -25,6 +25,8 @@ static const struct ta_http1_word names[TA_HEADER_NONE] = {
 	[TA_HEADER_FORWARDED_FOR] = NAME("x-forwarded-for"),
 	[TA_HEADER_TRACEPARENT] = NAME("traceparent"),
 	[TA_HEADER_TRACESTATE] = NAME("tracestate"),
+	[TA_HEADER_BAGGAGE] = NAME("baggage"),
+	[TA_HEADER_SENTRY_TRACE] = NAME("sentry-trace"),
 	[TA_HEADER_FORWARDED] = NAME("forwarded"),
 	[TA_HEADER_CONTENT_LENGTH] = NAME("content-length"),
 	[TA_HEADER_TRANSFER_ENCODING] = NAME("transfer-encoding"),
@@ -39,6 +41,8 @@ static const struct ta_http1_word names[TA_HEADER_NONE] = {
 static uint16_t names_beginning(char byte)
 {
 	switch (byte | 0x20) {
+	case 'b':
+		return BIT(BAGGAGE);
 	case 'c':
 		return BIT(CONTENT_LENGTH) | BIT(CONNECTION);
 	case 'e':
@@ -47,6 +51,8 @@ static uint16_t names_beginning(char byte)
 		return BIT(FORWARDED);
 	case 'h':
 		return BIT(HOST);
+	case 's':
+		return BIT(SENTRY_TRACE);
 	case 't':
 		return BIT(TRANSFER_ENCODING) | BIT(TRACEPARENT) | BIT(TRACESTATE);
 	case 'u':

@@ -41,8 +41,15 @@ static const struct place places[] = {
 	[TA_HEADER_FORWARDED_FOR] = PLACE(forwarded, TA_HTTP1_FORWARDED_MAX),
 	[TA_HEADER_TRACEPARENT] = PLACE(traceparent, TA_HTTP1_TRACEPARENT_MAX),
 	[TA_HEADER_TRACESTATE] = PLACE(tracestate, TA_HTTP1_TRACESTATE_MAX),
+	[TA_HEADER_BAGGAGE] = PLACE(baggage, TA_HTTP1_BAGGAGE_MAX),
+	[TA_HEADER_SENTRY_TRACE] = PLACE(sentry_trace, TA_HTTP1_SENTRY_TRACE_MAX),
 	[TA_HEADER_FORWARDED] = PLACE(forwarded, TA_HTTP1_FORWARDED_MAX),
 };
+
+_Static_assert(TA_HTTP1_CUT_TRACESTATE == 1 << TA_HEADER_TRACESTATE &&
+		       TA_HTTP1_CUT_BAGGAGE == 1 << TA_HEADER_BAGGAGE &&
+		       TA_HEADER_FORWARDED < 8,
+	       "marks of what is cut");
 
 static uint16_t *length_of(struct ta_http1_head *head, uint8_t header)
 {
@@ -54,8 +61,10 @@ static void append(struct ta_http1_head *head, uint8_t header, const char *piece
 	uint16_t *length = length_of(head, header);
 	size_t room = (size_t)places[header].max - *length;
 
-	if (bytes > room)
+	if (bytes > room) {
 		bytes = room;
+		head->cut |= (uint8_t)(1u << header);
+	}
 	memcpy((char *)head + places[header].text + *length, piece, bytes);
 	*length = (uint16_t)(*length + bytes);
 }
@@ -260,14 +269,27 @@ static void length_byte(struct ta_http1 *parser, char byte)
 
 /* ---- all ---- */
 
+static uint8_t count(uint8_t *counter)
+{
+	if (*counter < UINT8_MAX)
+		++*counter;
+	return *counter;
+}
+
 /* A header that was there before, of those of which the first counts. */
 static bool is_repeated(struct ta_http1 *parser, struct ta_http1_head *head)
 {
 	switch (parser->header) {
 	case TA_HEADER_TRACEPARENT:
-		if (head->traceparent_count < UINT8_MAX)
-			head->traceparent_count++;
-		return head->traceparent_count > 1;
+		return count(&head->traceparent_count) > 1;
+	case TA_HEADER_SENTRY_TRACE:
+		return count(&head->sentry_trace_count) > 1;
+	case TA_HEADER_TRACESTATE:
+		count(&head->tracestate_count);
+		return false;
+	case TA_HEADER_BAGGAGE:
+		count(&head->baggage_count);
+		return false;
 	case TA_HEADER_HOST:
 	case TA_HEADER_USER_AGENT:
 	case TA_HEADER_FORWARDED:
@@ -298,6 +320,8 @@ void ta_http1_value_piece(struct ta_http1 *parser, struct ta_http1_head *head, c
 	case TA_HEADER_USER_AGENT:
 	case TA_HEADER_TRACEPARENT:
 	case TA_HEADER_TRACESTATE:
+	case TA_HEADER_BAGGAGE:
+	case TA_HEADER_SENTRY_TRACE:
 		text_piece(parser, head, piece, bytes);
 		break;
 	case TA_HEADER_FORWARDED_FOR:

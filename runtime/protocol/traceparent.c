@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * traceparent.c - W3C trace context, section 3.2: 00-<32 hex>-<16 hex>-<2 hex>.
+ * traceparent.c - W3C trace context, section 3.2: 00-<32 hex>-<16 hex>-<2 hex>; sentry-trace.
  *
  * Upper-case hex, all-zero ids and version ff are invalid.  A higher version is
  * read like 00 when what follows the four fields begins with '-'.
@@ -72,4 +72,36 @@ void ta_traceparent_format(const struct ta_traceparent *parent, char *out)
 	put_hex(out + 36, parent->span_id, 16);
 	put_hex(out + 53, parent->flags, 2);
 	out[TA_TRACEPARENT_BYTES] = '\0';
+}
+
+/* ---- sentry-trace ---- */
+
+bool ta_sentry_trace_parse(const char *text, size_t bytes, struct ta_traceparent *ret_parent)
+{
+	bool decided = bytes == TA_SENTRY_TRACE_BYTES;
+	uint64_t hi, lo, span;
+
+	if ((!decided && bytes != TA_SENTRY_TRACE_BYTES - 2) || text[32] != '-')
+		return false;
+	if (decided && (text[49] != '-' || (text[50] != '0' && text[50] != '1')))
+		return false;
+	if (!hex_field(text, 16, &hi) || !hex_field(text + 16, 16, &lo) ||
+	    !hex_field(text + 33, 16, &span) || (hi | lo) == 0 || span == 0)
+		return false;
+	*ret_parent = (struct ta_traceparent){ .trace_hi = hi,
+					       .trace_lo = lo,
+					       .span_id = span,
+					       .flags = decided && text[50] == '1',
+					       .undecided = !decided };
+	return true;
+}
+
+void ta_sentry_trace_format(const struct ta_traceparent *parent, char *out)
+{
+	put_hex(out, parent->trace_hi, 16);
+	put_hex(out + 16, parent->trace_lo, 16);
+	out[32] = out[49] = '-';
+	put_hex(out + 33, parent->span_id, 16);
+	out[50] = parent->flags & 1 ? '1' : '0';
+	out[TA_SENTRY_TRACE_BYTES] = '\0';
 }
