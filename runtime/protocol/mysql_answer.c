@@ -34,7 +34,10 @@ static const char *head_bytes(struct ta_mysql *mysql, const char *at, const char
 	size_t wanted = 4u - answer->head_len;
 	size_t bytes = (size_t)(end - at) < wanted ? (size_t)(end - at) : wanted;
 
-	memcpy(answer->head + answer->head_len, at, bytes);
+	if (bytes == 4)
+		memcpy(answer->head, at, 4); /* mostly: without a call */
+	else
+		memcpy(answer->head + answer->head_len, at, bytes);
 	answer->head_len = (uint8_t)(answer->head_len + bytes);
 	if (bytes == wanted)
 		head_ends(mysql);

@@ -115,8 +115,8 @@ static void space_bytes(struct ta_mysql *mysql, const char *data, size_t bytes)
 
 	if (bytes > room)
 		bytes = room;
-	memcpy(mysql->pending + mysql->pending_len, data, bytes);
-	mysql->pending_len = (uint8_t)(mysql->pending_len + bytes);
+	for (size_t i = 0; i < bytes; i++)
+		mysql->pending[mysql->pending_len++] = ta_sql_printable(data[i]);
 }
 
 static void statement_bytes(struct ta_mysql_request *request, const char *data, size_t bytes)

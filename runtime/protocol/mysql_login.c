@@ -7,6 +7,8 @@
  */
 #include "runtime/protocol/mysql.h"
 
+#include <string.h>
+
 #define FIXED_BYTES 32u /* capabilities, sizes, filler */
 
 enum part { CAPABILITIES, FIXED, USER, AUTH_LENGTH, AUTH_NUMBER, AUTH, AUTH_STRING, DATABASE, DONE };
@@ -81,7 +83,7 @@ static void database_byte(struct ta_mysql *mysql, char byte)
 	if (byte == '\0')
 		mysql->request.part = DONE;
 	else if (mysql->pending_len < TA_COMMAND_SPACE_MAX)
-		mysql->pending[mysql->pending_len++] = byte;
+		mysql->pending[mysql->pending_len++] = ta_sql_printable(byte);
 }
 
 static void login_byte(struct ta_mysql *mysql, uint8_t byte)
@@ -141,7 +143,7 @@ enum ta_command_event ta_mysql_login_end(struct ta_dialogue *dialogue)
 	if (mysql->request.part < USER || !(mysql->capabilities & TA_MYSQL_PROTOCOL_41))
 		return TA_COMMAND_BROKEN;
 	mysql->phase = TA_MYSQL_AUTH;
-	__builtin_memcpy(command->space, mysql->pending, mysql->pending_len);
+	memcpy(command->space, mysql->pending, mysql->pending_len);
 	command->space_len = mysql->pending_len;
 	command->flags = TA_COMMAND_SETUP;
 	command->text_len = command->operation_len = command->target_len = 0;

@@ -40,7 +40,10 @@ static const char *head_bytes(struct ta_mysql *mysql, const char *at, const char
 	size_t wanted = 4u - request->head_len;
 	size_t bytes = (size_t)(end - at) < wanted ? (size_t)(end - at) : wanted;
 
-	memcpy(request->head + request->head_len, at, bytes);
+	if (bytes == 4)
+		memcpy(request->head, at, 4); /* mostly: without a call */
+	else
+		memcpy(request->head + request->head_len, at, bytes);
 	request->head_len = (uint8_t)(request->head_len + bytes);
 	if (bytes == wanted && !head_ends(mysql))
 		*ret_event = TA_COMMAND_BROKEN;

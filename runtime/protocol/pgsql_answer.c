@@ -46,7 +46,10 @@ static const char *head_bytes(struct ta_pgsql_answer *answer, const char *at, co
 		*ret_event = TA_COMMAND_BROKEN;
 		return at;
 	}
-	memcpy(answer->head + answer->head_len, at, bytes);
+	if (bytes == 5)
+		memcpy(answer->head, at, 5); /* mostly: without a call */
+	else
+		memcpy(answer->head + answer->head_len, at, bytes);
 	answer->head_len = (uint8_t)(answer->head_len + bytes);
 	if (bytes == wanted && !head_ends(answer))
 		*ret_event = TA_COMMAND_BROKEN;

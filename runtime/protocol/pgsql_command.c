@@ -80,8 +80,8 @@ static void space_bytes(struct ta_command *command, const char *data, size_t byt
 
 	if (bytes > room)
 		bytes = room;
-	memcpy(command->space + command->space_len, data, bytes);
-	command->space_len = (uint8_t)(command->space_len + bytes);
+	for (size_t i = 0; i < bytes; i++)
+		command->space[command->space_len++] = ta_sql_printable(data[i]);
 }
 
 /* Parameters are pairs of strings.  first_key: the database was said. */

@@ -52,7 +52,10 @@ static const char *head_bytes(struct ta_dialogue *dialogue, const char *at, cons
 	size_t wanted = (request->started ? 5u : 8u) - request->head_len;
 	size_t bytes = (size_t)(end - at) < wanted ? (size_t)(end - at) : wanted;
 
-	memcpy(request->head + request->head_len, at, bytes);
+	if (bytes == 5)
+		memcpy(request->head + request->head_len, at, 5); /* mostly: without a call */
+	else
+		memcpy(request->head + request->head_len, at, bytes);
 	request->head_len = (uint8_t)(request->head_len + bytes);
 	if (bytes == wanted && !head_ends(dialogue))
 		*ret_event = TA_COMMAND_BROKEN;

@@ -67,6 +67,12 @@ struct ta_sql {
 	char tag[TA_SQL_TAG_MAX];
 };
 
+/* A byte of a database's name, as it may be shown. */
+static inline char ta_sql_printable(char byte)
+{
+	return (byte >= 0 && byte < ' ') || byte == 0x7f ? '?' : byte;
+}
+
 /* A statement begins: `command` has no text, operation and target any more. */
 void ta_sql_begin(struct ta_sql *sql, struct ta_command *command, unsigned int mode);
 void ta_sql_feed(struct ta_sql *sql, struct ta_command *command, const char *data, size_t bytes);

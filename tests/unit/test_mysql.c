@@ -6,6 +6,7 @@
  */
 #include "runtime/protocol/mysql.h"
 #include "tests/unit/dialogue_script.h"
+#include "tests/unit/sql_recorded.h"
 
 static struct step steps[64];
 static size_t step_count, used;
@@ -405,6 +406,20 @@ static void recognising(void)
 	check_same(ta_protocol_mysql.recognise(long_version, 64), 1);
 }
 
+#define SEED "tests/fuzz/corpus/mysql/"
+
+static void real(void)
+{
+	const struct ta_protocol *mysql = &ta_protocol_mysql;
+
+	recorded(mysql, SEED "client", 16, "s SELECT{select count(*) from user}/mysql = ");
+	recorded(mysql, SEED "pymysql", 10, "s SELECT{select ?; select nope from t; select ?}/shop =1054! ");
+	recorded(mysql, SEED "dbi", 10, "s SELECT{select a, b, ? from t where a < ? and b <> ?}/shop = ");
+	recorded(mysql, SEED "cursor", 29, "s FETCH{}/shop = s FETCH{}/shop = ");
+	recorded(mysql, SEED "cursor_no_eof", 29, "s FETCH{}/shop = s FETCH{}/shop = ");
+	recorded(mysql, SEED "refused", 1, "=1045! ");
+}
+
 int main(void)
 {
 	check_group("opening", opening);
@@ -416,5 +431,6 @@ int main(void)
 	check_group("broken", broken);
 	check_group("large", large);
 	check_group("recognising", recognising);
+	check_group("real", real);
 	return check_status();
 }

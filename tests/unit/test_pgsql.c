@@ -4,6 +4,7 @@
  * whose (runtime/protocol/pgsql.h).  What is told is written as in dialogue_script.h.
  */
 #include "tests/unit/dialogue_script.h"
+#include "tests/unit/sql_recorded.h"
 
 #define MESSAGES_BYTES (1 << 16)
 
@@ -413,6 +414,19 @@ static void recognising(void)
 		      "case %zu", i);
 }
 
+#define SEED "tests/fuzz/corpus/pgsql/"
+
+static void real(void)
+{
+	const struct ta_protocol *postgresql = &ta_protocol_postgresql;
+
+	recorded(postgresql, SEED "psql", 18, "s SELECT{select ?/?;}/shop =22012! ");
+	recorded(postgresql, SEED "psycopg2", 24, "s COPY{copy t from stdin}/shop =22P02! ");
+	recorded(postgresql, SEED "pgbench_prepared", 30,
+		 "s SELECT{SELECT abalance FROM pgbench_accounts WHERE aid = $1;}/shop = ");
+	recorded(postgresql, SEED "pipeline", 6, "s SELECT{select ?;}/shop s SELECT{select ?;}/shop ");
+}
+
 int main(void)
 {
 	check_group("opening", opening);
@@ -425,5 +439,6 @@ int main(void)
 	check_group("pipelines", pipelines);
 	check_group("statements", statements);
 	check_group("recognising", recognising);
+	check_group("real", real);
 	return check_status();
 }
