@@ -125,11 +125,12 @@ static bool for_conn(struct ta_thread *thread, struct ta_frame *frame, struct ta
 
 	if (turn == TA_TURN_MANY && ta_outward_in_loop(thread) && !may_be_next(frame, context))
 		turn = TA_TURN_OURS;
+	if (turn != TA_TURN_NONE)
+		asking->waits = owner_of(frame, context);
 	if (turn != TA_TURN_OURS && ta_outward_in_loop(thread))
 		return in_new_unit(thread, context, guess, asking);
 	if (turn != TA_TURN_OURS)
 		return in_unit(thread, context, guess, asking);
-	asking->waits = owner_of(frame, context);
 	if (may_be_others(thread))
 		return in_new_unit(thread, context, TA_GUESS_LOOP, asking);
 	if (thread->doubt)
