@@ -434,7 +434,7 @@ static bool has_asked(const struct ta_conn *conn)
 static void set_parked(struct ta_conn *conn, bool parked)
 {
 	if (parked && !has_asked(conn))
-		atomic_store_explicit(&ta_runtime.defers, true, memory_order_relaxed);
+		atomic_store_explicit(&ta_runtime.segment->defers, 1, memory_order_relaxed);
 	uint8_t before = atomic_exchange(&conn->parked, parked);
 
 	if (before != parked)

@@ -16,7 +16,7 @@
 
 #define CALLS_FIRST 16u /* what may go wrong is taken to, so many times */
 
-static _Atomic uint32_t base_spans, loop_calls, queue_calls;
+static _Atomic uint32_t base_spans;
 
 /* ---- units ---- */
 
@@ -72,9 +72,9 @@ static bool may_be_others(const struct ta_thread *thread)
 	if (!ta_outward_in_loop(thread) ||
 	    atomic_load_explicit(&ta_runtime.parked, memory_order_relaxed) <= 0)
 		return false;
-	return atomic_load_explicit(&ta_runtime.defers, memory_order_relaxed) ||
-	       (atomic_load_explicit(&loop_calls, memory_order_relaxed) < CALLS_FIRST &&
-		atomic_fetch_add_explicit(&loop_calls, 1, memory_order_relaxed) <
+	return atomic_load_explicit(&ta_runtime.segment->defers, memory_order_relaxed) ||
+	       (atomic_load_explicit(&ta_runtime.segment->loop_calls, memory_order_relaxed) < CALLS_FIRST &&
+		atomic_fetch_add_explicit(&ta_runtime.segment->loop_calls, 1, memory_order_relaxed) <
 			CALLS_FIRST);
 }
 
@@ -110,9 +110,9 @@ static bool for_opener(struct ta_thread *thread, const struct ta_conn *on,
 static bool may_be_next(const struct ta_frame *frame, const struct ta_context *context)
 {
 	if (ta_conn_is_waiting(frame->conn, frame->conn_generation, context))
-		atomic_store_explicit(&ta_runtime.interleaves, true, memory_order_relaxed);
-	return atomic_load_explicit(&ta_runtime.interleaves, memory_order_relaxed) ||
-	       atomic_fetch_add_explicit(&queue_calls, 1, memory_order_relaxed) < CALLS_FIRST;
+		atomic_store_explicit(&ta_runtime.segment->interleaves, 1, memory_order_relaxed);
+	return atomic_load_explicit(&ta_runtime.segment->interleaves, memory_order_relaxed) ||
+	       atomic_fetch_add_explicit(&ta_runtime.segment->queue_calls, 1, memory_order_relaxed) < CALLS_FIRST;
 }
 
 static bool for_conn(struct ta_thread *thread, struct ta_frame *frame, struct ta_asking *asking)
@@ -162,7 +162,7 @@ static bool in_loop(struct ta_thread *thread, struct ta_asking *asking)
 	if (thread->unit)
 		return in_new_unit(thread, &ta_unit_of(&unit)->link, TA_GUESS_LOOP, asking);
 	if (!thread->adrift)
-		atomic_store_explicit(&ta_runtime.defers, true, memory_order_relaxed);
+		atomic_store_explicit(&ta_runtime.segment->defers, 1, memory_order_relaxed);
 	return in_new_unit(thread, NULL, TA_GUESS_NONE, asking);
 }
 

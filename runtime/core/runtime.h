@@ -37,8 +37,6 @@ struct ta_runtime {
 	bool propagate_to_all;	    /* not only to private addresses */
 	_Atomic bool serving;	    /* it has listened, or accepted a connection */
 	_Atomic int32_t parked;	    /* requests that may go on without an event of their own */
-	_Atomic bool defers;	    /* an event loop of it has asked others by a timer, or a queue */
-	_Atomic bool interleaves;   /* it asks others for a request while an older one waits */
 	_Atomic bool hands_over;    /* a request was answered by a thread that had not read it */
 	bool follow;		    /* children that exec are traced as well */
 	bool unfollowed;	    /* quiet because our parent is not followed; nor are our children */

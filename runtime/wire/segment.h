@@ -134,6 +134,10 @@ struct ta_segment {
 	_Alignas(TA_CACHE_LINE) _Atomic uint32_t forks; /* fork, clone, daemon: counted before */
 	_Atomic uint32_t flags;				 /* enum ta_segment_flags */
 	_Atomic uint32_t lanes_wanted;			 /* a thread found no ready lane */
+	/* What was seen of the program's way to work, by all its processes (core/outward.h). */
+	_Atomic uint32_t loop_calls, queue_calls;
+	_Atomic uint32_t defers;      /* an event loop of it asks others by timers, or queues */
+	_Atomic uint32_t interleaves; /* it asks others for a request while an older one waits */
 	_Alignas(TA_CACHE_LINE) _Atomic uint64_t lost[32]; /* by enum ta_loss */
 
 	_Alignas(TA_CACHE_LINE) char exe[512];	/* NUL-terminated, cut when longer */
