@@ -27,6 +27,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = ("server", "client", "downstream")
 CLIENT, SERVER = 3, 2  # SpanKind
+EARLY = 64  # the first 16 calls of a kind (runtime/core/outward.c), and what follows them in their requests
 
 
 class Unable(Exception):
@@ -110,7 +111,7 @@ ROWS = [
 def header_told(one):
     """Whether it can be known when a call goes out already, not only when the answer does."""
     pool = one.model.startswith("pool-") and one.model != "pool-connections"
-    return one.told and not pool and "shared" not in one.options and \
+    return one.told and not pool and one.client != "8" and "shared" not in one.options and \
         one.model not in ("stealing", "cxx-condvar", "cxx-semaphore")
 
 
@@ -275,6 +276,10 @@ class Result:
         self.header = collections.Counter()
         self.examples = []
 
+    def allowed(self):
+        """Orphans: one of a thousand, and those of a program's first calls, which it takes for guesses."""
+        return EARLY + self.calls // 1000
+
     def problems(self):
         """What is not as it has to be."""
         found = []
@@ -288,9 +293,9 @@ class Result:
             found.append(f"{self.servers} server spans of {self.answered} requests")
         if self.spans != self.calls:
             found.append(f"{self.spans} client spans of {self.calls} calls")
-        if self.row.told and self.right != self.spans:
+        if self.row.told and self.spans - self.right > self.allowed():
             found.append(f"{self.right} of {self.spans} right")
-        if header_told(self.row) and protocol(self.row) == "http" and self.header["right"] != self.calls:
+        if header_told(self.row) and protocol(self.row) == "http" and self.calls - self.header["right"] > self.allowed():
             found.append(f"headers: {dict(self.header)}")
         if found and self.lost:
             found.append(f"lost: {self.lost}")
