@@ -13,6 +13,7 @@
 #include "runtime/core/clock.h"
 #include "runtime/core/command.h"
 #include "runtime/core/fd.h"
+#include "runtime/core/http2.h"
 #include "runtime/core/inject.h"
 #include "runtime/core/now.h"
 #include "runtime/core/outward.h"
@@ -218,16 +219,39 @@ void ta_exchange_forget(struct ta_conn *conn, struct ta_thread *thread)
 	conn->next_ready = false;
 }
 
+bool ta_exchange_prepare_apart(struct ta_conn *conn, struct ta_thread *thread)
+{
+	static const struct ta_context nothing;
+
+	ta_lost(TA_LOSS_AMBIGUOUS);
+	if (conn->next_ready)
+		let_go(thread, &conn->next);
+	memset(&conn->next, 0, sizeof(conn->next));
+	conn->next_ready = true;
+	conn->next.start_ns = ta_now_ns();
+	if (!ta_runtime.outward)
+		return false;
+	ta_outward_ids(thread, &nothing, &conn->next.context);
+	return true;
+}
+
+void ta_exchange_let_go(struct ta_thread *thread, const struct ta_request *request)
+{
+	let_go(thread, request);
+}
+
+/* Streams are in no order. */
 static struct ta_request *enqueue(struct ta_conn *conn)
 {
-	struct ta_request *place = ta_conn_queue_place(conn);
+	bool queued = conn->mode != TA_CONN_HTTP2;
+	struct ta_request *place = queued ? ta_conn_queue_place(conn) : ta_streams_place(conn);
 
 	if (place == NULL) {
 		ta_lost(TA_LOSS_PIPELINE);
 		return NULL;
 	}
 	*place = conn->next;
-	conn->queue_count++;
+	conn->queue_count += queued;
 	return place;
 }
 
@@ -307,6 +331,7 @@ void ta_exchange_fail_all(struct ta_conn *conn, struct ta_thread *thread)
 {
 	struct ta_emit emit;
 
+	ta_streams_finish(conn, thread);
 	while (conn->queue_count) {
 		if (ta_exchange_end(conn, thread, ta_conn_oldest(conn), &emit,
 				    TA_END_CLOSED_EARLY, 0))
@@ -403,6 +428,8 @@ static void take_requests(struct ta_conn *conn, struct ta_thread *thread, const 
 		ta_client_http_wrote(conn, thread, data, bytes);
 	else if (conn->mode == TA_CONN_COMMANDS)
 		ta_command_asked(conn, thread, data, bytes);
+	else if (conn->mode == TA_CONN_HTTP2)
+		ta_streams_asked(conn, thread, data, bytes);
 	else if (conn->mode == TA_CONN_OPAQUE)
 		ask_opaque(conn, thread);
 }
@@ -420,6 +447,8 @@ static void recognise(struct ta_conn *conn, struct ta_thread *thread, const char
 	if (spoken == TA_SPOKEN_HTTP) {
 		conn->mode = TA_CONN_HTTP;
 		ta_client_http_start(conn);
+	} else if (spoken == TA_SPOKEN_HTTP2 && ta_streams_start(conn)) {
+		ta_streams_touch(conn, thread);
 	} else if (spoken != TA_SPOKEN_COMMANDS || !ta_command_start(conn, protocol)) {
 		conn->mode = TA_CONN_OPAQUE;
 	}
@@ -474,6 +503,8 @@ void ta_client_read(struct ta_conn *conn, struct ta_thread *thread, const char *
 		ta_client_http_read(conn, thread, data, bytes);
 	else if (conn->mode == TA_CONN_COMMANDS)
 		ta_command_answered(conn, thread, data, bytes);
+	else if (conn->mode == TA_CONN_HTTP2)
+		ta_streams_answered(conn, thread, data, bytes);
 	else if (conn->mode == TA_CONN_OPAQUE)
 		answer_opaque(conn, thread);
 }
@@ -485,6 +516,8 @@ void ta_client_unseen(struct ta_conn *conn, struct ta_thread *thread, bool writt
 		conn->mode = TA_CONN_OPAQUE;
 	if (conn->mode == TA_CONN_HTTP)
 		ta_client_http_unseen(conn, thread, written, bytes);
+	else if (conn->mode == TA_CONN_HTTP2)
+		ta_streams_unseen(conn, thread, written, bytes);
 	else if (conn->mode == TA_CONN_COMMANDS)
 		ta_command_lost(conn, thread);
 	else if (conn->mode == TA_CONN_OPAQUE && written)
@@ -495,6 +528,7 @@ void ta_client_unseen(struct ta_conn *conn, struct ta_thread *thread, bool writt
 
 void ta_client_touch(struct ta_conn *conn, struct ta_thread *thread)
 {
+	ta_streams_touch(conn, thread);
 	conn->touched = (struct ta_owner){ .generation = UINT32_MAX };
 	conn->touched_many = conn->batch_open = conn->touched_held = false;
 	if (conn->connecting)

@@ -59,6 +59,8 @@ void ta_client_finish(struct ta_conn *conn, struct ta_thread *thread);
 /* A request's first byte is about to be written: ids and owner of conn->next, unless it
  * has them.  False: it will not be recorded. */
 bool ta_exchange_prepare(struct ta_conn *conn, struct ta_thread *thread);
+/* The same for one whose asker is not known: a root of its own, which nobody waits for. */
+bool ta_exchange_prepare_apart(struct ta_conn *conn, struct ta_thread *thread);
 /* Nothing of it was written after all. */
 void ta_exchange_forget(struct ta_conn *conn, struct ta_thread *thread);
 /* The request is known: begins its record, with the peer's address in it; the caller adds
@@ -71,6 +73,8 @@ bool ta_exchange_end(struct ta_conn *conn, struct ta_thread *thread, struct ta_r
 		     struct ta_emit *emit, uint8_t reason, uint32_t attr_bytes);
 /* Bytes of its answer have been read. */
 void ta_exchange_touched(struct ta_conn *conn, const struct ta_request *request);
+/* Nobody waits for it any more. */
+void ta_exchange_let_go(struct ta_thread *thread, const struct ta_request *request);
 /* The oldest is answered in full, or given up. */
 void ta_exchange_leave(struct ta_conn *conn, struct ta_thread *thread);
 /* Whatever is open fails, and the queue is empty. */
@@ -79,6 +83,9 @@ void ta_exchange_fail_all(struct ta_conn *conn, struct ta_thread *thread);
 /* ---- HTTP/1 (client_http.c) ---- */
 
 void ta_client_http_start(struct ta_conn *conn);
+/* A request's head is out: the exchange is open.  False: there is no room for it. */
+bool ta_client_http_sent(struct ta_conn *conn, struct ta_thread *thread,
+			 const struct ta_http1_head *head);
 void ta_client_http_wrote(struct ta_conn *conn, struct ta_thread *thread, const char *data,
 			  uint64_t bytes);
 void ta_client_http_read(struct ta_conn *conn, struct ta_thread *thread, const char *data,

@@ -8,6 +8,7 @@
  * Runs: any host thread, inside the guard; conn held.
  */
 #include "runtime/core/client.h"
+#include "runtime/core/http2.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/thread.h"
@@ -40,26 +41,24 @@ static void put_head(struct ta_emit *emit, const struct ta_http1_head *head)
 		ta_emit_int(emit, TA_ATTR_REQUEST_BODY_SIZE, (int64_t)head->content_length);
 }
 
-static void request_sent(struct ta_conn *conn, struct ta_thread *thread,
+bool ta_client_http_sent(struct ta_conn *conn, struct ta_thread *thread,
 			 const struct ta_http1_head *head)
 {
 	struct ta_request *request;
 	struct ta_emit emit;
 
-	conn->request_open = false;
 	bool recorded = ta_exchange_open(conn, thread, &emit, TA_SPAN_HTTP_CLIENT, room_for(head),
 					 &request);
 
 	conn->request_count++;
-	if (request == NULL) {
-		ta_client_lost(conn, thread); /* which answer is whose would not be known */
-		return;
-	}
+	if (request == NULL)
+		return false;
 	request->flags = head->flags;
-	if (!recorded)
-		return;
-	put_head(&emit, head);
-	ta_emit_commit(&emit);
+	if (recorded) {
+		put_head(&emit, head);
+		ta_emit_commit(&emit);
+	}
+	return true;
 }
 
 static void on_request(struct ta_conn *conn, struct ta_thread *thread, enum ta_http1_event event,
@@ -69,7 +68,9 @@ static void on_request(struct ta_conn *conn, struct ta_thread *thread, enum ta_h
 		conn->request_open = true;
 		ta_exchange_prepare(conn, thread);
 	} else if (event == TA_HTTP1_HEAD) {
-		request_sent(conn, thread, head);
+		conn->request_open = false;
+		if (!ta_client_http_sent(conn, thread, head))
+			ta_client_lost(conn, thread); /* which answer is whose would not be known */
 		ta_conn_return_head(conn);
 	} else if (event == TA_HTTP1_BROKEN) {
 		ta_client_lost(conn, thread);
@@ -90,6 +91,8 @@ void ta_client_http_wrote(struct ta_conn *conn, struct ta_thread *thread, const 
 		bytes -= used;
 		on_request(conn, thread, event, head);
 	}
+	if (conn->tunnel && bytes)
+		ta_streams_tunnel(conn, thread, true, data, bytes);
 	if (conn->request_open && conn->mode == TA_CONN_HTTP &&
 	    !ta_conn_keep_head(conn, &thread->head))
 		ta_client_lost(conn, thread);
@@ -169,6 +172,8 @@ void ta_client_http_read(struct ta_conn *conn, struct ta_thread *thread, const c
 		bytes -= used;
 		on_answer(conn, thread, event);
 	}
+	if (conn->tunnel && bytes && conn->mode == TA_CONN_HTTP)
+		ta_streams_tunnel(conn, thread, false, data, bytes);
 }
 
 void ta_client_http_unseen(struct ta_conn *conn, struct ta_thread *thread, bool written,

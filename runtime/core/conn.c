@@ -24,6 +24,7 @@
 #include "runtime/core/client.h"
 #include "runtime/core/command.h"
 #include "runtime/core/fd.h"
+#include "runtime/core/http2.h"
 #include "runtime/core/listener.h"
 #include "runtime/core/now.h"
 #include "runtime/core/process_span.h"
@@ -133,6 +134,7 @@ static void finish(struct ta_conn *conn)
 
 	if (thread && (conn->referenced || silent) && !conn->published && !conn->first_taken)
 		ta_conn_publish(conn, thread);
+	ta_streams_finish(conn, thread);
 	ta_http_finish(conn, thread);
 	ta_command_finish(conn, thread);
 	if (thread && conn->published)
@@ -345,6 +347,8 @@ struct ta_context *ta_conn_context(uint32_t index, uint32_t generation, uint64_t
 
 	if (conn == NULL)
 		return NULL;
+	if (conn->mode == TA_CONN_HTTP2)
+		return ta_streams_context(conn, request);
 	if (request)
 		return request_of(conn, request);
 	if (conn->queue_count)
@@ -363,7 +367,7 @@ bool ta_conn_has_span(uint32_t index, uint32_t generation)
 {
 	const struct ta_conn *conn = find(index, generation);
 
-	return conn && (conn->queue_count || conn->published);
+	return conn && (conn->queue_count || conn->published || ta_streams_open(conn));
 }
 
 uint32_t ta_conn_index(const struct ta_conn *conn)
@@ -387,6 +391,14 @@ static enum ta_turn turn_of_queue(const struct ta_conn *conn, const struct ta_co
 	return conn->mode == TA_CONN_HTTP && conn->queue_count > 1 ? TA_TURN_MANY : TA_TURN_OURS;
 }
 
+/* The thread is in the stream whose bytes it has read; but it may have others to go on with. */
+static enum ta_turn turn_of_stream(const struct ta_conn *conn, const struct ta_context *context)
+{
+	if (context->span_id == 0 || context == &conn->served)
+		return TA_TURN_NONE;
+	return ta_streams_open(conn) > 1 ? TA_TURN_MANY : TA_TURN_OURS;
+}
+
 enum ta_turn ta_conn_turn(uint32_t index, uint32_t generation, const struct ta_context *context)
 {
 	const struct ta_conn *conn = find(index, generation);
@@ -399,16 +411,30 @@ enum ta_turn ta_conn_turn(uint32_t index, uint32_t generation, const struct ta_c
 		return conn->turn ? TA_TURN_OURS : TA_TURN_NONE;
 	if (conn->queue_count)
 		return turn_of_queue(conn, context);
+	if (conn->mode == TA_CONN_HTTP2)
+		return turn_of_stream(conn, context);
 	/* Accepted, and nothing has come yet: what is done is done for it. */
 	return conn->mode == TA_CONN_NEW ? TA_TURN_OURS : TA_TURN_NONE;
 }
 
 /* ---- parked requests ---- */
 
+/* Of several streams, the thread may be at work on one and a timer on another. */
+static bool is_stream_parked(const struct ta_conn *conn)
+{
+	if (ta_streams_open(conn) != 1)
+		return ta_streams_open(conn) > 1;
+	return atomic_load(&conn->attendant) == 0 &&
+	       (conn->outward_span != ta_streams_only(conn) ||
+		atomic_load(&conn->outward_open) == 0);
+}
+
 /* Whether a request could go on by itself: it has come in full, nobody is at work on it,
  * and it waits for no answer that would wake somebody up. */
 static bool is_parked(const struct ta_conn *conn)
 {
+	if (conn->side == TA_SIDE_SERVER && conn->mode == TA_CONN_HTTP2)
+		return is_stream_parked(conn);
 	if (conn->side == TA_SIDE_CLIENT || conn->bound || atomic_load(&conn->attendant))
 		return false;
 	if (conn->mode == TA_CONN_OPAQUE)
@@ -424,6 +450,9 @@ static bool is_parked(const struct ta_conn *conn)
 /* One that lies about before anybody was asked for it: who asks will be a timer. */
 static bool has_asked(const struct ta_conn *conn)
 {
+	if (conn->mode == TA_CONN_HTTP2)
+		return ta_streams_open(conn) == 1 && conn->outward_count > 0 &&
+		       conn->outward_span == ta_streams_only(conn);
 	uint64_t request = conn->mode == TA_CONN_OPAQUE ?
 				   conn->context.span_id :
 				   conn->queue[conn->queue_first].context.span_id;
@@ -441,7 +470,7 @@ static void set_parked(struct ta_conn *conn, bool parked)
 		atomic_fetch_add(&ta_runtime.parked, parked ? 1 : -1);
 }
 
-static void review(struct ta_conn *conn)
+void ta_conn_review(struct ta_conn *conn)
 {
 	bool parked = is_parked(conn);
 
@@ -455,9 +484,10 @@ void ta_conn_attend(struct ta_thread *thread, uint32_t index, uint32_t generatio
 
 	if (conn == NULL)
 		return;
+	thread->visits++;
 	atomic_store(&conn->attendant, thread->index + 1);
 	if (atomic_load_explicit(&conn->parked, memory_order_relaxed))
-		set_parked(conn, false);
+		ta_conn_review(conn);
 }
 
 void ta_conn_unattend(struct ta_thread *thread, uint32_t index, uint32_t generation)
@@ -468,7 +498,7 @@ void ta_conn_unattend(struct ta_thread *thread, uint32_t index, uint32_t generat
 	if (conn == NULL)
 		return;
 	atomic_compare_exchange_strong(&conn->attendant, &own, 0);
-	review(conn);
+	ta_conn_review(conn);
 }
 
 bool ta_conn_is_waiting(uint32_t index, uint32_t generation, const struct ta_context *context)
@@ -496,7 +526,7 @@ void ta_conn_waits(const struct ta_owner *owner, int change)
 	}
 	conn->outward_count += change > 0;
 	atomic_fetch_add(&conn->outward_open, (uint32_t)change);
-	review(conn);
+	ta_conn_review(conn);
 }
 
 /* ---- publishing ---- */

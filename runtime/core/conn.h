@@ -81,6 +81,7 @@ struct ta_conn {
 	bool last_answered;	/* a final response that announced the end is out: no more requests */
 	bool bound;		/* by the program: a context and nothing else */
 	bool tunnel;		/* an answer has turned the connection into something else */
+	uint8_t tunnel_seen;	/* whose first bytes behind that were looked at: 1 the asking side's, 2 */
 	uint8_t side;		/* enum ta_conn_side */
 	bool tls;		/* the kernel carries ciphertext; plaintext comes from elsewhere */
 	bool tls_suspected;	/* its first bytes are a TLS handshake */
@@ -175,7 +176,7 @@ void ta_conn_ref(uint64_t word);
 void ta_conn_unref(uint64_t word);
 
 /* The context that is current when a thread works for it: the oldest unanswered
- * request's, else the connection's own.  request: the span id of a certain one; 0: that.
+ * request's, else the connection's own; of HTTP/2, none but of a certain one.  request: the span id of a certain one; 0: that.
  * NULL when the connection, or that request, is gone. */
 struct ta_context *ta_conn_context(uint32_t index, uint32_t generation, uint64_t request);
 
@@ -213,6 +214,8 @@ void ta_conn_release(struct ta_conn *conn);
 /* A new connection for fd, held; NULL: no room (counted). */
 struct ta_conn *ta_conn_new(struct ta_thread *thread, int fd);
 bool ta_conn_is_torn(const struct ta_conn *conn);
+/* Requests have come or gone: whether one of them could go on by itself is looked at again. */
+void ta_conn_review(struct ta_conn *conn);
 /* Whether nothing is decided because plaintext may still be told. */
 bool ta_conn_awaits_tls(const struct ta_conn *conn);
 uint64_t ta_conn_word_of(const struct ta_conn *conn);
@@ -236,6 +239,9 @@ void ta_http_start(struct ta_conn *conn);
 struct ta_traceparent;
 void ta_http_choose_ids(struct ta_conn *conn, struct ta_thread *thread,
 			struct ta_context *context, const struct ta_traceparent *remote);
+/* A request's span begins: ids of its context, and its record. */
+void ta_http_publish(struct ta_conn *conn, struct ta_thread *thread, struct ta_request *request,
+		     const struct ta_http1_head *head, bool incomplete);
 void ta_http_read(struct ta_conn *conn, struct ta_thread *thread, const char *data, uint64_t bytes);
 void ta_http_wrote(struct ta_conn *conn, struct ta_thread *thread, const char *data,
 		   uint64_t bytes);

@@ -16,6 +16,7 @@
 #include "runtime/core/clock.h"
 #include "runtime/core/command.h"
 #include "runtime/core/fd.h"
+#include "runtime/core/http2.h"
 #include "runtime/core/outward.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
@@ -85,6 +86,27 @@ static void torn(struct ta_conn *conn, struct ta_thread *thread)
 		ta_client_lost(conn, thread);
 	else if (conn->mode == TA_CONN_HTTP)
 		ta_http_lost(conn, thread);
+	else if (conn->mode == TA_CONN_HTTP2)
+		ta_streams_lost(conn, thread);
+}
+
+static void enter(struct ta_conn *conn, struct ta_thread *thread, uint64_t word, enum way way)
+{
+	uint64_t request = 0;
+
+	if (way == READS)
+		settle_reading(conn, thread);
+	else
+		request = settle_writing(conn, thread);
+	ta_context_enter_request(thread, ta_fd_index(word), (uint32_t)word, request);
+}
+
+/* Which stream it is, and whether any, is known when its bytes are. */
+static void enter_streams(struct ta_conn *conn, struct ta_thread *thread, enum way way)
+{
+	if (way == READS)
+		settle_reading(conn, thread);
+	ta_streams_touch(conn, thread);
 }
 
 /* The connection of word, entered by this thread, ready to take bytes; NULL when
@@ -100,15 +122,10 @@ static struct ta_conn *begin(uint64_t word, struct ta_thread **ret_thread, enum 
 	thread->moved = word;
 	if (thread->stack->innermost_block && ta_tls.level == 0)
 		ta_block_heal_slow(thread, (uintptr_t)__builtin_frame_address(0));
-	if (conn->side == TA_SIDE_SERVER) {
-		uint64_t request = 0;
-
-		if (way == READS)
-			settle_reading(conn, thread);
-		else
-			request = settle_writing(conn, thread);
-		ta_context_enter_request(thread, ta_fd_index(word), (uint32_t)word, request);
-	}
+	if (conn->side == TA_SIDE_SERVER && conn->mode == TA_CONN_HTTP2)
+		enter_streams(conn, thread, way);
+	else if (conn->side == TA_SIDE_SERVER)
+		enter(conn, thread, word, way);
 	if (ta_conn_is_torn(conn))
 		torn(conn, thread);
 	return conn;
@@ -126,8 +143,15 @@ static void settle_thread(struct ta_conn *conn, struct ta_thread *thread)
 		ta_thread_publish(thread, conn);
 }
 
-static void done(struct ta_conn *conn, struct ta_thread *thread)
+static void done(struct ta_conn *conn, struct ta_thread *thread, enum way way)
 {
+	if (conn->side == TA_SIDE_SERVER && conn->mode == TA_CONN_HTTP2) {
+		if (way == READS)
+			ta_streams_were_read(conn, thread);
+		else
+			ta_streams_were_written(conn, thread);
+		ta_conn_review(conn);
+	}
 	if (conn->side == TA_SIDE_SERVER)
 		settle_thread(conn, thread);
 	ta_conn_release(conn);
@@ -138,7 +162,7 @@ static void done(struct ta_conn *conn, struct ta_thread *thread)
 static bool is_foreign(const struct ta_conn *conn)
 {
 	return conn->owner && conn->owner != ta_runtime.proc_id &&
-	       (conn->published || conn->queue_count || conn->request_open || conn->answering);
+	       (conn->published || conn->mode == TA_CONN_HTTP2 || conn->queue_count || conn->request_open || conn->answering);
 }
 
 /* What is not followed, or not any more, is one span for the connection. */
@@ -155,6 +179,8 @@ static void take_asked(struct ta_conn *conn, struct ta_thread *thread, const cha
 		ta_http_read(conn, thread, data, bytes);
 	else if (conn->mode == TA_CONN_COMMANDS)
 		ta_command_asked(conn, thread, data, bytes);
+	else if (conn->mode == TA_CONN_HTTP2)
+		ta_streams_asked(conn, thread, data, bytes);
 }
 
 /* First bytes from the peer: what does it speak?  Keeps what is too short to tell. */
@@ -176,6 +202,8 @@ static void recognise(struct ta_conn *conn, struct ta_thread *thread, const char
 	if (spoken == TA_SPOKEN_HTTP) {
 		conn->mode = TA_CONN_HTTP;
 		ta_http_start(conn);
+	} else if (spoken == TA_SPOKEN_HTTP2 && ta_streams_start(conn)) {
+		ta_streams_touch(conn, thread);
 	} else if (spoken != TA_SPOKEN_COMMANDS || !ta_command_start(conn, protocol)) {
 		become_opaque(conn, thread);
 		return;
@@ -221,6 +249,8 @@ static void take_write(struct ta_conn *conn, struct ta_thread *thread, const cha
 		ta_http_wrote(conn, thread, data, bytes);
 	else if (conn->mode == TA_CONN_COMMANDS)
 		ta_command_answered(conn, thread, data, bytes);
+	else if (conn->mode == TA_CONN_HTTP2)
+		ta_streams_answered(conn, thread, data, bytes);
 }
 
 typedef void take_fn(struct ta_conn *conn, struct ta_thread *thread, const char *data,
@@ -284,7 +314,7 @@ static void transfer(uint64_t word, enum way way, bool plain, const struct iovec
 		for_each_piece(conn, thread, take_for(conn, way, plain), iov, iov_count, bytes);
 	if (conn->side == TA_SIDE_CLIENT && way == READS)
 		ta_client_return(conn, thread);
-	done(conn, thread);
+	done(conn, thread, way);
 }
 
 void ta_conn_read(uint64_t word, const struct iovec *iov, int iov_count, uint64_t bytes)
@@ -306,6 +336,8 @@ static void take_read_unseen(struct ta_conn *conn, struct ta_thread *thread, uin
 		become_opaque(conn, thread);
 	else if (conn->mode == TA_CONN_HTTP)
 		ta_http_read_unseen(conn, thread, bytes);
+	else if (conn->mode == TA_CONN_HTTP2)
+		ta_streams_unseen(conn, thread, true, bytes);
 	else if (conn->mode == TA_CONN_COMMANDS)
 		ta_command_lost(conn, thread);
 }
@@ -318,6 +350,8 @@ static void take_write_unseen(struct ta_conn *conn, struct ta_thread *thread, ui
 		become_opaque(conn, thread);
 	else if (conn->mode == TA_CONN_HTTP)
 		ta_http_wrote_unseen(conn, thread, bytes);
+	else if (conn->mode == TA_CONN_HTTP2)
+		ta_streams_unseen(conn, thread, false, bytes);
 	else if (conn->mode == TA_CONN_COMMANDS)
 		ta_command_lost(conn, thread);
 }
@@ -341,7 +375,7 @@ static void transfer_unseen(uint64_t word, enum way way, bool plain, uint64_t by
 		take_write_unseen(conn, thread, bytes);
 	if (conn->side == TA_SIDE_CLIENT && way == READS)
 		ta_client_return(conn, thread);
-	done(conn, thread);
+	done(conn, thread, way);
 }
 
 void ta_conn_read_unseen(uint64_t word, uint64_t bytes)
@@ -368,7 +402,7 @@ void ta_conn_failed(uint64_t word, int error, const struct iovec *iov, int iov_c
 		ta_client_failed(conn, thread, error);
 	else if (conn->mode == TA_CONN_HTTP && !is_foreign(conn) && !conn->tls)
 		for_each_piece(conn, thread, ta_http_tried, iov, iov_count, UINT64_MAX);
-	done(conn, thread);
+	done(conn, thread, WRITES);
 }
 
 void ta_conn_shut(uint64_t word)
@@ -380,7 +414,7 @@ void ta_conn_shut(uint64_t word)
 		return;
 	if (conn->side == TA_SIDE_SERVER && conn->mode == TA_CONN_HTTP && !is_foreign(conn))
 		ta_http_shut(conn, thread);
-	done(conn, thread);
+	done(conn, thread, WRITES);
 }
 
 /* ---- above TLS ---- */

@@ -27,7 +27,8 @@ static bool interrupted_span(struct ta_thread *thread, struct ta_context *ret_co
 	if (top->kind == TA_FRAME_BASE && thread->stack == &thread->own)
 		return thread->span_open || ret_context->span_ref;
 	if (top->kind == TA_FRAME_CONN)
-		return ta_conn_has_span(top->conn, top->conn_generation);
+		return ta_context_now(thread)->span_id &&
+		       ta_conn_has_span(top->conn, top->conn_generation);
 	return ret_context->span_id != 0;
 }
 

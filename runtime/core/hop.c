@@ -101,6 +101,7 @@ static void leave(struct ta_thread *thread)
 	ta_unit_leave(thread);
 	thread->idled = true;
 	thread->doubt = thread->looped = thread->adrift = false;
+	thread->visits = 0;
 }
 
 void ta_hop_sleeps(struct ta_thread *thread)

@@ -20,6 +20,7 @@
 #include "runtime/core/clock.h"
 #include "runtime/core/company.h"
 #include "runtime/core/conn.h"
+#include "runtime/core/http2.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/span.h"
@@ -86,11 +87,13 @@ static enum remote remote_parent(const struct ta_http1_head *head,
 }
 
 /* The peer's trace if it sent one, and for the first request the connection's own span id,
- * because a thread may have been born under it. */
+ * because a thread may have been born under it; but
+ * no stream is the only one. */
 void ta_http_choose_ids(struct ta_conn *conn, struct ta_thread *thread, struct ta_context *context,
 		       const struct ta_traceparent *remote)
 {
-	bool first = !conn->first_taken && !conn->published;
+	bool streams = conn->mode == TA_CONN_HTTP2;
+	bool first = !conn->first_taken && !conn->published && !streams;
 
 	*context = conn->context;
 	context->isolation = ta_slot_fork(&conn->context.isolation);
@@ -110,12 +113,11 @@ void ta_http_choose_ids(struct ta_conn *conn, struct ta_thread *thread, struct t
 			conn->context.flags = context->flags;
 		}
 	}
-	conn->first_taken = true;
+	conn->first_taken |= !streams;
 }
 
-static void publish_request(struct ta_conn *conn, struct ta_thread *thread,
-			    struct ta_request *request, const struct ta_http1_head *head,
-			    bool incomplete)
+void ta_http_publish(struct ta_conn *conn, struct ta_thread *thread, struct ta_request *request,
+		     const struct ta_http1_head *head, bool incomplete)
 {
 	struct ta_traceparent parent;
 	struct ta_emit emit;
@@ -161,7 +163,7 @@ static void request_arrived(struct ta_conn *conn, struct ta_thread *thread,
 	request->flags = head->flags;
 	request->start_ns = conn->request_ns ? conn->request_ns : ta_now_ns();
 	conn->request_ns = 0;
-	publish_request(conn, thread, request, head, incomplete);
+	ta_http_publish(conn, thread, request, head, incomplete);
 	conn->queue_count++;
 }
 
@@ -202,6 +204,8 @@ void ta_http_read(struct ta_conn *conn, struct ta_thread *thread, const char *da
 		if (event == TA_HTTP1_MORE)
 			break;
 	}
+	if (conn->tunnel && bytes)
+		ta_streams_tunnel(conn, thread, true, data, bytes);
 	if (conn->request_open && !conn->last_answered && !ta_conn_keep_head(conn, &thread->head))
 		ta_http_lost(conn, thread);
 }
@@ -324,6 +328,8 @@ void ta_http_wrote(struct ta_conn *conn, struct ta_thread *thread, const char *d
 		if (event == TA_HTTP1_MORE)
 			break;
 	}
+	if (conn->tunnel && bytes && conn->mode == TA_CONN_HTTP)
+		ta_streams_tunnel(conn, thread, false, data, bytes);
 }
 
 void ta_http_wrote_unseen(struct ta_conn *conn, struct ta_thread *thread, uint64_t bytes)

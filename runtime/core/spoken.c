@@ -15,6 +15,7 @@
 #include "runtime/core/runtime.h"
 #include "runtime/protocol/command.h"
 #include "runtime/protocol/http1.h"
+#include "runtime/protocol/http2.h"
 
 /* A record of the handshake, with a ClientHello (RFC 8446, 5.1 and 4). */
 static int recognise_tls(const char *data, size_t bytes)
@@ -27,6 +28,11 @@ static int recognise_tls(const char *data, size_t bytes)
 static int recognise_http(const char *data, size_t bytes)
 {
 	return ta_runtime.http ? ta_http1_recognise(data, bytes) : -1;
+}
+
+static int recognise_http2(const char *data, size_t bytes)
+{
+	return ta_runtime.http ? ta_http2_recognise(data, bytes) : -1;
 }
 
 /* The best of several verdicts: yes, perhaps, no. */
@@ -56,7 +62,10 @@ static enum ta_spoken judge(const struct ta_conn *conn, const struct ta_protocol
 	bool commands = conn->side == TA_SIDE_CLIENT || ta_runtime.commands;
 	int command = commands ? recognise_commands(data, bytes, ret) : -1;
 	int http = recognise_http(data, bytes), tls = recognise_tls(data, bytes);
+	int http2 = recognise_http2(data, bytes);
 
+	if (http2 >= 0)
+		return http2 ? TA_SPOKEN_HTTP2 : TA_SPOKEN_UNKNOWN;
 	if (command == 1)
 		return TA_SPOKEN_COMMANDS;
 	if (http == 1)

@@ -184,6 +184,16 @@ void ta_unit_settle_slow(struct ta_thread *thread)
 	ta_unit_unref(thread, &owner);
 }
 
+void ta_unit_give_up(struct ta_thread *thread)
+{
+	ta_lost(TA_LOSS_AMBIGUOUS);
+	atomic_store_explicit(&refuted[unit_at(thread->unit - 1)->guess], 1,
+			      memory_order_relaxed);
+	thread->claimed = false;
+	end(thread, unit_at(thread->unit - 1), NULL);
+	ta_unit_leave_slow(thread);
+}
+
 void ta_unit_claim(struct ta_thread *thread, const struct ta_context *claimant)
 {
 	if (!thread->claimed) {
@@ -193,13 +203,7 @@ void ta_unit_claim(struct ta_thread *thread, const struct ta_context *claimant)
 	}
 	if (thread->claimant.span_id == claimant->span_id)
 		return;
-	/* Two answers in a row: it was work for both. */
-	ta_lost(TA_LOSS_AMBIGUOUS);
-	atomic_store_explicit(&refuted[unit_at(thread->unit - 1)->guess], 1,
-			      memory_order_relaxed);
-	thread->claimed = false;
-	end(thread, unit_at(thread->unit - 1), NULL);
-	ta_unit_leave_slow(thread);
+	ta_unit_give_up(thread); /* two answers in a row: it was work for both */
 }
 
 void ta_unit_enter(struct ta_thread *thread, const struct ta_owner *owner)

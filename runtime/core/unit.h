@@ -86,6 +86,8 @@ void ta_unit_leave_slow(struct ta_thread *thread);
 /* An answer goes out to that request: the unit is its, unless another answer follows before
  * the thread does anything else.  Then it was work for several, and nobody gets it. */
 void ta_unit_claim(struct ta_thread *thread, const struct ta_context *claimant);
+/* It may be several ones': nobody gets it. */
+void ta_unit_give_up(struct ta_thread *thread);
 /* The thread does something else. */
 void ta_unit_settle_slow(struct ta_thread *thread);
 static inline void ta_unit_settle(struct ta_thread *thread, bool claimed)
