@@ -271,7 +271,9 @@ static void on_asked(struct ta_conn *conn, struct ta_thread *thread, enum ta_com
 		client_ready(conn, thread);
 	else if (event == TA_COMMAND_READY)
 		server_ready(conn, thread);
-	else if (event == TA_COMMAND_TUNNEL || event == TA_COMMAND_BROKEN)
+	else if (event == TA_COMMAND_TUNNEL)
+		ta_command_tunnel(conn, thread);
+	else if (event == TA_COMMAND_BROKEN)
 		ta_command_lost(conn, thread);
 }
 
@@ -322,15 +324,20 @@ void ta_command_answered(struct ta_conn *conn, struct ta_thread *thread, const c
 
 /* ---- ends ---- */
 
-/* The client goes over to TLS: what it asks is seen above that, from the start again. */
+/* The client goes over to TLS: what it asks is seen above that, from the start again; after
+ * a greeting, from the login on, which is sent again. */
 void ta_command_tunnel(struct ta_conn *conn, struct ta_thread *thread)
 {
+	const struct ta_protocol *protocol = conn->dialogue->protocol;
+
 	ta_command_lost(conn, thread);
 	if (conn->side == TA_SIDE_SERVER)
 		return;
 	conn->mode = TA_CONN_NEW;
 	conn->tls = true;
 	conn->prefix_bytes = 0;
+	if (protocol->server_first)
+		ta_command_start(conn, protocol);
 }
 
 void ta_command_lost(struct ta_conn *conn, struct ta_thread *thread)
