@@ -472,12 +472,14 @@ void ta_client_wrote(struct ta_conn *conn, struct ta_thread *thread, const char 
 	recognise(conn, thread, data, bytes);
 }
 
-/* A server that speaks first: MySQL greets, others are not known. */
+/* A server that speaks first: MySQL greets, HTTP/2 may; others are not known. */
 static void recognise_first(struct ta_conn *conn, struct ta_thread *thread, const char *data,
 			    uint64_t bytes)
 {
 	uint8_t old = conn->prefix_bytes;
 	const struct ta_protocol *protocol;
+	if (ta_streams_greeted(conn, thread, data, bytes))
+		return;
 	enum ta_spoken spoken = conn->next_ready ? TA_SPOKEN_OTHER :
 						   ta_spoken_first(conn, data, bytes, &protocol);
 

@@ -176,7 +176,8 @@ void ta_conn_ref(uint64_t word);
 void ta_conn_unref(uint64_t word);
 
 /* The context that is current when a thread works for it: the oldest unanswered
- * request's, else the connection's own; of HTTP/2, none but of a certain one.  request: the span id of a certain one; 0: that.
+ * request's, else the connection's own.  request: the span id of a certain one; 0: that, and
+ * on HTTP/2 none.
  * NULL when the connection, or that request, is gone. */
 struct ta_context *ta_conn_context(uint32_t index, uint32_t generation, uint64_t request);
 

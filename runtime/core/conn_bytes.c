@@ -235,7 +235,15 @@ static void take_read(struct ta_conn *conn, struct ta_thread *thread, const char
 		take_asked(conn, thread, data, bytes);
 }
 
-/* A server that speaks first speaks no HTTP. */
+/* A server that speaks first speaks no HTTP/1. */
+static void greet(struct ta_conn *conn, struct ta_thread *thread, const char *data, uint64_t bytes)
+{
+	if (ta_streams_greeted(conn, thread, data, bytes))
+		ta_conn_own(conn, thread);
+	else
+		become_opaque(conn, thread);
+}
+
 static void take_write(struct ta_conn *conn, struct ta_thread *thread, const char *data,
 		       uint64_t bytes)
 {
@@ -244,7 +252,7 @@ static void take_write(struct ta_conn *conn, struct ta_thread *thread, const cha
 	if (ta_conn_awaits_tls(conn))
 		return;
 	if (conn->mode == TA_CONN_NEW)
-		become_opaque(conn, thread);
+		greet(conn, thread, data, bytes);
 	else if (conn->mode == TA_CONN_HTTP)
 		ta_http_wrote(conn, thread, data, bytes);
 	else if (conn->mode == TA_CONN_COMMANDS)

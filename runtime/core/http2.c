@@ -292,7 +292,7 @@ void ta_streams_unseen(struct ta_conn *conn, struct ta_thread *thread, bool aske
 	}
 }
 
-/* ---- h2c ---- */
+/* ---- servers that speak first, and h2c ---- */
 
 /* The server's preface (RFC 9113, 3.4): SETTINGS of the connection, no acknowledgement. */
 static bool is_settings(const char *data, uint64_t bytes)
@@ -301,6 +301,21 @@ static bool is_settings(const char *data, uint64_t bytes)
 
 	return bytes >= 9 && data[0] == 0 && data[1] == 0 && (unsigned char)data[2] % 6 == 0 &&
 	       memcmp(data + 3, type_and_stream, sizeof(type_and_stream)) == 0;
+}
+
+bool ta_streams_greeted(struct ta_conn *conn, struct ta_thread *thread, const char *data,
+			uint64_t bytes)
+{
+	uint8_t old = conn->prefix_bytes;
+
+	if (!ta_runtime.http || !is_settings(data, bytes) ||
+	    (old && ta_http2_recognise(conn->prefix, old) < 0) || !ta_streams_start(conn))
+		return false;
+	ta_streams_touch(conn, thread);
+	if (old)
+		ta_streams_asked(conn, thread, conn->prefix, old);
+	ta_streams_answered(conn, thread, data, bytes);
+	return true;
 }
 
 /* The request that asked for it is stream 1: told of, and complete. */

@@ -55,6 +55,11 @@ static inline struct ta_streams *ta_streams_of(const struct ta_conn *conn)
 /* The connection speaks it from its first byte on.  False: no room (counted). */
 bool ta_streams_start(struct ta_conn *conn);
 
+/* The first bytes of all are the server's: a server of HTTP/2 may say its settings before it is
+ * asked.  True: that is what they were, and they are taken. */
+bool ta_streams_greeted(struct ta_conn *conn, struct ta_thread *thread, const char *data,
+			uint64_t bytes);
+
 /* Behind a 101: the first bytes in one direction.  They may say that it is HTTP/2 from there
  * on, and are taken then. */
 void ta_streams_tunnel(struct ta_conn *conn, struct ta_thread *thread, bool asked,
