@@ -12,6 +12,7 @@
  *
  * Runs: any host thread.  No locks of ours.
  */
+#include "hooks/inject_tls.h"
 #include "hooks/tls.h"
 
 #include <limits.h>
@@ -194,6 +195,13 @@ TA_HOOK ssize_t gnutls_record_recv_early_data(void *session, void *data, size_t 
 
 /* ---- writing ---- */
 
+static uint32_t record_bytes(const struct ta_tls_library *library, void *session)
+{
+	return HAS(library, gnutls_record_get_max_size) ?
+		       (uint32_t)REAL(library, gnutls_record_get_max_size)(session) :
+		       0;
+}
+
 /* The library has made a record and will say later that it is sent. */
 static void tell_taken(const struct ta_tls_library *library, const struct ta_tls_call *call,
 		       void *session, const void *data, size_t bytes)
@@ -227,6 +235,11 @@ static void end_write(const struct ta_tls_library *library, struct ta_tls_call *
 	}
 }
 
+static ssize_t call_send(const struct ta_tls_writer *writer, const void *data, size_t bytes)
+{
+	return ((fn_gnutls_record_send *)writer->real)(writer->session, data, bytes);
+}
+
 TA_HOOK ssize_t gnutls_record_send(void *session, const void *data, size_t bytes)
 {
 	const struct ta_tls_library *library = BEHIND();
@@ -237,7 +250,14 @@ TA_HOOK ssize_t gnutls_record_send(void *session, const void *data, size_t bytes
 	if (TA_UNLIKELY(ta_tls_is_inner(library, __builtin_return_address(0))))
 		return REAL(library, gnutls_record_send)(session, data, bytes);
 	struct ta_tls_call call = begin(library, session, WRITES, true);
-	ssize_t result = REAL(library, gnutls_record_send)(session, data, bytes);
+	struct ta_tls_writer writer = { .write = call_send,
+					.session = session,
+					.real = library->real[FN_gnutls_record_send],
+					.most = call.word ? record_bytes(library, session) : 0 };
+	ssize_t result;
+
+	if (!ta_inject_tls(call.word, &writer, data, &bytes, &result))
+		result = REAL(library, gnutls_record_send)(session, data, bytes);
 
 	end_write(library, &call, session, data, bytes, result);
 	return result;

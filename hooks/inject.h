@@ -21,6 +21,10 @@ struct ta_write_call {
 bool ta_inject_slow(uint64_t word, const struct ta_write_call *call, const struct iovec *iov,
 		    int iov_count, ssize_t *ret_result);
 
+/* Before bytes that go another way: headers of which a part is out come first.  False: they
+ * could not be written, and *ret_result is the answer. */
+bool ta_inject_finish(uint64_t word, const struct ta_write_call *call, ssize_t *ret_result);
+
 static inline bool ta_inject(const struct ta_write_call *call, const struct iovec *iov,
 			     int iov_count, ssize_t *ret_result)
 {

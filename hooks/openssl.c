@@ -13,11 +13,14 @@
  * client sends as early data are not told, because the server may refuse them and get them
  * again; what a server reads and writes early is.
  *
+ * Requests that a client writes carry our headers, see inject_tls.h.
+ *
  * Not seen: BIO_f_ssl (the library reads and writes inside itself), and libraries that are
  * part of a program that does not export them.
  *
  * Runs: any host thread.  No locks of ours.
  */
+#include "hooks/inject_tls.h"
 #include "hooks/tls.h"
 
 #include <string.h>
@@ -158,6 +161,20 @@ static inline void end_write(const struct ta_tls_library *library, struct ta_tls
 
 /* ---- reading and writing ---- */
 
+static ssize_t call_write(const struct ta_tls_writer *writer, const void *data, size_t bytes)
+{
+	return ((fn_SSL_write *)writer->real)(writer->session, data, (int)bytes);
+}
+
+static ssize_t call_write_ex(const struct ta_tls_writer *writer, const void *data, size_t bytes)
+{
+	size_t written = 0;
+
+	return ((fn_SSL_write_ex *)writer->real)(writer->session, data, bytes, &written) == 1 ?
+		       (ssize_t)written :
+		       0;
+}
+
 TA_HOOK int SSL_read(void *ssl, void *data, int bytes)
 {
 	const struct ta_tls_library *library = BEHIND(ssl);
@@ -178,7 +195,15 @@ TA_HOOK int SSL_write(void *ssl, const void *data, int bytes)
 	if (!HAS(library, SSL_write))
 		return -1;
 	struct ta_tls_call call = begin(library, ssl, WRITES);
-	int result = REAL(library, SSL_write)(ssl, data, bytes);
+	struct ta_tls_writer writer = { .write = call_write,
+					.session = ssl,
+					.real = library->real[FN_SSL_write],
+					.whole = true };
+	size_t size = bytes > 0 ? (size_t)bytes : 0;
+	ssize_t taken;
+	int result = size && ta_inject_tls(call.word, &writer, data, &size, &taken) ?
+			     (int)taken :
+			     REAL(library, SSL_write)(ssl, data, bytes);
 
 	end_write(library, &call, ssl, data, result > 0 ? (size_t)result : 0);
 	return result;
@@ -209,7 +234,18 @@ TA_HOOK int SSL_write_ex(void *ssl, const void *data, size_t bytes, size_t *writ
 	if (TA_UNLIKELY(ta_tls_is_inner(library, __builtin_return_address(0))))
 		return REAL(library, SSL_write_ex)(ssl, data, bytes, written);
 	struct ta_tls_call call = begin(library, ssl, WRITES);
-	int result = REAL(library, SSL_write_ex)(ssl, data, bytes, written);
+	struct ta_tls_writer writer = { .write = call_write_ex,
+					.session = ssl,
+					.real = library->real[FN_SSL_write_ex],
+					.whole = true };
+	size_t size = bytes;
+	ssize_t taken;
+	bool injected = size && ta_inject_tls(call.word, &writer, data, &size, &taken);
+	int result = injected ? taken > 0 :
+				REAL(library, SSL_write_ex)(ssl, data, bytes, written);
+
+	if (injected && taken > 0)
+		*written = (size_t)taken;
 
 	end_write(library, &call, ssl, data, result == 1 ? *written : 0);
 	return result;

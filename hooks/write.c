@@ -188,7 +188,8 @@ TA_HOOK ssize_t sendto(int fd, const void *data, size_t bytes, int flags,
 static bool injected_message(int fd, const struct msghdr *message, int flags, ssize_t *ret_result)
 {
 	return TA_UNLIKELY(ta_conn_word(fd) != 0) && ta_client_is(ta_conn_word(fd)) &&
-	       ta_inject_plausible(message, sizeof(*message)) &&
+	       ta_runtime.propagate == TA_PROPAGATE_INJECT &&
+	       ta_inject_readable(message, sizeof(*message)) &&
 	       message->msg_controllen == 0 && message->msg_name == NULL &&
 	       ta_inject(SENDS(fd, flags), message->msg_iov, (int)message->msg_iovlen, ret_result);
 }
@@ -206,8 +207,23 @@ TA_HOOK ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 	return noted_iov(fd, message->msg_iov, (int)message->msg_iovlen, result);
 }
 
+/* Whether bytes that we do not see may follow: not while a header is out in part. */
+static inline bool may_follow(int fd, ssize_t *ret_result)
+{
+	uint64_t word = ta_conn_word(fd);
+
+	return TA_UNLIKELY(word != 0) && ta_runtime.propagate == TA_PROPAGATE_INJECT &&
+			       ta_client_is(word) ?
+		       ta_inject_finish(word, &(struct ta_write_call){ .fd = fd }, ret_result) :
+		       true;
+}
+
 TA_HOOK int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)
 {
+	ssize_t answer;
+
+	if (!may_follow(fd, &answer))
+		return (int)answer;
 	int result = TA_REAL(sendmmsg)(fd, messages, count, flags);
 
 	for (int at = 0; at < result; at++)
@@ -218,11 +234,19 @@ TA_HOOK int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int f
 
 TA_HOOK ssize_t sendfile(int out_fd, int in_fd, off_t *offset, size_t bytes)
 {
+	ssize_t answer;
+
+	if (!may_follow(out_fd, &answer))
+		return answer;
 	return noted_unseen(out_fd, TA_REAL(sendfile)(out_fd, in_fd, offset, bytes));
 }
 
 TA_HOOK ssize_t sendfile64(int out_fd, int in_fd, off64_t *offset, size_t bytes)
 {
+	ssize_t answer;
+
+	if (!may_follow(out_fd, &answer))
+		return answer;
 	return noted_unseen(out_fd, TA_REAL(sendfile64)(out_fd, in_fd, offset, bytes));
 }
 
@@ -240,6 +264,10 @@ static void note_spliced_in(int in_fd, ssize_t result)
 TA_HOOK ssize_t splice(int in_fd, off64_t *in_offset, int out_fd, off64_t *out_offset,
 		       size_t bytes, unsigned int flags)
 {
+	ssize_t answer;
+
+	if (!may_follow(out_fd, &answer))
+		return answer;
 	ssize_t result = TA_REAL(splice)(in_fd, in_offset, out_fd, out_offset, bytes, flags);
 
 	note_spliced_in(in_fd, result);

@@ -18,7 +18,7 @@
 #include "runtime/core/fd.h"
 #include "runtime/core/handover.h"
 #include "runtime/core/hub.h"
-#include "runtime/core/inject.h"
+#include "runtime/core/inject_stage.h"
 #include "runtime/core/listener.h"
 #include "runtime/core/object.h"
 #include "runtime/core/sys.h"
@@ -35,7 +35,7 @@ uint32_t ta_fd_count;
 struct counts {
 	uint32_t threads, births, conns, heads, queues, listeners, fds;
 	uint32_t cells, objects, sessions, handed, hubs, altstacks, units, dialogues, injections;
-	uint32_t coroutines, companies;
+	uint32_t coroutines, companies, stages;
 };
 
 static const struct counts full = { .births = 4096,
@@ -50,6 +50,7 @@ static const struct counts full = { .births = 4096,
 				    .handed = 4096,
 				    .coroutines = 4096,
 				    .companies = 1024,
+				    .stages = 64,
 				    .hubs = 4096,
 				    .altstacks = 512,
 				    .units = 4096,
@@ -67,6 +68,7 @@ static const struct counts least = { .births = 32,
 				     .handed = 8,
 				     .coroutines = 8,
 				     .companies = 4,
+				     .stages = 1,
 				     .hubs = 16,
 				     .altstacks = 2,
 				     .units = 64,
@@ -116,6 +118,8 @@ static size_t lay_out(struct ta_arena *arena, char *base, const struct counts *c
 	arena->units = piece(base, &used, counts->units * sizeof(*arena->units));
 	arena->dialogues = piece(base, &used, counts->dialogues * sizeof(*arena->dialogues));
 	arena->injections = piece(base, &used, counts->injections * sizeof(*arena->injections));
+	arena->stages = piece(base, &used, counts->stages * sizeof(*arena->stages));
+	pool_at(&arena->stage_pool, base, &used, counts->stages);
 	pool_at(&arena->injection_pool, base, &used, counts->injections);
 	pool_at(&arena->unit_pool, base, &used, counts->units);
 	pool_at(&arena->dialogue_pool, base, &used, counts->dialogues);
@@ -177,6 +181,7 @@ static struct counts choose(uint32_t lanes)
 				.handed = scaled(full.handed, least.handed, budget, bytes),
 				.coroutines =
 					scaled(full.coroutines, least.coroutines, budget, bytes),
+				.stages = scaled(full.stages, least.stages, budget, bytes),
 				.companies =
 					scaled(full.companies, least.companies, budget, bytes),
 				.hubs = scaled(full.hubs, least.hubs, budget, bytes),

@@ -33,6 +33,7 @@ struct ta_thread_birth;
 struct ta_unit;
 struct ta_dialogue;
 struct ta_injection;
+struct ta_stage;
 
 #define TA_QUEUE_LONG 256u /* requests in a borrowed queue */
 
@@ -68,6 +69,8 @@ struct ta_arena {
 	struct ta_pool dialogue_pool;
 	struct ta_injection *injections; /* headers on their way */
 	struct ta_pool injection_pool;
+	struct ta_stage *stages; /* writes above TLS with one in them */
+	struct ta_pool stage_pool;
 	struct ta_company *companies; /* tracestate and baggage of requests */
 	uint32_t company_count;
 	char *altstacks; /* of threads, for signals; TA_ALTSTACK_BYTES each */

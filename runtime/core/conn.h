@@ -45,6 +45,7 @@ struct ta_request {
 	struct ta_owner waits;	 /* client side: the request that waits for it */
 	uint32_t commands;	 /* client side: of one write, not answered yet */
 	bool ended;		 /* its span has ended; the rest of the answer is still to come */
+	bool asked;		 /* client side: the connection's text is this one's */
 	bool failed;		 /* the first command that failed has said why: */
 	uint8_t failure_len;
 	char failure[14];
@@ -67,6 +68,7 @@ enum ta_conn_mode {
 enum ta_conn_side { TA_SIDE_SERVER, TA_SIDE_CLIENT };
 
 #define TA_CONN_PREFIX_MAX 64u
+#define TA_CONN_ASK_MAX 160u
 
 struct ta_conn {
 	_Atomic uint64_t state; /* generation << 32 | flags, see conn.c */
@@ -119,8 +121,13 @@ struct ta_conn {
 	struct ta_owner touched;   /* client side: for whom the bytes of this read were */
 	bool touched_many;
 	bool touched_held; /* a reference to that unit is ours until the thread is back in it */
+	struct ta_owner ask_owner; /* client side: of a request, for its breadcrumb */
+	uint16_t ask_status;	   /* 0: no answer yet */
+	uint8_t ask_bytes;
+	char ask_text[TA_CONN_ASK_MAX];
 	struct ta_dialogue *dialogue; /* borrowed: TA_CONN_COMMANDS, TA_CONN_HTTP2 */
-	struct ta_injection *injection; /* borrowed: a header that is not out yet */
+	struct ta_injection *injection; /* borrowed: headers that are not out yet */
+	struct ta_stage *stage;		/* the same above TLS */
 	struct ta_http1 in, out;
 	struct ta_http1_head *head; /* borrowed while a head is incomplete */
 	struct ta_request *queue;   /* inline_queue, or borrowed when it is long */

@@ -6,17 +6,20 @@
  */
 #include "runtime/core/inject.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "runtime/core/arena.h"
 #include "runtime/core/client.h"
+#include "runtime/core/inject_stage.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/sys.h"
 #include "runtime/core/thread.h"
 #include "runtime/protocol/traceparent.h"
 
+#define PAGE_BYTES ((uintptr_t)4096)
 #define PIECES_MAX 1024 /* the kernel takes no more (UIO_MAXIOV) */
 
 /* ---- the header ---- */
@@ -25,46 +28,110 @@ static struct ta_injection *borrow(struct ta_conn *conn)
 {
 	int index = ta_pool_take(&ta_arena.injection_pool);
 
-	if (index < 0)
+	if (index < 0) {
+		ta_lost(TA_LOSS_INJECT);
 		return NULL;
+	}
 	conn->injection = &ta_arena.injections[index];
 	conn->injection->bytes = conn->injection->sent = 0;
+	ta_loan_begin(&conn->injection->loan);
 	return conn->injection;
+}
+
+static void give(struct ta_injection *injection)
+{
+	ta_pool_give(&ta_arena.injection_pool, (uint32_t)(injection - ta_arena.injections));
 }
 
 void ta_inject_give_back(struct ta_conn *conn)
 {
-	if (conn->injection)
-		ta_pool_give(&ta_arena.injection_pool,
-			     (uint32_t)(conn->injection - ta_arena.injections));
+	if (conn->injection && ta_loan_take_back(&conn->injection->loan))
+		give(conn->injection);
 	conn->injection = NULL;
+	ta_stage_give_back(conn);
 }
 
 static void put(struct ta_injection *injection, const char *text, size_t bytes)
 {
-	if (bytes > sizeof(injection->text) - injection->bytes)
-		return;
 	memcpy(injection->text + injection->bytes, text, bytes);
 	injection->bytes += (uint32_t)bytes;
 }
 
-static struct ta_injection *make(struct ta_conn *conn)
+static void put_field(struct ta_injection *injection, const char *name, const char *value,
+		      size_t bytes)
 {
-	const struct ta_context *context = &conn->next.context;
-	struct ta_traceparent parent = { .trace_hi = context->trace_hi,
-					 .trace_lo = context->trace_lo,
-					 .span_id = context->span_id,
-					 .flags = context->flags & TA_SPAN_NOT_SAMPLED ? 0 : 1 };
+	size_t name_bytes = strlen(name);
+
+	if (bytes == 0 ||
+	    name_bytes + bytes + 4 > sizeof(injection->text) - injection->bytes)
+		return;
+	put(injection, name, name_bytes);
+	put(injection, ": ", 2);
+	put(injection, value, bytes);
+	put(injection, "\r\n", 2);
+}
+
+/* Whose trace it is, and for which request: that of a unit is a guess, and said only where
+ * guesses of its kind have proved right. */
+static uint64_t find_trace(const struct ta_conn *conn, struct ta_context *ret_trace)
+{
+	const struct ta_owner *owner = &conn->next.owner;
+	const struct ta_unit *unit =
+		owner->kind == TA_OWNER_UNIT ? ta_unit_of(owner) : NULL;
+
+	*ret_trace = conn->next.context;
+	if (unit == NULL)
+		return owner->kind == TA_OWNER_REQUEST ? owner->span_id : 0;
+	if (unit->link.span_id == 0 || !ta_guess_is_believed((enum ta_guess)unit->guess))
+		return 0;
+	ret_trace->trace_hi = unit->link.trace_hi;
+	ret_trace->trace_lo = unit->link.trace_lo;
+	ret_trace->flags = unit->link.flags;
+	return unit->link.span_id;
+}
+
+static void put_all(struct ta_injection *injection, const struct ta_http1_head *head,
+		    const struct ta_context *trace)
+{
+	struct ta_traceparent parent = { .trace_hi = trace->trace_hi,
+					 .trace_lo = trace->trace_lo,
+					 .span_id = trace->span_id,
+					 .flags = trace->flags & TA_SPAN_NOT_SAMPLED ? 0 : 1 };
+	const struct ta_company_copy *company = &injection->company;
+	uint8_t propagators = ta_runtime.propagators;
 	char value[TA_TRACEPARENT_BYTES + 1];
+
+	if (head->traceparent_count == 0 && propagators & TA_PROPAGATOR_TRACECONTEXT) {
+		ta_traceparent_format(&parent, value);
+		put_field(injection, "traceparent", value, TA_TRACEPARENT_BYTES);
+		if (head->tracestate_count == 0)
+			put_field(injection, "tracestate", company->text,
+				  company->tracestate_bytes);
+	}
+	if (head->baggage_count == 0)
+		put_field(injection, "baggage", company->text + TA_HTTP1_TRACESTATE_MAX,
+			  company->baggage_bytes);
+	if (head->sentry_trace_count == 0 && propagators & TA_PROPAGATOR_SENTRY) {
+		ta_sentry_trace_format(&parent, value);
+		put_field(injection, "sentry-trace", value, TA_SENTRY_TRACE_BYTES);
+	}
+}
+
+/* NULL: there is nothing to be put in. */
+static struct ta_injection *make(struct ta_conn *conn, const struct ta_http1_head *head)
+{
 	struct ta_injection *injection = borrow(conn);
+	struct ta_context trace;
 
 	if (injection == NULL)
 		return NULL;
-	ta_traceparent_format(&parent, value);
-	put(injection, "traceparent: ", 13);
-	put(injection, value, TA_TRACEPARENT_BYTES);
-	put(injection, "\r\n", 2);
-	return injection;
+	ta_company_of(find_trace(conn, &trace), &trace, &injection->company);
+	put_all(injection, head, &trace);
+	if (injection->bytes)
+		return injection;
+	conn->injection = NULL;
+	give(injection);
+	return NULL;
 }
 
 /* ---- to whom ---- */
@@ -118,7 +185,7 @@ static void remember(struct probe *probe, const char *data, size_t used)
 	probe->last[1] = data[used - 1];
 }
 
-/* One piece; false: nothing more is to be found. */
+/* Bytes that can be read; false: nothing more is to be found. */
 static bool look(struct probe *probe, struct ta_http1_head *head, const char *data, size_t bytes)
 {
 	enum ta_http1_event event = TA_HTTP1_STARTED;
@@ -137,16 +204,18 @@ static bool look(struct probe *probe, struct ta_http1_head *head, const char *da
 	return true;
 }
 
-/* What earlier writes have shown of the head goes on in the scratch: its flags and counts,
- * no texts. */
-static void begin_probe(struct ta_conn *conn, struct ta_http1_head *scratch, struct probe *probe)
+/* A body passes unseen. */
+static uint64_t pass_body(struct probe *probe, uint64_t bytes)
 {
-	*probe = (struct probe){ .parser = conn->in };
-	memset(scratch, 0, offsetof(struct ta_http1_head, method));
-	if (conn->mode == TA_CONN_NEW)
-		ta_http1_init(&probe->parser, TA_HTTP1_REQUEST);
-	else if (conn->head)
-		scratch->traceparent_count = conn->head->traceparent_count;
+	uint64_t left = ta_http1_body_left(&probe->parser);
+	enum ta_http1_event event;
+
+	if (left > bytes)
+		left = bytes;
+	if (left)
+		left = ta_http1_skip(&probe->parser, left, &event);
+	probe->at += left;
+	return left;
 }
 
 bool ta_inject_plausible(const void *memory, uint64_t bytes)
@@ -157,41 +226,102 @@ bool ta_inject_plausible(const void *memory, uint64_t bytes)
 	return bytes == 0 || (at >= first && at < last && bytes <= last - at);
 }
 
-/* Nonsense is the kernel's to answer, so what it would not read is not looked at: nothing
- * outside of what a program can have, and at the start of a connection it is asked. */
-static bool is_readable(const struct ta_conn *conn, const struct iovec *iov, int iov_count)
+/* Nonsense is the kernel's to answer: it is asked whether it can read that page.  The call
+ * does nothing, because there is no such thing to do with a mask. */
+static bool is_readable(const void *memory)
 {
-	char byte;
-	struct iovec local = { .iov_base = &byte, .iov_len = 1 };
+	uintptr_t word = (uintptr_t)memory & ~(uintptr_t)7;
 
-	for (int piece = 0; piece < iov_count; piece++)
-		if (!ta_inject_plausible(iov[piece].iov_base, iov[piece].iov_len))
+	return ta_sys(SYS_rt_sigprocmask, -1, word, 0, 8) == -EINVAL;
+}
+
+bool ta_inject_readable(const void *memory, uint64_t bytes)
+{
+	const char *at = memory, *end = at + bytes;
+
+	if (!ta_inject_plausible(memory, bytes) ||
+	    atomic_load_explicit(&ta_runtime.sandboxed, memory_order_relaxed))
+		return false;
+	for (; at < end; at = (const char *)(((uintptr_t)at & ~(PAGE_BYTES - 1)) + PAGE_BYTES))
+		if (!is_readable(at))
 			return false;
-	if (conn->mode == TA_CONN_HTTP)
-		return true;
-	struct iovec remote = { .iov_base = iov_count ? iov[0].iov_base : NULL, .iov_len = 1 };
+	return true;
+}
 
-	return !atomic_load_explicit(&ta_runtime.sandboxed, memory_order_relaxed) &&
-	       ta_runtime.pid &&
-	       ta_sys(SYS_process_vm_readv, ta_runtime.pid, &local, 1, &remote, 1, 0) == 1;
+/* One piece of the program's, a page at a time, as far as there is something to be seen. */
+static bool look_at_piece(struct probe *probe, struct ta_http1_head *head,
+			  const struct iovec *piece)
+{
+	const char *at = piece->iov_base;
+	uint64_t left = piece->iov_len;
+
+	if (!ta_inject_plausible(at, left))
+		return false;
+	while (left > 0) {
+		uint64_t bytes = pass_body(probe, left);
+
+		if (bytes == 0) {
+			bytes = PAGE_BYTES - ((uintptr_t)at & (PAGE_BYTES - 1));
+			bytes = bytes < left ? bytes : left;
+			if (!is_readable(at) || !look(probe, head, at, bytes))
+				return false;
+		}
+		at += bytes;
+		left -= bytes;
+	}
+	return true;
+}
+
+/* The first bytes of a connection. */
+static bool begins_http(const struct ta_conn *conn, const struct iovec *iov, int iov_count)
+{
+	char text[TA_CONN_PREFIX_MAX];
+	size_t bytes = conn->prefix_bytes;
+
+	memcpy(text, conn->prefix, bytes);
+	for (int piece = 0; piece < iov_count && bytes < sizeof(text); piece++) {
+		size_t part = sizeof(text) - bytes;
+
+		part = part < iov[piece].iov_len ? part : iov[piece].iov_len;
+		if (!ta_inject_readable(iov[piece].iov_base, part))
+			return false;
+		memcpy(text + bytes, iov[piece].iov_base, part);
+		bytes += part;
+	}
+	return ta_http1_recognise(text, bytes) == 1;
 }
 
 static bool is_http(const struct ta_conn *conn, const struct iovec *iov, int iov_count)
 {
+	if (atomic_load_explicit(&ta_runtime.sandboxed, memory_order_relaxed))
+		return false;
 	if (conn->mode == TA_CONN_HTTP)
-		return !conn->tunnel && is_readable(conn, iov, iov_count);
-	/* The first write shows what it is, or is left alone. */
-	return conn->mode == TA_CONN_NEW && conn->prefix_bytes == 0 && iov_count > 0 &&
-	       ta_runtime.http && iov[0].iov_len > 0 && is_readable(conn, iov, iov_count) &&
-	       ta_http1_recognise(iov[0].iov_base, iov[0].iov_len < TA_CONN_PREFIX_MAX ?
-							   iov[0].iov_len :
-							   TA_CONN_PREFIX_MAX) == 1;
+		return !conn->tunnel;
+	return conn->mode == TA_CONN_NEW && ta_runtime.http && begins_http(conn, iov, iov_count);
+}
+
+/* What earlier writes have shown of the head goes on in the scratch: its flags and counts,
+ * no texts.  False: a head is not to be found. */
+static bool begin_probe(struct ta_conn *conn, struct ta_http1_head *scratch, struct probe *probe)
+{
+	*probe = (struct probe){ .parser = conn->in };
+	memset(scratch, 0, offsetof(struct ta_http1_head, method));
+	if (conn->mode == TA_CONN_NEW) {
+		ta_http1_init(&probe->parser, TA_HTTP1_REQUEST);
+		if (!look(probe, scratch, conn->prefix, conn->prefix_bytes))
+			return false;
+		probe->at = 0;
+	} else if (conn->head) {
+		memcpy(scratch, conn->head, offsetof(struct ta_http1_head, method));
+	}
+	if (ta_http1_in_empty_line(&probe->parser))
+		probe->last[1] = '\r';
+	return true;
 }
 
 static bool wants_header(const struct ta_http1_head *head)
 {
-	return head->traceparent_count == 0 && head->version_minor <= 1 &&
-	       !(head->flags & TA_HTTP1_IS_CONNECT);
+	return head->version_minor <= 1 && !(head->flags & TA_HTTP1_IS_CONNECT);
 }
 
 /* Before the empty line, which is the last line of the head. */
@@ -210,16 +340,32 @@ static bool plan(struct ta_conn *conn, struct ta_thread *thread, const struct io
 {
 	struct probe probe;
 
-	begin_probe(conn, &thread->head, &probe);
+	if (!begin_probe(conn, &thread->head, &probe))
+		return false;
 	for (int piece = 0; piece < iov_count; piece++)
-		if (!look(&probe, &thread->head, iov[piece].iov_base, iov[piece].iov_len))
+		if (!look_at_piece(&probe, &thread->head, &iov[piece]))
 			break;
 	if (!probe.found || !wants_header(&thread->head) || !ta_exchange_prepare(conn, thread))
 		return false;
-	if (place(&probe, &ret_plan->at) && (ret_plan->what = make(conn)) != NULL)
-		return true;
-	ta_lost(TA_LOSS_INJECT);
-	return false;
+	if (!place(&probe, &ret_plan->at)) {
+		ta_lost(TA_LOSS_INJECT);
+		return false;
+	}
+	ret_plan->what = make(conn, &thread->head);
+	return ret_plan->what != NULL;
+}
+
+static bool may_carry(const struct ta_conn *conn, bool plain)
+{
+	return conn->owner == ta_runtime.proc_id && conn->tls == plain && !conn->bound &&
+	       is_meant(conn);
+}
+
+bool ta_inject_plan_held(struct ta_conn *conn, struct ta_thread *thread, bool plain,
+			 const struct iovec *iov, int iov_count, struct ta_inject_plan *ret_plan)
+{
+	return may_carry(conn, plain) && is_http(conn, iov, iov_count) &&
+	       plan(conn, thread, iov, iov_count, ret_plan);
 }
 
 bool ta_inject_plan(uint64_t word, const struct iovec *iov, int iov_count,
@@ -227,7 +373,7 @@ bool ta_inject_plan(uint64_t word, const struct iovec *iov, int iov_count,
 {
 	struct ta_thread *thread = ta_thread_self();
 	bool sane = iov_count > 0 && iov_count <= PIECES_MAX &&
-		    ta_inject_plausible(iov, (uint64_t)iov_count * sizeof(*iov));
+		    ta_inject_readable(iov, (uint64_t)iov_count * sizeof(*iov));
 	struct ta_conn *conn = thread && sane ? ta_conn_hold(word) : NULL;
 	bool planned = false;
 
@@ -235,59 +381,75 @@ bool ta_inject_plan(uint64_t word, const struct iovec *iov, int iov_count,
 		return false;
 	if (conn->injection) {
 		*ret_plan = (struct ta_inject_plan){ .at = 0, .what = conn->injection };
-		planned = true;
-	} else if (conn->owner == ta_runtime.proc_id && !conn->tls && !conn->bound &&
-		   is_meant(conn) && is_http(conn, iov, iov_count)) {
-		planned = plan(conn, thread, iov, iov_count, ret_plan);
+		planned = ta_loan_use(&conn->injection->loan);
+	} else {
+		planned = ta_inject_plan_held(conn, thread, false, iov, iov_count, ret_plan);
 	}
 	ta_conn_release(conn);
 	return planned;
 }
 
-/* ---- what became of it ---- */
-
-/* It is made again when its place comes. */
-static void drop(uint64_t word, const struct ta_inject_plan *plan)
+void ta_inject_drop(struct ta_conn *conn)
 {
-	struct ta_conn *conn = plan->what->sent ? NULL : ta_conn_hold(word);
+	give(conn->injection);
+	conn->injection = NULL;
+}
+
+bool ta_inject_pending(uint64_t word, struct ta_inject_plan *ret_plan)
+{
+	struct ta_conn *conn = ta_conn_hold(word);
+	bool pending;
 
 	if (conn == NULL)
-		return;
-	ta_inject_give_back(conn);
+		return false;
+	pending = conn->injection && ta_loan_use(&conn->injection->loan);
+	if (pending)
+		*ret_plan = (struct ta_inject_plan){ .at = 0, .what = conn->injection };
 	ta_conn_release(conn);
+	return pending;
+}
+
+/* ---- what became of it ---- */
+
+/* The call is over; keep: a part of it is out.  If the connection has ended meanwhile, or
+ * nothing is to be kept, it goes back. */
+static void put_down(uint64_t word, struct ta_injection *what, bool keep, bool forget)
+{
+	struct ta_conn *conn = ta_conn_hold(word);
+	struct ta_thread *thread = ta_tls.thread;
+	bool mine = conn && conn->injection == what;
+
+	if (!keep)
+		what->bytes = what->sent = 0;
+	/* Where the connection could not be had in time it keeps them. */
+	if ((mine && !keep) || !ta_loan_put_down(&what->loan)) {
+		if (mine)
+			conn->injection = NULL;
+		give(what);
+	}
+	if (mine && forget && thread)
+		ta_exchange_forget(conn, thread);
+	if (conn)
+		ta_conn_release(conn);
 }
 
 uint64_t ta_inject_took(uint64_t word, const struct ta_inject_plan *plan, uint64_t bytes)
 {
 	struct ta_injection *what = plan->what;
 	uint32_t left = what->bytes - what->sent;
-	struct ta_conn *conn;
 
 	if (bytes >= plan->at + left) {
-		conn = ta_conn_hold(word);
-		if (conn) {
-			ta_inject_give_back(conn);
-			ta_conn_release(conn);
-		}
+		put_down(word, what, false, false);
 		return bytes - left;
 	}
-	if (bytes <= plan->at) {
-		drop(word, plan);
-		return bytes;
-	}
-	what->sent += (uint32_t)(bytes - plan->at);
-	return plan->at;
+	if (bytes > plan->at)
+		what->sent += (uint32_t)(bytes - plan->at);
+	/* It is made again when its place comes, if nothing of it is out. */
+	put_down(word, what, what->sent > 0, false);
+	return bytes < plan->at ? bytes : plan->at;
 }
 
 void ta_inject_failed(uint64_t word, const struct ta_inject_plan *plan)
 {
-	struct ta_conn *conn = plan->what->sent ? NULL : ta_conn_hold(word);
-	struct ta_thread *thread = ta_tls.thread;
-
-	if (conn == NULL)
-		return;
-	ta_inject_give_back(conn);
-	if (thread)
-		ta_exchange_forget(conn, thread);
-	ta_conn_release(conn);
+	put_down(word, plan->what, plan->what->sent > 0, plan->what->sent == 0);
 }
