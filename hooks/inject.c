@@ -99,6 +99,36 @@ static void lay_out(struct pieces *pieces, const struct iovec *iov, int iov_coun
 	}
 }
 
+/* The piece with other bytes in place of some; all of it is the program's. */
+static void add_replaced(struct pieces *pieces, const struct iovec *piece, uint64_t before,
+			 const struct ta_injection *what)
+{
+	add(pieces, piece->iov_base, before, true);
+	add(pieces, what->text, what->bytes, true);
+	add(pieces, (const char *)piece->iov_base + before + what->bytes,
+	    piece->iov_len - before - what->bytes, true);
+}
+
+static bool lay_out_replaced(struct pieces *pieces, const struct iovec *iov, int iov_count,
+			     const struct ta_inject_plan *plan)
+{
+	uint64_t passed = 0;
+
+	*pieces = (struct pieces){ .next = 0 };
+	for (int from = 0; from < iov_count; from++) {
+		bool here = plan->at >= passed && plan->at < passed + iov[from].iov_len;
+
+		if (pieces->count + 3 > PIECES_MAX)
+			return false;
+		if (here)
+			add_replaced(pieces, &iov[from], plan->at - passed, plan->what);
+		else
+			add(pieces, iov[from].iov_base, iov[from].iov_len, true);
+		passed += iov[from].iov_len;
+	}
+	return true;
+}
+
 /* ---- calls ---- */
 
 /* more: something follows at once, so that the kernel need not send this by itself. */
@@ -169,6 +199,23 @@ static ssize_t write_all(uint64_t word, const struct ta_write_call *call,
 	return (ssize_t)total;
 }
 
+/* A call of the program's with a value replaced: as many bytes as it has. */
+static ssize_t write_replaced(uint64_t word, const struct ta_write_call *call,
+			      const struct ta_inject_plan *plan, const struct iovec *iov,
+			      int iov_count)
+{
+	struct pieces pieces;
+	ssize_t result = lay_out_replaced(&pieces, iov, iov_count, plan) ?
+				 hand_over(call, pieces.at, pieces.count, false) :
+				 hand_over(call, iov, iov_count, false);
+
+	if (result < 0)
+		failed(word, plan);
+	else
+		took(word, plan, (uint64_t)result);
+	return result;
+}
+
 bool ta_inject_slow(uint64_t word, const struct ta_write_call *call, const struct iovec *iov,
 		    int iov_count, ssize_t *ret_result)
 {
@@ -179,6 +226,10 @@ bool ta_inject_slow(uint64_t word, const struct ta_write_call *call, const struc
 		return !ta_inject_finish(word, call, ret_result);
 	if (!make_plan(word, iov, iov_count, &plan))
 		return false;
+	if (plan.replaces) {
+		*ret_result = write_replaced(word, call, &plan, iov, iov_count);
+		return true;
+	}
 	bool empty = iov_count == 1 && iov->iov_len == 0;
 
 	*ret_result = empty ? 0 : write_all(word, call, &plan, iov, iov_count);

@@ -335,8 +335,68 @@ static bool place(const struct probe *probe, uint64_t *ret_at)
 	return true;
 }
 
-static bool plan(struct ta_conn *conn, struct ta_thread *thread, const struct iovec *iov,
-		 int iov_count, struct ta_inject_plan *ret_plan)
+/* ---- handed on ---- */
+
+/* Whether the traceparent in the head is the one that the request came with for which this
+ * one is sent. */
+static bool is_handed_on(const struct ta_conn *conn, const struct ta_http1_head *head)
+{
+	const struct ta_owner *owner = &conn->next.owner;
+	const struct ta_context *request =
+		owner->kind == TA_OWNER_REQUEST && head->traceparent_count == 1 ?
+			ta_conn_context(owner->index, owner->generation, owner->span_id) :
+			NULL;
+	struct ta_traceparent parent;
+
+	return request && request->parent_id &&
+	       ta_traceparent_parse(head->traceparent, head->traceparent_len, &parent) &&
+	       parent.span_id == request->parent_id && parent.trace_hi == request->trace_hi &&
+	       parent.trace_lo == request->trace_lo;
+}
+
+/* Where it stands, if it is whole in one of the pieces; UINT64_MAX: nowhere. */
+static uint64_t find_value(const struct iovec *iov, int iov_count, uint64_t head_bytes,
+			   const struct ta_http1_head *head)
+{
+	uint64_t passed = 0;
+
+	for (int piece = 0; piece < iov_count && passed < head_bytes; piece++) {
+		uint64_t left = head_bytes - passed;
+		size_t bytes = iov[piece].iov_len < left ? iov[piece].iov_len : left;
+		const char *data = iov[piece].iov_base;
+		const char *found = memmem(data, bytes, head->traceparent, TA_TRACEPARENT_BYTES);
+
+		if (found)
+			return passed + (uint64_t)(found - data);
+		passed += iov[piece].iov_len;
+	}
+	return UINT64_MAX;
+}
+
+static bool plan_replacement(struct ta_conn *conn, const struct iovec *iov, int iov_count,
+			     uint64_t head_bytes, const struct ta_http1_head *head,
+			     struct ta_inject_plan *ret_plan)
+{
+	const struct ta_context *context = &conn->next.context;
+	struct ta_traceparent own = { .trace_hi = context->trace_hi,
+				      .trace_lo = context->trace_lo,
+				      .span_id = context->span_id,
+				      .flags = context->flags & TA_SPAN_NOT_SAMPLED ? 0 : 1 };
+	uint64_t at = head->traceparent_len == TA_TRACEPARENT_BYTES && is_handed_on(conn, head) ?
+			      find_value(iov, iov_count, head_bytes, head) :
+			      UINT64_MAX;
+	struct ta_injection *injection = at == UINT64_MAX ? NULL : borrow(conn);
+
+	if (injection == NULL)
+		return false;
+	ta_traceparent_format(&own, injection->text);
+	injection->bytes = TA_TRACEPARENT_BYTES;
+	*ret_plan = (struct ta_inject_plan){ .at = at, .what = injection, .replaces = true };
+	return true;
+}
+
+static bool plan(struct ta_conn *conn, struct ta_thread *thread, bool plain,
+		 const struct iovec *iov, int iov_count, struct ta_inject_plan *ret_plan)
 {
 	struct probe probe;
 
@@ -347,6 +407,9 @@ static bool plan(struct ta_conn *conn, struct ta_thread *thread, const struct io
 			break;
 	if (!probe.found || !wants_header(&thread->head) || !ta_exchange_prepare(conn, thread))
 		return false;
+	if (!plain && plan_replacement(conn, iov, iov_count, probe.at, &thread->head, ret_plan))
+		return true;
+	ret_plan->replaces = false;
 	if (!place(&probe, &ret_plan->at)) {
 		ta_lost(TA_LOSS_INJECT);
 		return false;
@@ -365,7 +428,7 @@ bool ta_inject_plan_held(struct ta_conn *conn, struct ta_thread *thread, bool pl
 			 const struct iovec *iov, int iov_count, struct ta_inject_plan *ret_plan)
 {
 	return may_carry(conn, plain) && is_http(conn, iov, iov_count) &&
-	       plan(conn, thread, iov, iov_count, ret_plan);
+	       plan(conn, thread, plain, iov, iov_count, ret_plan);
 }
 
 bool ta_inject_plan(uint64_t word, const struct iovec *iov, int iov_count,
@@ -438,6 +501,12 @@ uint64_t ta_inject_took(uint64_t word, const struct ta_inject_plan *plan, uint64
 	struct ta_injection *what = plan->what;
 	uint32_t left = what->bytes - what->sent;
 
+	if (plan->replaces) {
+		/* What is not out goes with the program's next write as it is: a valid value still, of
+		 * the same trace. */
+		put_down(word, what, false, false);
+		return bytes;
+	}
 	if (bytes >= plan->at + left) {
 		put_down(word, what, false, false);
 		return bytes - left;

@@ -9,6 +9,9 @@
  * and headers is then told apart: the program is told of its own bytes only, and headers
  * that went out in part are finished before anything else.
  *
+ * A proxy hands on the traceparent that it was sent.  That one is not the program's own: its
+ * value is replaced by ours, which has the same trace and the same length.
+ *
  * Once in a write; requests behind the first in the same write go without.  Nothing is put
  * in when the empty line has begun in an earlier write (counted), in CONNECT, above HTTP/1,
  * where the request is not recorded, and in a sandbox: the kernel is asked, by a call that
@@ -80,6 +83,7 @@ struct ta_injection {
 struct ta_inject_plan {
 	uint64_t at; /* bytes of the program in front of them */
 	struct ta_injection *what;
+	bool replaces; /* they stand for as many bytes of the program's */
 };
 
 /* Whether something is to be put into what is about to be written to the fd of word.  If
