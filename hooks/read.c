@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "runtime/core/client.h"
 #include "runtime/core/conn.h"
 #include "runtime/core/sys.h"
 
@@ -24,12 +25,19 @@ static __attribute__((noinline)) void note_read(uint64_t word, const struct iove
 
 	if (!guard.entered || flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB))
 		return;
-	if (result > 0 && flags & MSG_TRUNC)
+	if (result > 0 && flags & MSG_TRUNC) {
 		ta_conn_read_unseen(word, (uint64_t)result);
-	else if (result > 0)
+		return;
+	}
+	if (result > 0) {
 		ta_conn_read(word, iov, iov_count, (uint64_t)result);
-	else if (result < 0 && guard.saved_errno != EAGAIN && guard.saved_errno != EINTR)
+		return;
+	}
+	if (result < 0 && (guard.saved_errno == EAGAIN || guard.saved_errno == EINTR))
+		return;
+	if (result < 0)
 		ta_conn_failed(word, guard.saved_errno, NULL, 0);
+	ta_client_ended(word);
 }
 
 static __attribute__((noinline)) void note_data(uint64_t word, void *data, ssize_t result,

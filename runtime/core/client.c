@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "runtime/core/arena.h"
+#include "runtime/core/client_crumb.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/command.h"
 #include "runtime/core/fd.h"
@@ -550,9 +551,27 @@ void ta_client_return(struct ta_conn *conn, struct ta_thread *thread)
 		ta_outward_return(thread, &nobody);
 	else if (conn->touched.generation != UINT32_MAX)
 		ta_outward_return(thread, &conn->touched);
+	ta_client_crumb_leave(conn, thread);
 	if (conn->touched_held)
 		ta_unit_unref(thread, &conn->touched);
 	conn->touched_held = false;
+}
+
+void ta_client_ended(uint64_t word)
+{
+	struct ta_thread *thread = ta_client_is(word) ? ta_thread_self() : NULL;
+	struct ta_conn *conn = thread ? ta_conn_hold(word) : NULL;
+
+	if (conn == NULL)
+		return;
+	ta_client_touch(conn, thread);
+	for (uint32_t i = 0; i < conn->queue_count; i++)
+		ta_exchange_touched(conn, &conn->queue[(conn->queue_first + i) &
+						       (conn->queue_size - 1)]);
+	if (conn->turn)
+		ta_exchange_touched(conn, &(struct ta_request){ .owner = conn->asker });
+	ta_client_return(conn, thread);
+	ta_conn_release(conn);
 }
 
 void ta_client_failed(struct ta_conn *conn, struct ta_thread *thread, int error)
@@ -566,6 +585,7 @@ void ta_client_lost(struct ta_conn *conn, struct ta_thread *thread)
 {
 	struct ta_thread *own = conn->owner == ta_runtime.proc_id ? thread : NULL;
 
+	ta_client_crumb_forget(conn);
 	ta_exchange_fail_all(conn, own);
 	end_turn_span(conn, own);
 	let_go_of_turn(conn, own);
@@ -580,6 +600,7 @@ void ta_client_finish(struct ta_conn *conn, struct ta_thread *thread)
 {
 	if (conn->connecting)
 		opened(conn, thread, conn->error);
+	ta_client_crumb_failed(conn, thread);
 	ta_exchange_fail_all(conn, thread);
 	end_turn_span(conn, thread);
 	let_go_of_turn(conn, thread);

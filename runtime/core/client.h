@@ -33,6 +33,9 @@ void ta_client_connect(struct ta_thread *thread, int fd, const struct sockaddr *
 		       socklen_t bytes, uint64_t start_ns, int error);
 /* What became of one that was not waited for: 0 or errno. */
 void ta_client_opened(struct ta_thread *thread, uint64_t word, int fd, int error);
+/* A read has found no more bytes, or an error: the thread goes where the answers that are
+ * missing belong. */
+void ta_client_ended(uint64_t word);
 /* fd stands for a connection of this side. */
 bool ta_client_is(uint64_t word);
 

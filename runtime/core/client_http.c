@@ -9,6 +9,8 @@
  */
 #include "runtime/core/client.h"
 #include "runtime/core/http2.h"
+
+#include "runtime/core/client_crumb.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/thread.h"
@@ -54,6 +56,7 @@ bool ta_client_http_sent(struct ta_conn *conn, struct ta_thread *thread,
 	if (request == NULL)
 		return false;
 	request->flags = head->flags;
+	ta_client_crumb_asked(conn, request, head);
 	if (recorded) {
 		put_head(&emit, head);
 		ta_emit_commit(&emit);
@@ -108,6 +111,7 @@ static void answered(struct ta_conn *conn, struct ta_thread *thread, struct ta_r
 	conn->answer_status = status;
 	if (status < 200 && status != 101)
 		return; /* an interim answer; the final one is still to come */
+	ta_client_crumb_answered(conn, request, status);
 	if (!ta_exchange_end(conn, thread, request, &emit, TA_END_NORMAL, 2 * TA_ATTR_ROOM(8)))
 		return;
 	ta_emit_int(&emit, TA_ATTR_HTTP_STATUS, status);

@@ -31,7 +31,8 @@
 	X(CONNECT, "connect", 4)                                                                   \
 	X(DNS, "dns", 8)                                                                           \
 	X(EXEC, "exec", 16)                                                                        \
-	X(SIGNAL, "signal", 32)
+	X(SIGNAL, "signal", 32)                                                                    \
+	X(HTTP, "http", 64)
 
 enum ta_crumb_kind {
 #define X(NAME, word, bit) TA_CRUMB_##NAME = bit,

@@ -5,10 +5,14 @@ import concurrent.futures
 import json
 import os
 import socket
+import socketserver
+import threading
+import time
 
 from lib import attributes, check, compile_victim, free_port
 
 CONNECTIONS = 40
+ASKED = 60  # with three breadcrumbs each: 200 a second are the limit
 
 
 def plain(value):
@@ -131,6 +135,81 @@ def unscrubbed(home):
         check(got[1:] == [f"password=hunter{number}"], f"request {number}: {got}")
 
 
+class Upstream(socketserver.BaseRequestHandler):
+    """Answers "GET /item/NUMBER": 503 for every fifth, nothing for every seventh."""
+
+    def handle(self):
+        text = b""
+        while b"\r\n\r\n" not in text:
+            text += self.request.recv(1000)
+        number = int(text.split(b"/item/")[1].split(b"?")[0])
+        time.sleep(number % 4 * 0.003)
+        if number % 7:
+            status = b"503 Busy" if number % 5 == 0 else b"200 OK"
+            self.request.sendall(b"HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n" % status)
+
+
+def ask_proxy(port, number):
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(b"GET /%d HTTP/1.1\r\nHost: proxy.test\r\n\r\n" % number)
+        check(connection.recv(100).startswith(b"HTTP/1.1 200 "), f"answer to {number}")
+
+
+def proxy(home, at_a_time):
+    """{number: breadcrumbs} of requests that an event loop asks an upstream for."""
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        request_queue_size = 100
+
+    port = free_port()
+    with Server(("127.0.0.1", 0), Upstream) as upstream:
+        threading.Thread(target=upstream.serve_forever, daemon=True).start()
+        program = compile_victim(home, "crumb_proxy")
+        server = home.start([program, str(port), str(upstream.server_address[1]), str(ASKED)],
+                            port=port, env={"TAGALONG_BREADCRUMBS": "stderr,syslog,http"})
+        with concurrent.futures.ThreadPoolExecutor(at_a_time) as pool:
+            for job in [pool.submit(ask_proxy, port, number) for number in range(ASKED)]:
+                job.result()
+    status = server.wait(30)
+    check(status == 0, f"the proxy ended with {status}: {home.tail(server)}")
+    home.settle()
+    check(not home.losses(), f"losses: {home.losses()}")
+    found = {int(number): crumbs for number, crumbs in events(home)}
+    check(len(found) == ASKED, f"{len(found)} events")
+    return found
+
+
+def asked(number):
+    """(level, text, status) of each breadcrumb of a request through the proxy."""
+    url = f"GET http://upstream.test/item/{number}"
+    if number % 7 == 0:
+        return [("warning", f"{url}: no answer", None), ("info", f"heard of {number} nothing", None),
+                ("info", f"told {number}", None)]
+    http = ("warning", url, 503) if number % 5 == 0 else ("info", url, 200)
+    return [http, ("info", f"heard of {number}", None), ("info", f"told {number}", None)]
+
+
+def said(crumbs):
+    return [(crumb["level"], crumb["message"], int(crumb["data"]["status_code"])
+             if crumb.get("category") == "http" and crumb.get("data") else None) for crumb in crumbs]
+
+
+def one_upstream(home):
+    """One request at a time: what the loop asked, and said with the answer in its hands."""
+    for number, crumbs in proxy(home, 1).items():
+        check(said(crumbs) == asked(number), f"request {number}: {said(crumbs)}")
+
+
+def upstreams(home):
+    """Several at a time: never a breadcrumb of another request, and hardly one too few."""
+    complete = 0
+    for number, crumbs in proxy(home, 8).items():
+        got = said(crumbs)
+        check(all(crumb in asked(number) for crumb in got), f"request {number}: {got}")
+        complete += got == asked(number)
+    check(complete >= ASKED / 2, f"{complete} of {ASKED} have all of theirs")
+
+
 def more_keys(home):
     program = compile_victim(home, "crumb_words")
     status, _, said = home.run([program, "sesame: open", "plain: open", "password=x"],
@@ -169,4 +248,5 @@ def bound(home):
 
 TESTS = [("breadcrumbs-isolation", isolation), ("breadcrumbs-kinds", kinds), ("breadcrumbs-none", none),
          ("breadcrumbs-unscrubbed", unscrubbed), ("breadcrumbs-more-keys", more_keys),
+         ("breadcrumbs-http", one_upstream), ("breadcrumbs-http-concurrent", upstreams),
          ("breadcrumbs-signals", signals), ("breadcrumbs-bound", bound)]
