@@ -280,7 +280,7 @@ def file_lines(home):
             for number, line in enumerate(lines, 1):
                 status, answer = receiver.post(name, line)
                 check(status == 200, f"{name}, line {number}: {answer.decode()}")
-        same_as_file(home, receiver, name)
+        same_as_file(home, receiver, name, whole=True)
 
 
 TESTS = [("receivers/file", file_lines), ("receivers/otlp_program", program()),
