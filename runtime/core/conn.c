@@ -31,12 +31,14 @@
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/span.h"
+#include "runtime/core/sys.h"
 
 #define BUSY 1u
 #define CLOSING 2u
 #define LIVE 4u
 #define TORN 8u
 #define SPINS 2000
+#define TURNS 64 /* of other threads, for one that has lost its processor while it held it */
 
 /* Without a division: an index that is out of range (there is none) gets entry 0,
  * whose generation tells that it is another connection. */
@@ -72,17 +74,32 @@ static bool try_busy(struct ta_conn *conn, uint32_t generation, uint32_t require
 						       memory_order_acquire, memory_order_relaxed);
 }
 
+/* False: it is gone, or still somebody else's. */
+static bool spin_for(struct ta_conn *conn, uint32_t generation, bool *ret_gone)
+{
+	for (int spin = 0; spin < SPINS; spin++) {
+		if (try_busy(conn, generation, 0, ret_gone))
+			return true;
+		if (*ret_gone)
+			return false;
+		relax();
+	}
+	return false;
+}
+
 struct ta_conn *ta_conn_hold(uint64_t word)
 {
 	struct ta_conn *conn = conn_of(word);
 	bool gone;
 
-	for (int spin = 0; spin < SPINS; spin++) {
-		if (try_busy(conn, (uint32_t)word, 0, &gone))
+	for (int turn = 0; turn < TURNS; turn++) {
+		if (spin_for(conn, (uint32_t)word, &gone))
 			return conn;
 		if (gone)
 			return NULL;
-		relax();
+		if (atomic_load_explicit(&ta_runtime.sandboxed, memory_order_relaxed))
+			break;
+		ta_sys(SYS_sched_yield);
 	}
 	ta_lost(TA_LOSS_CONN_BUSY);
 	atomic_fetch_or(&conn->state, TORN);

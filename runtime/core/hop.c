@@ -112,7 +112,7 @@ void ta_hop_sleeps(struct ta_thread *thread)
 void ta_hop_waits(struct ta_thread *thread)
 {
 	leave(thread);
-	thread->looped = true;
+	thread->looped = thread->loops = true;
 	thread->worked = true; /* whatever it sleeps on next is no part of what it did */
 	thread->hint.span_id = 0;
 }

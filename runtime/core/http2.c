@@ -14,7 +14,6 @@
 #include "runtime/core/clock.h"
 #include "runtime/core/command.h"
 #include "runtime/core/company.h"
-#include "runtime/core/outward.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
 
@@ -395,7 +394,7 @@ void ta_streams_were_written(struct ta_conn *conn, struct ta_thread *thread)
 
 	thread->worked = true;
 	if (streams == NULL || !streams->touched_any || thread->unit == 0 ||
-	    ta_outward_in_loop(thread))
+	    thread->loops)
 		return;
 	/* Those that are open beside it; it may be over itself. */
 	uint32_t others = streams->open - (conn->served.span_id != streams->touched.span_id);

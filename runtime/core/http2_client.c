@@ -9,7 +9,6 @@
  */
 #include "runtime/core/client.h"
 #include "runtime/core/http2.h"
-#include "runtime/core/outward.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
 
@@ -17,12 +16,12 @@
 
 /* A library of HTTP/2 keeps requests until it gets to write, or until the server lets it:
  * what is written now may have been asked for by somebody whom the loop has been at before,
- * or who waits. */
+ * or who waits.  A loop that has slept on something else in between is still one. */
 static bool is_certain(const struct ta_conn *conn, const struct ta_thread *thread)
 {
 	if (conn->next.owner.kind == TA_OWNER_NOBODY)
 		return true;
-	return !ta_outward_in_loop(thread) ||
+	return !thread->loops ||
 	       (thread->visits <= 1 &&
 		atomic_load_explicit(&ta_runtime.parked, memory_order_relaxed) <= 0);
 }

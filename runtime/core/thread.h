@@ -77,6 +77,7 @@ struct ta_thread {
 	bool doubt; /* it has slept since it last touched the connection that it works for */
 	bool adrift; /* it has read an answer to nobody that is still there */
 	bool looped; /* what it last waited for was events of any kind */
+	bool loops; /* and once it has, it may always be in a loop */
 	uint32_t visits; /* connections that it has gone to work on since it last waited for events */
 	bool claimed; /* its unit is going to be adopted by *claimant, unless another claims it */
 	struct ta_context claimant; /* ids */
