@@ -346,10 +346,18 @@ void ta_exchange_fail_all(struct ta_conn *conn, struct ta_thread *thread)
 
 /* ---- turns of what is not known ---- */
 
+/* The request goes on waiting until somebody asks again, or the connection ends: nothing
+ * tells whether the first byte of the answer was all of it. */
+static void stop_waiting(struct ta_conn *conn)
+{
+	ta_conn_waits(&conn->asker_waits, -1);
+	conn->asker_waits.kind = TA_OWNER_NOBODY;
+}
+
 static void let_go_of_turn(struct ta_conn *conn, struct ta_thread *thread)
 {
-	if (conn->turn)
-		let_go_of(thread, &conn->asker, &conn->asker_waits);
+	if (conn->turn && conn->asker.kind == TA_OWNER_UNIT)
+		ta_unit_unref(thread, &conn->asker);
 	conn->turn = false;
 }
 
@@ -394,12 +402,14 @@ static void ask_opaque(struct ta_conn *conn, struct ta_thread *thread)
 		let_go(thread, &conn->next);
 		if (!same) {
 			let_go_of_turn(conn, thread);
-			conn->asker.kind = conn->asker_waits.kind = TA_OWNER_NOBODY;
+			stop_waiting(conn);
+			conn->asker.kind = TA_OWNER_NOBODY;
 			conn->turn = true;
 			end_turn_span(conn, thread);
 		}
 		return;
 	}
+	stop_waiting(conn);
 	conn->asker = conn->next.owner;
 	conn->asker_waits = conn->next.waits;
 	conn->turn = true;
@@ -589,6 +599,7 @@ void ta_client_lost(struct ta_conn *conn, struct ta_thread *thread)
 	ta_exchange_fail_all(conn, own);
 	end_turn_span(conn, own);
 	let_go_of_turn(conn, own);
+	stop_waiting(conn);
 	let_go_of_opener(conn, own);
 	ta_conn_return_head(conn);
 	ta_command_give_back(conn);
@@ -604,6 +615,7 @@ void ta_client_finish(struct ta_conn *conn, struct ta_thread *thread)
 	ta_exchange_fail_all(conn, thread);
 	end_turn_span(conn, thread);
 	let_go_of_turn(conn, thread);
+	stop_waiting(conn);
 	let_go_of_opener(conn, thread);
 	ta_conn_return_head(conn);
 	ta_command_give_back(conn);

@@ -275,6 +275,7 @@ class Result:
         self.connects = collections.Counter()
         self.header = collections.Counter()
         self.examples = []
+        self.header_due = header_told(one)
 
     def allowed(self):
         """Orphans: one of a thousand, and those of a program's first calls, which it takes for guesses."""
@@ -295,7 +296,7 @@ class Result:
             found.append(f"{self.spans} client spans of {self.calls} calls")
         if self.row.told and self.spans - self.right > self.allowed():
             found.append(f"{self.right} of {self.spans} right")
-        if header_told(self.row) and protocol(self.row) == "http" and self.calls - self.header["right"] > self.allowed():
+        if self.header_due and protocol(self.row) == "http" and self.calls - self.header["right"] > self.allowed():
             found.append(f"headers: {dict(self.header)}")
         if found and self.lost:
             found.append(f"lost: {self.lost}")

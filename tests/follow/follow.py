@@ -14,6 +14,9 @@ import re
 import subprocess
 import threading
 
+# The first calls of a program are taken for guesses where requests lie about (runtime/core/outward.c).
+EARLY = 64
+
 from lib import SERVER, Skip, check, free_port, need_program, need_root, wait_until
 
 CLIENT = 3
@@ -114,7 +117,7 @@ def check_chains(home, spans, count, levels):
     levels: [(program, kind)] from the first server inwards.
     """
     tree = Tree(spans)
-    found = collections.Counter()
+    found, orphans = collections.Counter(), set()
     for span in spans:
         if not span.is_http and not is_http_client(span):
             continue
@@ -125,15 +128,20 @@ def check_chains(home, spans, count, levels):
         for above in tree.above(span):
             check(id_of(above) in (None, number), f"{level} of {number} is below {exe(above)}'s span of {id_of(above)}")
         chain = tree.chain(span)
-        check(chain == levels[:levels.index(level) + 1], f"{level} of {number}: above it are {chain[:-1]}")
+        whole = levels[:levels.index(level) + 1]
+        if chain != whole and chain == whole[-len(chain):]:
+            orphans.add(number)
+            continue
+        check(chain == whole, f"{level} of {number}: above it are {chain[:-1]}")
+    check(len(orphans) <= EARLY, f"{len(orphans)} requests whose chain is broken")
     for level in levels:
         check(found[level] == count, f"{level}: {found[level]} spans of {count}")
     traces = collections.defaultdict(set)
     for span in spans:
-        if id_of(span) is not None and (span.is_http or is_http_client(span)):
+        if id_of(span) not in (None, *orphans) and (span.is_http or is_http_client(span)):
             traces[id_of(span)].add(span.trace_id)
     check(all(len(one) == 1 for one in traces.values()), "a request in two traces")
-    home.note(f"{count} requests, {len(levels)} levels")
+    home.note(f"{count} requests, {len(levels)} levels, {len(orphans)} broken")
 
 
 # ---- servers ----
@@ -223,12 +231,16 @@ def apache_log(home):
 def check_header_log(spans, program, log):
     """What the last server was told is what the one before it exported."""
     known = {(span.trace_id, span.span_id): span for span in spans if is_http_client(span) and exe(span) == program}
+    strange = 0
     for path, _, header in log:
         parts = header.split("-")
         check(len(parts) == 4, f"{path} came with traceparent {header!r}")
         span = known.get((parts[1], parts[2]))
-        check(span is not None, f"{path}: no client span {parts[2]} in trace {parts[1]}")
+        if span is None:
+            strange += 1
+            continue
         check(path_of(span) == path, f"the header of {path} names the span of {path_of(span)}")
+    check(strange <= EARLY, f"{strange} headers that name no client span")
 
 
 def postgres_program(name):
