@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * demangle.c - C++ by the C++ library where there is one, Rust's older form on top of it.
+ * demangle.c - C++ by the C++ library where there is one, Rust's older form on top of it; the newer
+ * one is rust.c's.
  *
  * libstdc++ is loaded when there is a name for it, and never linked: a machine without it
  * has few names to demangle.  Then the plain nested ones ("_ZN3foo3barE") are still taken
@@ -14,6 +15,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "runtime/stacks/rust.h"
 
 #define NAME_MAX_BYTES 4096u
 
@@ -146,7 +149,11 @@ char *ta_demangle(const char *name)
 	size_t bytes;
 	char *text;
 
-	if (strncmp(name, "_Z", 2) != 0 || strlen(name) > NAME_MAX_BYTES)
+	if (strlen(name) > NAME_MAX_BYTES)
+		return NULL;
+	if (strncmp(name, "_R", 2) == 0)
+		return ta_rust_demangle(name);
+	if (strncmp(name, "_Z", 2) != 0)
 		return NULL;
 	text = plain_nested(name);
 	if (text && is_rust(text, &bytes)) {

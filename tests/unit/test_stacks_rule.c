@@ -123,10 +123,30 @@ static void rust(void)
 	is_named("_ZN4$C$x17h0123456789abcdefE", ",x");
 }
 
+/* What c++filt makes of them, without hashes and generic arguments. */
+static void new_rust(void)
+{
+	is_named("_RNvCs6xxl1lAjzDf_1a4main", "a::main");
+	is_named("_RINvCs6xxl1lAjzDf_1a7genericPhFmEbEB2_", "a::generic");
+	is_named("_RNCNvCs6xxl1lAjzDf_1a4mains0_0.llvm.1234", "a::main::{closure#2}");
+	is_named("_RINvNtNtCs6xxl1lAjzDf_1au7ber_goa5inneru9gre_6ka8iKj7_EB6_",
+		 "a::über::inner::größe");
+	is_named("_RINvMNtNtCsjrHSEGnQ3l9_3std6thread7builderNtB3_7Builder15spawn_unchecked"
+		 "NCNvCs6xxl1lAjzDf_1a4mains0_0uEB1c_",
+		 "<std::thread::builder::Builder>::spawn_unchecked");
+	is_named("_RNvXC1aThReENtB2_5Price5price", "<(u8, &str) as a::Price>::price");
+	is_named("_RNvYAlj4_NtC1a5Price5twice", "<[i32; _] as a::Price>::twice");
+	is_named("_RNvYFUKCmOhEuNtC1a1T1f", "<unsafe fn(u32, *mut u8) as a::T>::f");
+	is_named("_RNvYDG_INtC1a2FnTmEEp6OutputbEL_NtC1a1T1f", "<dyn a::Fn as a::T>::f");
+	is_named("_RNSNvC1a1f4once", "a::f::{shim:once#0}");
+	is_named("_RNCNKNvC1a1f00B2_", "a::f::{K#0}::{closure#0}");
+}
+
 static void no_names(void)
 {
 	static const char *const none[] = { "", "main", "_", "_ZN", "_ZN3fo", "_ZN99999999999999999999aE",
-					    "_ZN0E", "_Z" };
+					    "_ZN0E", "_Z", "_RNSC1a4shimv", "_R", "_RC", "_RC9a", "_RNvC1a", "_RB_", "_RNvB_1a",
+					    "_RNvC1a1b-", "_RC1aX", "_RNvC1au1A", "_RNvC1a1b_" };
 
 	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++) {
 		char *text = ta_demangle(none[i]);
@@ -183,6 +203,7 @@ int main(void)
 	check_group("stacks/refuses", refuses);
 	check_group("stacks/names", names);
 	check_group("stacks/rust", rust);
+	check_group("stacks/newer rust", new_rust);
 	check_group("stacks/no names", no_names);
 	check_group("stacks/paths", paths);
 	check_group("stacks/maps", maps);
