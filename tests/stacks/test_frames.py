@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: MIT
 """test_frames.py - the right functions, files and lines, whatever a program was built like."""
 
+import ctypes.util
+import http.server
 import os
 import subprocess
+import threading
 
-from lib import Skipped, bare, frames, functions, line_of, want
+from lib import Skipped, Stacks, bare, frames, functions, line_of, want
 
+BUILD_ID = "5e4ed0f1a2b3c4d5e6f708192a3b4c5d6e7f8091"
 DEBUG = ("-O0", "-g")
 FAST = ("-O3", "-g", "-fomit-frame-pointer")
 
@@ -106,6 +110,48 @@ def debug_link(home):
     at(frames(found)[0], "write_nowhere", "segv line")
 
 
+class DebugFiles(http.server.BaseHTTPRequestHandler):
+    """A debuginfod of one program: /buildid/ID/debuginfo."""
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        found = self.path == f"/buildid/{BUILD_ID}/debuginfo"
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Length", str(len(self.server.debug) if found else 0))
+        self.end_headers()
+        if found:
+            self.wfile.write(self.server.debug)
+
+    def log_message(self, *args):
+        pass
+
+
+def debuginfod(home):
+    """Debug information of a stripped program, from a server that DEBUGINFOD_URLS names."""
+    if not ctypes.util.find_library("debuginfod"):
+        raise Skipped("there is no libdebuginfod")
+    victim = home.compile("plain.c", "-O0", "-g", f"-Wl,--build-id=0x{BUILD_ID}", name="served")
+    debug = victim + ".debug"
+    home.run("objcopy", "--only-keep-debug", victim, debug)
+    home.run("objcopy", "--strip-all", victim)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), DebugFiles) as server:
+        server.asked = []
+        with open(debug, "rb") as file:
+            server.debug = file.read()
+        os.unlink(debug)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        env = dict(os.environ, DEBUGINFOD_URLS=f"http://127.0.0.1:{server.server_port}/",
+                   DEBUGINFOD_CACHE_PATH=os.path.join(home.path, "debuginfod"))
+        stacks = Stacks(home.build, env=env)
+        try:
+            found = stacks.ask(home.request(victim, "segv"))
+        finally:
+            stacks.close()
+            server.shutdown()
+    want(any(BUILD_ID in path for path in server.asked), f"it was asked for {server.asked}")
+    at(frames(found)[0], "write_nowhere", "segv line")
+
+
 def mini_debug(home):
     """.gnu_debugdata: a symbol table, packed, within a stripped program."""
     victim = home.compile("plain.c", "-O0", "-DMINI", name="mini")
@@ -163,4 +209,4 @@ def same_as_gdb(home):
 
 TESTS = [("copy", copy), ("live", live), ("fast", fast), ("no-pie", no_pie), ("static-pie", static_pie),
          ("clang", by_clang), ("inlined", inlined), ("stripped", stripped), ("debug-link", debug_link),
-         ("mini-debug", mini_debug), ("gdb", same_as_gdb)]
+         ("debuginfod", debuginfod), ("mini-debug", mini_debug), ("gdb", same_as_gdb)]
