@@ -65,13 +65,15 @@ static void give_stack(struct ta_worker *worker, const struct ta_event_stack *ev
 
 /* The pid in our namespace, if it is a process that may be looked at on behalf of whoever
  * made the segment; else 0. */
-static uint32_t readable_pid(const struct ta_worker *worker, const struct ta_mapped *mapped,
+static uint32_t readable_pid(struct ta_worker *worker, const struct ta_mapped *mapped,
 			     const struct ta_crash *copy)
 {
-	const struct ta_proc *proc = ta_procs_find(&worker->state.procs, copy->proc_id);
+	struct ta_proc *proc = ta_procs_find(&worker->state.procs, copy->proc_id);
 	struct stat file, process;
 	char path[32];
 
+	if (proc)
+		ta_process_learn(worker, proc, mapped);
 	if (!proc || proc->process.pid == 0 || mapped->fd < 0)
 		return 0;
 	snprintf(path, sizeof(path), "/proc/%u", proc->process.pid);

@@ -204,6 +204,13 @@ static void learn_pid(struct ta_worker *worker, struct ta_proc *proc,
 		proc->process.pid = candidate;
 }
 
+void ta_process_learn(struct ta_worker *worker, struct ta_proc *proc,
+		      const struct ta_mapped *mapped)
+{
+	if (proc->process.pid == 0 && !proc->dead)
+		learn_pid(worker, proc, find_mappers(worker, mapped));
+}
+
 static bool backed_off(struct ta_worker *worker, struct ta_proc *proc)
 {
 	if (!worker->once && worker->now_ns < proc->next_check_ns)

@@ -151,6 +151,9 @@ void ta_processes_attach(struct ta_worker *worker, struct ta_mapped *mapped);
 /* Whether the segment was made before the machine was started. */
 bool ta_segment_outlived(struct ta_worker *worker, const struct ta_mapped *mapped);
 void ta_processes_check(struct ta_worker *worker);
+/* Looks for the pid of a process of another pid namespace now. */
+void ta_process_learn(struct ta_worker *worker, struct ta_proc *proc,
+		      const struct ta_mapped *mapped);
 void ta_processes_drop(struct ta_worker *worker); /* segments that are finished */
 bool ta_pid_alive(uint32_t pid, uint64_t born_before_ns);
 
