@@ -275,4 +275,20 @@ def storm(home):
     home.note(f"{len(stacks)} of 20 with a stack")
 
 
-TESTS = [("zoo/" + victim.name, tester(victim)) for victim in VICTIMS] + [("zoo/static_pie", static_pie), ("zoo/forked_storm", storm)]
+def in_namespace(home):
+    """Processes of another pid namespace have all of their threads, too: its first one, and one
+    that is started by it."""
+    lib.need_root()
+    dies = [program("zoo.c", "-O1"), "null_write"]
+    for command in (dies, ["sh", "-c", '"$@"; exit 0', "sh", *dies]):
+        crash.run(home, [home.tagalong, "run", "-o", home.file, "unshare", "-p", "-f", *command], False)
+    home.settle(40)
+    events = [event for event in crash.crashes(home.file) if event.tag("victim") == "null_write"]
+    check(len(events) == 2, f"{len(events)} events, not 2: {[event.said() for event in events]}")
+    for event in events:
+        check("null_write" in event.functions(), f"the stack is {event.functions()}")
+        check(len(event.threads) == 2, f"{len(event.threads)} threads: {event.said()}")
+
+
+TESTS = [("zoo/" + victim.name, tester(victim)) for victim in VICTIMS] + [("zoo/static_pie", static_pie), ("zoo/forked_storm", storm),
+                                                                      ("zoo/pid_namespace", in_namespace)]
