@@ -29,10 +29,10 @@ static bool is_for_one(const struct pollfd *fds, nfds_t count, int result)
 	return count == 1 && result >= 0 && ta_conn_word(fds[0].fd) != 0;
 }
 
-static inline void before_poll(nfds_t count, int timeout)
+static inline void before_poll(nfds_t count)
 {
 	if (count != 1)
-		ta_about_to_look(timeout);
+		ta_about_to_wait();
 }
 
 static inline int after_poll(const struct pollfd *fds, nfds_t count, int result)
@@ -48,28 +48,28 @@ static inline int after_poll(const struct pollfd *fds, nfds_t count, int result)
 
 TA_HOOK int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
-	before_poll(count, timeout);
+	before_poll(count);
 	return after_poll(fds, count, TA_REAL(poll)(fds, count, timeout));
 }
 
 TA_HOOK int __poll(struct pollfd *fds, nfds_t count, int timeout);
 TA_HOOK int __poll(struct pollfd *fds, nfds_t count, int timeout)
 {
-	before_poll(count, timeout);
+	before_poll(count);
 	return after_poll(fds, count, TA_REAL(__poll)(fds, count, timeout));
 }
 
 TA_HOOK int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t object_bytes);
 TA_HOOK int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t object_bytes)
 {
-	before_poll(count, timeout);
+	before_poll(count);
 	return after_poll(fds, count, TA_REAL(__poll_chk)(fds, count, timeout, object_bytes));
 }
 
 TA_HOOK int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
 		  const sigset_t *mask)
 {
-	before_poll(count, -1);
+	before_poll(count);
 	return after_poll(fds, count, TA_REAL(ppoll)(fds, count, timeout, mask));
 }
 
@@ -78,7 +78,7 @@ TA_HOOK int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec 
 TA_HOOK int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
 			const sigset_t *mask, size_t object_bytes)
 {
-	before_poll(count, -1);
+	before_poll(count);
 	return after_poll(fds, count,
 			  TA_REAL(__ppoll_chk)(fds, count, timeout, mask, object_bytes));
 }
@@ -108,14 +108,14 @@ TA_HOOK int pselect(int count, fd_set *restrict in, fd_set *restrict out, fd_set
 
 TA_HOOK int epoll_wait(int fd, struct epoll_event *events, int count, int timeout)
 {
-	ta_about_to_look(timeout);
+	ta_about_to_wait();
 	return TA_REAL(epoll_wait)(fd, events, count, timeout);
 }
 
 TA_HOOK int epoll_pwait(int fd, struct epoll_event *events, int count, int timeout,
 			const sigset_t *mask)
 {
-	ta_about_to_look(timeout);
+	ta_about_to_wait();
 	return TA_REAL(epoll_pwait)(fd, events, count, timeout, mask);
 }
 

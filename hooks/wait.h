@@ -6,7 +6,6 @@
 #define TA_HOOKS_WAIT_H
 
 #include "hooks/hook.h"
-#include "hooks/hop.h"
 
 void ta_about_to_wait_slow(void);
 
@@ -19,20 +18,6 @@ static inline void ta_about_to_wait(void)
 		ta_tls.slept = 1;
 	else if (thread->stack->depth | thread->unit | !thread->worked)
 		ta_about_to_wait_slow();
-}
-
-/* A look without waiting is how loops with work of their own (asyncio, HAProxy) go round:
- * what they do next may still be for the connection that was read last. */
-static inline void ta_about_to_look(int timeout)
-{
-	struct ta_thread *thread = ta_tls.thread;
-
-	if (timeout != 0 || thread == NULL) {
-		ta_about_to_wait();
-		return;
-	}
-	thread->looped = thread->idled = true;
-	ta_note_sleeps();
 }
 
 #endif
