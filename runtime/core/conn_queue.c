@@ -56,6 +56,8 @@ struct ta_request *ta_conn_queue_place(struct ta_conn *conn)
 /* The request is answered; its context stays for what the program does after it. */
 void ta_conn_leave_queue(struct ta_conn *conn)
 {
+	if (conn->mode == TA_CONN_HTTP)
+		atomic_fetch_sub_explicit(&ta_runtime.unanswered, 1, memory_order_relaxed);
 	ta_context_drop(&conn->served);
 	conn->served = ta_conn_oldest(conn)->context;
 	ta_company_drop(conn->served.span_id);

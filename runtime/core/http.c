@@ -123,6 +123,7 @@ void ta_http_publish(struct ta_conn *conn, struct ta_thread *thread, struct ta_r
 	struct ta_emit emit;
 	enum remote remote = remote_parent(head, &parent);
 
+	atomic_fetch_add_explicit(&ta_runtime.unanswered, 1, memory_order_relaxed);
 	ta_http_choose_ids(conn, thread, &request->context, remote ? &parent : NULL);
 	bool continued = remote && request->context.trace_hi == parent.trace_hi &&
 			 request->context.trace_lo == parent.trace_lo;

@@ -192,6 +192,7 @@ static void end_request(struct ta_conn *conn, struct ta_thread *thread, struct t
 			enum ta_end_reason reason, int64_t grpc)
 {
 	publish_end(conn, thread, request, reason, grpc);
+	atomic_fetch_sub_explicit(&ta_runtime.unanswered, 1, memory_order_relaxed);
 	ta_context_drop(&conn->served);
 	conn->served = request->context;
 	ta_company_drop(conn->served.span_id);
@@ -371,9 +372,13 @@ void ta_streams_were_read(struct ta_conn *conn, struct ta_thread *thread)
 
 	if (streams == NULL)
 		return;
-	if (streams->touched_any && !streams->touched_many)
+	/* Whoever comes by reads for the others; what it is at goes on. */
+	if (streams->shared && !(frame && frame->conn == ta_conn_index(conn)))
+		return;
+	if (streams->touched_any && !streams->touched_many && !streams->shared)
 		request = streams->touched.span_id;
-	else if (!streams->touched_any && frame && frame->conn == ta_conn_index(conn) &&
+	else if (!streams->touched_any && !streams->shared && frame &&
+		 frame->conn == ta_conn_index(conn) &&
 		 frame->conn_generation == generation && frame->request)
 		return; /* frames of the connection: what it was at goes on */
 	ta_context_enter_request(thread, ta_conn_index(conn), generation, request);

@@ -4,14 +4,14 @@
  *
  * The program that is asked: a stream is a request span of its own, and the connection has
  * none.  A read that is about one stream puts the thread into it; one that is about several,
- * nowhere.  What goes out says little about who wrote it: answers wait for windows, and
+ * or on a connection that several threads move, nowhere.  What goes out says little about who wrote it: answers wait for windows, and
  * for the end of a turn of the loop.  So a write puts nobody anywhere, and a unit is only
  * adopted by the one stream that was written to, where its link says the same or no other
  * stream is open.
  *
  * The program that asks: a stream is an exchange.  Requests wait as well, so whose it is is
- * certain only on a connection that one thread moves, and in an event loop only while no
- * other request could have left it behind; otherwise it is nobody's.
+ * certain only on a connection that one thread moves, and while there is only one request
+ * that it could be for; otherwise it is nobody's.
  *
  * Runs: any host thread, inside the guard; conn held, but where it says otherwise.
  */
@@ -40,9 +40,9 @@ struct ta_streams {
 	uint32_t hint; /* the place that was looked for last */
 	struct ta_context touched; /* by the bytes of this call: the ids of one stream */
 	bool touched_any, touched_many;
-	bool shared;	 /* client side: several threads have moved its bytes */
+	bool shared;	 /* several threads have moved its bytes */
 	bool prepared;	 /* client side: conn->next is of the head that is incomplete */
-	uint32_t mover;	 /* client side: + 1, the one thread */
+	uint32_t mover;	 /* + 1, the one thread */
 };
 
 static inline struct ta_streams *ta_streams_of(const struct ta_conn *conn)

@@ -15,12 +15,15 @@
 /* ---- who asks ---- */
 
 /* A library of HTTP/2 keeps requests until it gets to write, or until the server lets it:
- * what is written now may have been asked for by somebody whom the loop has been at before,
- * or who waits.  A loop that has slept on something else in between is still one. */
+ * what is written now may have been asked for by anybody who is unanswered, and in a loop by
+ * somebody whom it has been at before.  One that has slept on something else in between
+ * is still a loop. */
 static bool is_certain(const struct ta_conn *conn, const struct ta_thread *thread)
 {
 	if (conn->next.owner.kind == TA_OWNER_NOBODY)
 		return true;
+	if (atomic_load_explicit(&ta_runtime.unanswered, memory_order_relaxed) > 1)
+		return false;
 	return !thread->loops ||
 	       (thread->visits <= 1 &&
 		atomic_load_explicit(&ta_runtime.parked, memory_order_relaxed) <= 0);

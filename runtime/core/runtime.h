@@ -36,6 +36,7 @@ struct ta_runtime {
 	uint8_t propagators;	    /* enum ta_propagator */
 	bool propagate_to_all;	    /* not only to private addresses */
 	_Atomic bool serving;	    /* it has listened, or accepted a connection */
+	_Atomic int32_t unanswered; /* requests by HTTP that it has been asked and not answered */
 	_Atomic int32_t parked;	    /* requests that may go on without an event of their own */
 	_Atomic bool hands_over;    /* a request was answered by a thread that had not read it */
 	bool follow;		    /* children that exec are traced as well */

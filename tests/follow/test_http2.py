@@ -12,8 +12,8 @@ import re
 import signal
 import subprocess
 
-from follow import (Tree, apache_log, exe, id_of, is_http_client, nginx_log, start_apache, start_nginx)
-from lib import SERVER, Skip, check, free_port, need_program, need_root, wait_until
+from follow import Tree, apache_log, exe, id_of, is_http_client, load, nginx_log, path_of, start_apache, start_nginx
+from lib import SERVER, Skip, check, free_port, need_program
 
 REQUESTS = 2000
 ANSWER = 'location / { return 200 "hello\\n"; }'
@@ -223,7 +223,6 @@ def node(inwards, outwards, wait, streams=8, count=REQUESTS, enough=0.0):
         if inwards == "h2":
             h2load(home, url, count, min(8, streams), streams)
         else:
-            from follow import load
             load(port, count, threads=streams)
         home.stop(server)
         spans = home.spans()
@@ -314,6 +313,71 @@ def grpc(home):
               f"{what}: {dict(found)}")
 
 
+GRPC_BETWEEN = '''
+import http.client, http.server, sys
+from concurrent import futures
+import grpc
+
+class Echo(grpc.GenericRpcHandler):
+    def __init__(self, down):
+        self.down = down
+    def service(self, details):
+        def answer(request, context):
+            connection = http.client.HTTPConnection("127.0.0.1", self.down)
+            connection.request("GET", "/e/" + details.method.rsplit("/", 1)[1])
+            connection.getresponse().read()
+            connection.close()
+            return request
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+what, port, down = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+if what == "server":
+    server = grpc.server(futures.ThreadPoolExecutor(8), handlers=(Echo(down),))
+    server.add_insecure_port("127.0.0.1:%d" % port)
+    server.start()
+    server.wait_for_termination()
+
+channel = grpc.insecure_channel("127.0.0.1:%d" % down)
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    def do_GET(self):
+        for _ in range(2):
+            channel.unary_unary("/d/" + self.path.rsplit("/", 1)[1])(b"x")
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128
+    daemon_threads = True
+
+Server(("127.0.0.1", port), Handler).serve_forever()
+'''
+
+
+def grpc_between(home):
+    """Threads that answer HTTP/1 ask by one channel of gRPC; threads that answer that ask by HTTP/1."""
+    need_grpc()
+    count, script = 500, home.write("between.py", GRPC_BETWEEN)
+    _, inner = start_nginx(home, 1, ANSWER, mode="plain")
+    middle, port = free_port(), free_port()
+    server = home.start([PYTHON, script, "server", str(middle), str(inner)], port=middle)
+    front = home.start([PYTHON, script, "front", str(port), str(middle)], port=port)
+    load(port, count)
+    home.stop(front)
+    home.stop(server)
+    spans = home.spans()
+    found = collections.Counter((span.kind, path_of(span).split("/")[1]) for span in spans
+                                if span.is_http or is_http_client(span))
+    check(found == {(SERVER, "r"): count, (3, "d"): 2 * count, (SERVER, "d"): 2 * count, (3, "e"): 2 * count},
+          f"spans: {dict(found)}")
+    judge(home, spans, is_http_client)
+
+
 TESTS = [
     ("http2_nginx", nginx), ("http2_nginx_tls", nginx_tls), ("http2_apache", apache), ("http2_nghttpd", nghttpd),
     ("http2_clients", clients), ("http2_nghttpx", nghttpx),
@@ -323,5 +387,5 @@ TESTS = [
     ("http2_node_client", node("http1", "h2", 0)),
     ("http2_node_client_timers", node("http1", "h2", 20)),
     ("http2_node_both", node("h2", "h2", 20)),
-    ("grpc", grpc),
+    ("grpc", grpc), ("grpc_between", grpc_between),
 ]
