@@ -384,12 +384,13 @@ void ta_streams_were_read(struct ta_conn *conn, struct ta_thread *thread)
 	ta_context_enter_request(thread, ta_conn_index(conn), generation, request);
 }
 
-/* Whether an answer to that stream, and nothing else, shows whose the unit is. */
+/* Whether an answer to that stream, and nothing else, shows whose the unit is.  Where several
+ * threads write, one may have written what another has answered: that one's unit goes on. */
 static bool may_claim(const struct ta_streams *streams, struct ta_thread *thread, uint32_t others)
 {
 	struct ta_owner unit = ta_unit_owner(thread);
 
-	return !streams->touched_many &&
+	return !streams->touched_many && !streams->shared &&
 	       (others == 0 || ta_unit_of(&unit)->link.span_id == streams->touched.span_id);
 }
 

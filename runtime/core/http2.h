@@ -4,10 +4,11 @@
  *
  * The program that is asked: a stream is a request span of its own, and the connection has
  * none.  A read that is about one stream puts the thread into it; one that is about several,
- * or on a connection that several threads move, nowhere.  What goes out says little about who wrote it: answers wait for windows, and
- * for the end of a turn of the loop.  So a write puts nobody anywhere, and a unit is only
- * adopted by the one stream that was written to, where its link says the same or no other
- * stream is open.
+ * or on a connection that several threads move, nowhere.  What goes out says little about
+ * who wrote it: answers wait for windows and for the end of a turn of the loop, or another
+ * thread writes them.  So a write puts nobody anywhere, and a unit is only adopted by the
+ * one stream that was written to on a connection that one thread moves, where its link says
+ * the same or no other stream is open.
  *
  * The program that asks: a stream is an exchange.  Requests wait as well, so whose it is is
  * certain only on a connection that one thread moves, and while there is only one request
