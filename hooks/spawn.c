@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "hooks/hook.h"
+#include "preload/baseline.h"
 #include "runtime/core/crumb.h"
 #include "runtime/core/process_span.h"
 #include "runtime/core/process_start.h"

@@ -110,10 +110,11 @@ def load(port, count, prefix="/r/", threads=8, keep=True, verify=None, headers=N
     check(not problems, f"requests without a right answer: {problems[:3]}")
 
 
-def check_chains(home, spans, count, levels):
+def check_chains(home, spans, count, levels, broken=EARLY):
     """Each id has exactly one span at each level, every one below the one of the level before.
 
-    levels: [(program, kind)] from the first server inwards.
+    levels: [(program, kind)] from the first server inwards.  Nothing may be on the wrong one; so many
+    requests may have a chain with a link missing.
     """
     tree = Tree(spans)
     found, orphans = collections.Counter(), set()
@@ -130,7 +131,7 @@ def check_chains(home, spans, count, levels):
         whole = levels[:levels.index(level) + 1]
         if chain != whole:
             orphans.add(number)
-    check(len(orphans) <= EARLY, f"{len(orphans)} requests whose chain is broken")
+    check(len(orphans) <= broken, f"{len(orphans)} requests whose chain is broken")
     for level in levels:
         check(found[level] == count, f"{level}: {found[level]} spans of {count}")
     traces = collections.defaultdict(set)
@@ -225,7 +226,7 @@ def apache_log(home):
     return [tuple(line.split("\t")) for line in home.read("apache.log").splitlines()]
 
 
-def check_header_log(spans, program, log):
+def check_header_log(spans, program, log, unknown=EARLY):
     """What the last server was told is what the one before it exported."""
     known = {(span.trace_id, span.span_id): span for span in spans if is_http_client(span) and exe(span) == program}
     strange = 0
@@ -237,7 +238,7 @@ def check_header_log(spans, program, log):
             strange += 1
             continue
         check(path_of(span) == path, f"the header of {path} names the span of {path_of(span)}")
-    check(strange <= EARLY, f"{strange} headers that name no client span")
+    check(strange <= unknown, f"{strange} headers that name no client span")
 
 
 def postgres_program(name):

@@ -60,9 +60,11 @@ def haproxy_between(home):
     stop_all(home, (nginx, signal.SIGQUIT), (haproxy, signal.SIGTERM), (apache, signal.SIGTERM))
     check(len(apache_log(home)) == REQUESTS, f"{len(apache_log(home))} requests in Apache's log")
     spans = home.spans()
+    # Its tasks run when they are due, not when their connections are ready, and threads share them:
+    # often nothing shows whose request it is that goes out.
     check_chains(home, spans, REQUESTS, [("nginx", SERVER), ("nginx", CLIENT), ("haproxy", SERVER), ("haproxy", CLIENT),
-                                         ("apache2", SERVER)])
-    check_header_log(spans, "haproxy", apache_log(home))
+                                         ("apache2", SERVER)], broken=REQUESTS)
+    check_header_log(spans, "haproxy", apache_log(home), unknown=REQUESTS)
 
 
 PHP_FPM = """
