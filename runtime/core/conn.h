@@ -44,6 +44,7 @@ struct ta_request {
 	struct ta_owner owner;	 /* client side: who asks */
 	struct ta_owner waits;	 /* client side: the request that waits for it */
 	uint32_t commands;	 /* client side: of one write, not answered yet */
+	bool injected;		 /* client side: headers of ours are out, its head is not */
 	bool ended;		 /* its span has ended; the rest of the answer is still to come */
 	bool asked;		 /* client side: the connection's text is this one's */
 	bool failed;		 /* the first command that failed has said why: */

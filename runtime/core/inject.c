@@ -427,7 +427,8 @@ static bool may_carry(const struct ta_conn *conn, bool plain)
 bool ta_inject_plan_held(struct ta_conn *conn, struct ta_thread *thread, bool plain,
 			 const struct iovec *iov, int iov_count, struct ta_inject_plan *ret_plan)
 {
-	return may_carry(conn, plain) && is_http(conn, iov, iov_count) &&
+	return !(conn->next_ready && conn->next.injected) && may_carry(conn, plain) &&
+	       is_http(conn, iov, iov_count) &&
 	       plan(conn, thread, plain, iov, iov_count, ret_plan);
 }
 
@@ -474,9 +475,11 @@ bool ta_inject_pending(uint64_t word, struct ta_inject_plan *ret_plan)
 
 /* ---- what became of it ---- */
 
+enum became { WENT_OUT, UNDECIDED, FAILED };
+
 /* The call is over; keep: a part of it is out.  If the connection has ended meanwhile, or
  * nothing is to be kept, it goes back. */
-static void put_down(uint64_t word, struct ta_injection *what, bool keep, bool forget)
+static void put_down(uint64_t word, struct ta_injection *what, bool keep, enum became became)
 {
 	struct ta_conn *conn = ta_conn_hold(word);
 	struct ta_thread *thread = ta_tls.thread;
@@ -490,7 +493,9 @@ static void put_down(uint64_t word, struct ta_injection *what, bool keep, bool f
 			conn->injection = NULL;
 		give(what);
 	}
-	if (mine && forget && thread)
+	if (mine && became == WENT_OUT)
+		conn->next.injected = true;
+	if (mine && became == FAILED && thread)
 		ta_exchange_forget(conn, thread);
 	if (conn)
 		ta_conn_release(conn);
@@ -504,21 +509,22 @@ uint64_t ta_inject_took(uint64_t word, const struct ta_inject_plan *plan, uint64
 	if (plan->replaces) {
 		/* What is not out goes with the program's next write as it is: a valid value still, of
 		 * the same trace. */
-		put_down(word, what, false, false);
+		put_down(word, what, false, UNDECIDED);
 		return bytes;
 	}
 	if (bytes >= plan->at + left) {
-		put_down(word, what, false, false);
+		put_down(word, what, false, WENT_OUT);
 		return bytes - left;
 	}
 	if (bytes > plan->at)
 		what->sent += (uint32_t)(bytes - plan->at);
 	/* It is made again when its place comes, if nothing of it is out. */
-	put_down(word, what, what->sent > 0, false);
+	put_down(word, what, what->sent > 0, UNDECIDED);
 	return bytes < plan->at ? bytes : plan->at;
 }
 
 void ta_inject_failed(uint64_t word, const struct ta_inject_plan *plan)
 {
-	put_down(word, plan->what, plan->what->sent > 0, plan->what->sent == 0);
+	put_down(word, plan->what, plan->what->sent > 0,
+		 plan->what->sent == 0 ? FAILED : UNDECIDED);
 }

@@ -116,6 +116,8 @@ void ta_stage_close(uint64_t word, struct ta_stage *stage, bool done)
 	struct ta_conn *conn = ta_conn_hold(word);
 	bool mine = conn && conn->stage == stage;
 
+	if (mine && stage->header_bytes == 0)
+		conn->next.injected = true;
 	if (done)
 		stage->before = stage->bytes = 0, stage->passed = 0;
 	if ((mine && done) || !ta_loan_put_down(&stage->loan)) {
