@@ -25,7 +25,9 @@ static struct ta_unit *unit_at(uint32_t index)
 
 bool ta_guess_is_believed(enum ta_guess guess)
 {
-	return atomic_load_explicit(&refuted[guess], memory_order_relaxed) == 0 &&
+	/* A queue that has been in order so far may have two waiting in it the next time. */
+	return guess != TA_GUESS_WAKER &&
+	       atomic_load_explicit(&refuted[guess], memory_order_relaxed) == 0 &&
 	       atomic_load_explicit(&confirmed[guess], memory_order_relaxed) >= TA_GUESS_CONFIRMED;
 }
 

@@ -50,7 +50,7 @@ static inline bool ta_owner_same(const struct ta_owner *one, const struct ta_own
 enum ta_guess {
 	TA_GUESS_NONE,
 	TA_GUESS_SLEPT,	 /* the thread was at work for him when it slept */
-	TA_GUESS_WAKER,	 /* he woke it up */
+	TA_GUESS_WAKER,	 /* he woke it up; never believed */
 	TA_GUESS_QUEUE,	 /* his is the oldest of several requests on a connection */
 	TA_GUESS_LOOP,	 /* the loop is at his connection; but others are unanswered, too */
 	TA_GUESS_KINDS,
