@@ -142,7 +142,9 @@ static uint8_t propagators(const char *list)
 
 	found |= ta_config_matches(list, "baggage") ? TA_PROPAGATOR_BAGGAGE : 0;
 	found |= ta_config_matches(list, "sentry") ? TA_PROPAGATOR_SENTRY : 0;
-	return *list ? found : TA_PROPAGATOR_TRACECONTEXT | TA_PROPAGATOR_BAGGAGE;
+	if (found == 0 && !ta_config_matches(list, "none"))
+		found = TA_PROPAGATOR_TRACECONTEXT | TA_PROPAGATOR_BAGGAGE;
+	return found;
 }
 
 static void set_runtime(const struct ta_config *config, const struct ta_segment_plan *plan)

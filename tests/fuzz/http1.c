@@ -50,6 +50,8 @@ static uint64_t facts_of(const struct ta_http1_head *head)
 	demand(head->forwarded_len <= TA_HTTP1_FORWARDED_MAX);
 	demand(head->traceparent_len <= TA_HTTP1_TRACEPARENT_MAX);
 	demand(head->tracestate_len <= TA_HTTP1_TRACESTATE_MAX);
+	demand(head->baggage_len <= TA_HTTP1_BAGGAGE_MAX);
+	demand(head->sentry_trace_len <= TA_HTTP1_SENTRY_TRACE_MAX);
 	uint64_t facts = mix(0, head, offsetof(struct ta_http1_head, method));
 
 	facts = mix(facts, head->method, head->method_len);
@@ -58,6 +60,8 @@ static uint64_t facts_of(const struct ta_http1_head *head)
 	facts = mix(facts, head->user_agent, head->user_agent_len);
 	facts = mix(facts, head->forwarded, head->forwarded_len);
 	facts = mix(facts, head->traceparent, head->traceparent_len);
+	facts = mix(facts, head->baggage, head->baggage_len);
+	facts = mix(facts, head->sentry_trace, head->sentry_trace_len);
 	return mix(facts, head->tracestate, head->tracestate_len);
 }
 

@@ -103,11 +103,27 @@ static void ends(void)
 	}
 }
 
+static void whole(const char *value, size_t bytes)
+{
+	check(ta_list_whole(value, strlen(value)) == bytes, "%s", value);
+}
+
+static void cut(void)
+{
+	whole("", 0);
+	whole("a=1", 0);
+	whole("a=1,", 3);
+	whole("a=1,b", 3);
+	whole("a=1,b=2,c", 7);
+	whole(",", 0);
+}
+
 int main(void)
 {
 	check_group("baggage/tracestate", states);
 	check_group("baggage/baggage", bags);
 	check_group("baggage/bounds", bounds);
 	check_group("baggage/ends", ends);
+	check_group("baggage/cut", cut);
 	return check_status();
 }

@@ -74,6 +74,10 @@ static void put_head(struct transcript *out, const struct ta_http1_head *head, b
 	if (head->traceparent_count > 1)
 		put(out, " parents=%u", head->traceparent_count);
 	put_value(out, "state", head->tracestate, head->tracestate_len);
+	put_value(out, "baggage", head->baggage, head->baggage_len);
+	put_value(out, "sentry", head->sentry_trace, head->sentry_trace_len);
+	if (head->sentry_trace_count > 1)
+		put(out, " sentries=%u", head->sentry_trace_count);
 	put(out, "}");
 }
 
@@ -281,6 +285,13 @@ static const struct row requests[] = {
 	  "start {GET / 1 k parent=" PARENT " state=a=1} done", 0 },
 	{ "traceparent twice", "GET / HTTP/1.1\r\ntraceparent: " PARENT "\r\nTraceparent: x\r\n\r\n",
 	  "start {GET / 1 k parent=" PARENT " parents=2} done", 0 },
+	{ "baggage in parts",
+	  "GET / HTTP/1.1\r\nbaggage: a=1\r\nX: y\r\nBAGGAGE:\t b=2;p \r\nbaggageX: c\r\n\r\n",
+	  "start {GET / 1 k baggage=a=1,b=2;p} done", 0 },
+	{ "sentry-trace", "GET / HTTP/1.1\r\nSentry-Trace: a-b-1\r\n\r\n",
+	  "start {GET / 1 k sentry=a-b-1} done", 0 },
+	{ "sentry-trace twice", "GET / HTTP/1.1\r\nsentry-trace: a\r\nsentry-trace: b\r\n\r\n",
+	  "start {GET / 1 k sentry=a sentries=2} done", 0 },
 	{ "tracestate in parts",
 	  "GET / HTTP/1.1\r\ntracestate: a=1 \r\ntracestate:\r\ntracestate: b=2,c=3\r\n\r\n",
 	  "start {GET / 1 k state=a=1,b=2,c=3} done", 0 },
