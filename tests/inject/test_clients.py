@@ -9,7 +9,7 @@ import ssl
 import threading
 
 from lib import Skip, check, free_port, need_program
-from test_exact import certificate
+from test_exact import FULL, build, certificate
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 PARENT = f"00-{TRACE}-{SPAN}-01"
@@ -122,6 +122,26 @@ def real_clients(secure):
         server.shutdown()
         home.note(f"without {', '.join(missing)}" if missing else "all clients")
     return test
+
+
+def gnutls(home):
+    """wget is GnuTLS's client here: writes that are short or fail for the moment, below the library."""
+    wget, faults = need_program("wget"), build(home, "faults.so", "-shared", "-fPIC")
+    linked = home.run(["ldd", wget], "plain")[1]
+    if "gnutls" not in linked:
+        raise Skip("wget has another TLS library")
+    server, url = serve(certificate(home))
+    body = home.write("body", "x" * 30000)
+    whole = hashlib.sha256(b"x" * 30000).hexdigest()
+    for seed in range(400 if FULL else 30):
+        del server.seen[:]
+        status, said, errors = home.run(
+            [wget, "-q", "-O", "-", "-t", "1", "--no-proxy", "--no-check-certificate", "--post-file=" + body, url], "plain", 30,
+            env={"LD_PRELOAD": f"{home.preload}:{faults}", "FAULTS": "60,60,0", "FAULTS_SEED": str(seed), "FAULTS_MOST": "300"})
+        check(status == 0 and said == whole, f"seed {seed}: wget ends with {status}: {said[:80]} {errors[-200:]}")
+        parents = server.seen[0][0].get_all("traceparent") or []
+        check(len(server.seen) == 1 and len(parents) == 1, f"seed {seed}: {parents}")
+    server.shutdown()
 
 
 def curl_headers(home, server, url, env, *options):
@@ -286,5 +306,6 @@ def proxy(name):
 
 
 TESTS = [("clients/plain", real_clients(False)), ("clients/tls", real_clients(True)),
+         ("clients/gnutls", gnutls),
          ("company/environment", company), ("company/requests", incoming),
          *((f"proxy/{name}", proxy(name)) for name in PROXIES)]
