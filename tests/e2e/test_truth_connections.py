@@ -58,6 +58,7 @@ def redis(threads):
         silent(port)
         info = ask(port, b"*2\r\n$4\r\nINFO\r\n$5\r\nstats\r\n")
         total = int(info.split(b"total_connections_received:")[1].split(b"\r\n")[0])
+        time.sleep(0.5)  # it has to read the end of the last connection before it is told to go
         home.stop(server)
         spans = verdict(home, port, total - SILENT)
         echo = [span for span in spans if span.attrs.get("tagalong.connection.bytes_in") == len(sent)]
