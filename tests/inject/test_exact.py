@@ -74,7 +74,7 @@ def exchange(home, ways, kinds, counts, arguments=()):
                 if kind and how == "timeout":
                     continue
                 for way in ways:
-                    count, seed, first = counts[way == "big"], seed + 1, len(receiver.lines(0))
+                    count, seed, first = counts[way in ("big", "long")], seed + 1, len(receiver.lines(0))
                     what = " ".join(filter(None, (way, how, faulty, kind)))
                     status, out, errors = home.run(
                         [client, receiver.port, way, str(count), str(seed), how, *filter(None, [kind])], "plain", 300,
@@ -89,12 +89,12 @@ def exchange(home, ways, kinds, counts, arguments=()):
 
 def plain(home):
     """All ways on three kinds of sockets, without and with faults."""
-    exchange(home, WAYS, (None,), (700, 25) if FULL else (30, 3))
+    exchange(home, WAYS, (None,), (760, 20) if FULL else (30, 3))
 
 
 def above_tls(home):
     """The same above OpenSSL: all or nothing, in parts, and with buffers that move."""
-    exchange(home, TLS_WAYS, ("tls", "tls-partial", "tls-moving"), (180, 20) if FULL else (20, 3), certificate(home))
+    exchange(home, TLS_WAYS, ("tls", "tls-partial", "tls-moving"), (190, 20) if FULL else (20, 3), certificate(home))
 
 
 def odd_calls(home):
