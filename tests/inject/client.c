@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <signal.h>
@@ -383,6 +384,8 @@ static void open_connection(int port, const char *how, const char *kind)
 	int small = 4096;
 
 	fd = socket(AF_INET, SOCK_STREAM, 0);
+	/* Many small writes are not to wait for each other's acknowledgement. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 	if (roll(2))
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)))
