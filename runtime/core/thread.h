@@ -229,7 +229,7 @@ static inline void ta_guard_drop(const bool *taken)
 /* Leaves, and restores errno, at the end of the block.  The real call is never
  * inside: it may block, and a cancelled thread would keep the guard. */
 #define TA_GUARD(name)                                                                             \
-	struct ta_guard name __attribute__((cleanup(ta_guard_leave))) = ta_guard_enter()
+	struct ta_guard name __attribute__((cleanup(ta_guard_leave), unused)) = ta_guard_enter()
 
 /* For what may interrupt itself: the thread's state without the guard, or NULL when
  * nothing is to be recorded.  Touches no frame. */
