@@ -19,6 +19,7 @@ struct ta_agent_options {
 	const char *cwd;   /* for a relative TAGALONG_FILE */
 	bool foreground;   /* do not detach, no watcher; for tests */
 	int lock_fd;	   /* the lock, already held by this process; 0: to be taken */
+	bool confine;	   /* give up what is not needed (confine.h); not in a test's own process */
 };
 
 /* Serves until there is nothing left to serve.  Returns an exit status: 0, also

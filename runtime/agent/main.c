@@ -27,6 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime/agent/confine.h"
 #include "runtime/agent/lock.h"
 #include "runtime/agent/priority.h"
 #include "runtime/agent/worker.h"
@@ -40,6 +41,7 @@ struct agent {
 	struct ta_agent_options options;
 	int dir_fd;
 	int lock_fd;
+	int confine_error;
 	struct ta_working_on *working_on;
 	pid_t watcher;
 	pid_t worker;
@@ -214,6 +216,9 @@ static int work(struct agent *agent)
 	if (error)
 		return 1;
 	prctl(PR_SET_NAME, "tagalong-agent");
+	if (agent->confine_error)
+		ta_log_debug(&worker->log, "not confined as it should be (%s); it serves all the same",
+			     strerror(-agent->confine_error));
 	worker->working_on = agent->working_on;
 	error = ta_worker_resume(worker, NULL);
 	if (error)
@@ -348,6 +353,25 @@ static bool detach(const struct agent *agent)
 	return true;
 }
 
+static void confine(struct agent *agent)
+{
+	if (agent->options.confine)
+		agent->confine_error = ta_confine();
+}
+
+static int serve_apart(struct agent *agent)
+{
+	if (agent->options.foreground) {
+		confine(agent);
+		return work(agent);
+	}
+	if (!detach(agent))
+		return 0;
+	ta_priority_session();
+	confine(agent);
+	return start_worker(agent) == 0 ? watch_over(agent) : 1;
+}
+
 int ta_agent_run(const struct ta_agent_options *options)
 {
 	struct agent agent = { .options = *options, .lock_fd = -1 };
@@ -375,14 +399,8 @@ int ta_agent_run(const struct ta_agent_options *options)
 		return 1;
 	stop_asked = 0;
 	set_signals();
-	int status = 0;
+	int status = serve_apart(&agent);
 
-	if (options->foreground) {
-		status = work(&agent);
-	} else if (detach(&agent)) {
-		ta_priority_session();
-		status = start_worker(&agent) == 0 ? watch_over(&agent) : 1;
-	}
 	close(agent.lock_fd);
 	close(agent.dir_fd);
 	return status;
