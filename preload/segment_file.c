@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -243,6 +244,9 @@ struct ta_segment *ta_segment_create(int dir_fd, const struct ta_config *config,
 
 	if (fd < 0)
 		return NULL;
+	/* It belongs to the open file, which lives as long as a mapping of it: an agent that cannot
+	 * see our processes (another container) sees by it that one lives. */
+	ta_sys(SYS_flock, fd, LOCK_SH | LOCK_NB);
 	struct ta_segment *segment = map_file(fd, header + (uint64_t)lanes * lane_bytes + TA_CRASH_BYTES,
 					      header + (uint64_t)FIRST_LANES * lane_bytes);
 

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
@@ -222,8 +223,21 @@ static bool backed_off(struct ta_worker *worker, struct ta_proc *proc)
 	return false;
 }
 
+/* Whether anybody at all maps the segment, whom we may not see: the program's lock belongs to
+ * the open file behind its mapping (preload/segment_file.c). */
+static bool is_held(const struct ta_mapped *mapped)
+{
+	if (!mapped->foreign || mapped->fd < 0)
+		return false;
+	if (flock(mapped->fd, LOCK_EX | LOCK_NB) != 0)
+		return errno == EWOULDBLOCK;
+	flock(mapped->fd, LOCK_UN);
+	return false;
+}
+
 /* A process whose pid we do not know lives as long as somebody maps its segment
- * whom no other process accounts for. */
+ * whom no other process accounts for.  In a pid namespace that is not below ours all
+ * processes of a program live as long as one of them does. */
 static bool unknown_alive(struct ta_worker *worker, struct ta_proc *proc,
 			  const struct ta_mapped *mapped)
 {
@@ -237,7 +251,7 @@ static bool unknown_alive(struct ta_worker *worker, struct ta_proc *proc,
 		if (mappers->pids[i] == proc->process.pid ||
 		    !has_pid(worker, proc->segment_id, mappers->pids[i]))
 			return true;
-	return false;
+	return mappers->count == 0 && is_held(mapped);
 }
 
 /* After an EXEC record: whether the old image is still there (exec may fail). */
@@ -382,7 +396,7 @@ static bool is_finished(struct ta_worker *worker, struct ta_mapped *mapped)
 	const struct ta_mappers *mappers = find_mappers(worker, mapped);
 
 	mapped->mapper_pid = mappers->count ? mappers->pids[0] : 0;
-	return mappers->count == 0;
+	return mappers->count == 0 && !is_held(mapped);
 }
 
 static void finish(struct ta_worker *worker, struct ta_mapped *mapped)

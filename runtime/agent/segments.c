@@ -19,6 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/agent/lock.h"
+
 int ta_run_dir_open(const char *path, int *ret_fd)
 {
 	struct stat info;
@@ -44,6 +46,8 @@ void ta_segments_fini(struct ta_segments *segments)
 {
 	TA_LIST_EACH(at, &segments->mapped)
 		ta_segment_drop(segments, TA_CONTAINER(at, struct ta_mapped, link), false);
+	while (segments->taken_count > 0)
+		close(segments->taken_fds[--segments->taken_count]);
 }
 
 void ta_segment_drop(struct ta_segments *segments, struct ta_mapped *mapped, bool remove_file)
@@ -200,14 +204,30 @@ static int open_and_map(const struct ta_segments *segments, struct ta_mapped *ma
 	return error;
 }
 
+/* Whether segments of the key are ours to serve. */
+static bool take_key(struct ta_segments *segments, uint32_t key)
+{
+	if (segments->key != TA_KEY_ALL)
+		return key == segments->key;
+	for (uint32_t i = 0; i < segments->taken_count; i++)
+		if (segments->taken[i] == key)
+			return true;
+	uint32_t at = segments->taken_count;
+
+	if (at == TA_KEYS_MAX || ta_lock_take(segments->dir_fd, key, &segments->taken_fds[at]) != 0)
+		return false;
+	segments->taken[segments->taken_count++] = key;
+	return true;
+}
+
 static void consider(struct ta_segments *segments, const char *name, ta_segment_found_fn *found,
 		     ta_segment_reject_fn *reject, void *user)
 {
 	uint32_t key, pid;
 	uint64_t id;
 
-	if (!ta_segment_name_parse(name, &key, &pid, &id) || key != segments->key ||
-	    find_id(segments, id))
+	if (!ta_segment_name_parse(name, &key, &pid, &id) || find_id(segments, id) ||
+	    !take_key(segments, key))
 		return;
 	struct ta_mapped *mapped = calloc(1, sizeof(*mapped));
 
@@ -264,7 +284,8 @@ bool ta_segments_any(const struct ta_segments *segments)
 	DIR *dir = open_dir(segments);
 
 	for (struct dirent *entry; dir && !any && (entry = readdir(dir)) != NULL;)
-		any = ta_segment_name_parse(entry->d_name, &key, &pid, &id) && key == segments->key;
+		any = ta_segment_name_parse(entry->d_name, &key, &pid, &id) &&
+		      (key == segments->key || segments->key == TA_KEY_ALL);
 	if (dir)
 		closedir(dir);
 	return any;

@@ -53,6 +53,7 @@ struct ta_mapped {
 	uint64_t trim_ns; /* free lanes above the limit may go then */
 	uint32_t checks;
 	bool earlier_boot; /* no process of it can live */
+	bool foreign;	   /* its pids are those of another pid namespace */
 	bool finished; /* read for the last time; stays until last_group is out */
 	uint64_t last_group, last_event;
 	uint32_t answered; /* number of the last question that was */
@@ -68,9 +69,17 @@ struct ta_waiting_segment {
 	int error;
 };
 
+/* An agent of this key serves the segments of every key that no other agent serves (a sidecar):
+ * it holds the locks of all keys that it has met, so that none will. */
+#define TA_KEY_ALL 0u
+#define TA_KEYS_MAX 64u
+
 struct ta_segments {
 	int dir_fd;
 	uint32_t key;
+	uint32_t taken[TA_KEYS_MAX]; /* keys whose locks are ours, of TA_KEY_ALL */
+	int taken_fds[TA_KEYS_MAX];
+	uint32_t taken_count;
 	struct ta_list mapped;
 	uint32_t count;
 	uint32_t unfinished; /* files that had no header at the last look */

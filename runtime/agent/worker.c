@@ -152,6 +152,7 @@ static void found(void *user, struct ta_mapped *mapped)
 		event.wall_offset_ns = (int64_t)(mapped->created_wall_ns - mapped->created_ns);
 	ta_worker_event(worker, TA_EVENT_ATTACH, &event, sizeof(event));
 	if (!worker->keep) {
+	mapped->foreign = event.foreign != 0;
 		free_agent_lanes(mapped);
 		ta_asks_attach(mapped);
 		atomic_store(&mapped->shared->agent_pid, (uint32_t)getpid());
@@ -273,7 +274,8 @@ static bool has_work(struct ta_worker *worker)
 {
 	uint64_t patience_ns = worker->config.agent_linger_ms * 1000000u;
 
-	if (worker->segments.count > 0 || worker->segments.unfinished > 0) {
+	if (worker->segments.count > 0 || worker->segments.unfinished > 0 ||
+	    worker->segments.key == TA_KEY_ALL) {
 		worker->empty_since_ns = 0;
 		return true;
 	}

@@ -8,13 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/agent/agent.h"
+#include "runtime/agent/segments.h"
 #include "runtime/cli/cli.h"
 #include "runtime/cli/place.h"
 
-static const char *const long_names[] = { "--run-dir", "--key", "--foreground", "--lock-fd", "--help", NULL };
+static const char *const long_names[] = { "--run-dir", "--key", "--all", "--foreground", "--lock-fd", "--help", NULL };
 
 static int parse_key(const char *text, uint32_t *ret_key)
 {
@@ -33,6 +35,7 @@ static int serve(struct ta_agent_options *options, const char *dir)
 {
 	static char cwd[PATH_MAX], run_dir[PATH_MAX];
 
+	static struct ta_config config;
 	if (!getcwd(cwd, sizeof(cwd)))
 		strcpy(cwd, "/"); /* removed: only matters where a path is relative */
 	if (ta_cli_absolute(cwd, dir, run_dir) < 0) {
@@ -40,9 +43,16 @@ static int serve(struct ta_agent_options *options, const char *dir)
 		return TA_CLI_USAGE;
 	}
 	options->run_dir = run_dir;
+	/* Whoever of its programs and it comes first makes it. */
+	if (options->key == TA_KEY_ALL && mkdir(run_dir, 0700) < 0 && errno != EEXIST) {
+		ta_cli_say("agent: cannot make %s: %s", run_dir, strerror(errno));
+		return 1;
+	}
 	options->cwd = cwd;
 	options->envp = environ;
 	return ta_agent_run(options);
+	ta_config_load(&config, environ, NULL, NULL);
+	options->confine = config.agent_confine;
 }
 
 int ta_cli_agent(int argc, char **argv)
@@ -50,16 +60,20 @@ int ta_cli_agent(int argc, char **argv)
 	static const struct option options[] = { { "run-dir", required_argument, NULL, 'd' },
 						 { "key", required_argument, NULL, 'k' },
 						 { "foreground", no_argument, NULL, 'f' },
+						 { "all", no_argument, NULL, 'a' },
 						 { "lock-fd", required_argument, NULL, 'l' },
 						 { NULL, 0, NULL, 0 } };
 	struct ta_agent_options agent = { 0 };
 	const char *dir = NULL;
 
+	bool all = false;
 	opterr = 0;
 	for (int option; (option = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
 		if (option == 'd')
 			dir = optarg;
 		else if (option == 'f')
+		else if (option == 'a')
+			all = true;
 			agent.foreground = true;
 		else if (option == 'l')
 			agent.lock_fd = atoi(optarg);
@@ -72,8 +86,8 @@ int ta_cli_agent(int argc, char **argv)
 			return ta_cli_say("agent: --key %s: not a hexadecimal number from 1 to "
 					  "ffffffff", optarg), TA_CLI_USAGE;
 	}
-	if (!dir || !agent.key || optind < argc) {
-		ta_cli_say("agent: usage: tagalong agent --run-dir DIR --key HEX [--foreground]");
+	if (!dir || (agent.key != 0) == all || optind < argc) {
+		ta_cli_say("agent: usage: tagalong agent --run-dir DIR (--key HEX|--all) [--foreground]");
 		return TA_CLI_USAGE;
 	}
 	return serve(&agent, dir);
