@@ -35,7 +35,6 @@ static int serve(struct ta_agent_options *options, const char *dir)
 {
 	static char cwd[PATH_MAX], run_dir[PATH_MAX];
 
-	static struct ta_config config;
 	if (!getcwd(cwd, sizeof(cwd)))
 		strcpy(cwd, "/"); /* removed: only matters where a path is relative */
 	if (ta_cli_absolute(cwd, dir, run_dir) < 0) {
@@ -51,8 +50,6 @@ static int serve(struct ta_agent_options *options, const char *dir)
 	options->cwd = cwd;
 	options->envp = environ;
 	return ta_agent_run(options);
-	ta_config_load(&config, environ, NULL, NULL);
-	options->confine = config.agent_confine;
 }
 
 int ta_cli_agent(int argc, char **argv)
