@@ -32,7 +32,7 @@ static struct {
 static void on_fatal(int number, siginfo_t *info, void *context)
 {
 	ta_crash_report(number, info, context);
-	ta_crash_die(number, info);
+	ta_crash_die(number, info, context);
 }
 
 typedef void info_handler(int, siginfo_t *, void *);

@@ -359,14 +359,34 @@ struct kernel_action {
 	uint64_t mask;
 };
 
+/* Whether the instruction faults again when the handler returns. */
+static bool comes_again(int number, const siginfo_t *info)
+{
+	return !was_sent(info) && (number == SIGSEGV || number == SIGBUS || number == SIGILL ||
+				   number == SIGFPE);
+}
+
+/* The kernel refuses (a filter does): a fault while its signal is blocked is death whatever
+ * handler there is; nothing else would end the process with this signal, but ends it has to. */
+static void die_without_default(int number, const siginfo_t *info, void *context)
+{
+	ucontext_t *interrupted = context;
+
+	if (comes_again(number, info))
+		sigaddset(&interrupted->uc_sigmask, number);
+	else
+		ta_sys(SYS_exit_group, 128 + number);
+}
+
 /* The signal is blocked while its handler runs: what is sent now arrives at the return,
  * before any further instruction, with the same facts as the first time. */
-void ta_crash_die(int number, siginfo_t *info)
+void ta_crash_die(int number, siginfo_t *info, void *context)
 {
 	struct kernel_action by_default = { 0 };
 	uint32_t pid = (uint32_t)ta_sys(SYS_getpid), tid = (uint32_t)ta_sys(SYS_gettid);
 
-	ta_sys(SYS_rt_sigaction, number, &by_default, 0, 8);
-	if (ta_sys(SYS_rt_tgsigqueueinfo, pid, tid, number, info) != 0)
-		ta_sys(SYS_tgkill, pid, tid, number);
+	if (ta_sys(SYS_rt_sigaction, number, &by_default, 0, 8) != 0 ||
+	    (ta_sys(SYS_rt_tgsigqueueinfo, pid, tid, number, info) != 0 &&
+	     ta_sys(SYS_tgkill, pid, tid, number) != 0))
+		die_without_default(number, info, context);
 }

@@ -28,7 +28,8 @@ bool ta_crash_is_abort(const void *context);
  * TAGALONG_CRASH_WAIT_MS.  Returns; then it is time to die. */
 void ta_crash_report(int number, const siginfo_t *info, const void *context);
 
-/* Dies of this signal, at the interrupted instruction, when the calling handler returns. */
-void ta_crash_die(int number, siginfo_t *info);
+/* Dies of this signal, at the interrupted instruction, when the calling handler returns;
+ * context is the one that the handler was given. */
+void ta_crash_die(int number, siginfo_t *info, void *context);
 
 #endif
