@@ -118,10 +118,11 @@ static bool is_inside(struct task *task, uint64_t at)
 	return task->range.end && at >= task->range.start && at < task->range.end;
 }
 
-/* Those that the kernel cannot refuse, and that nobody could go on without. */
+/* Those that the kernel cannot refuse; and vfork, which the library makes in the program's name. */
 static bool cannot_fail(uint64_t call)
 {
-	return call == SYS_exit || call == SYS_exit_group || call == SYS_rt_sigreturn;
+	return call == SYS_exit || call == SYS_exit_group || call == SYS_rt_sigreturn ||
+	       call == SYS_vfork;
 }
 
 /* At the entry of a system call: whether it is one of those that are counted, and fails. */
@@ -151,7 +152,7 @@ static void on_syscall(struct task *task)
 		return;
 	if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
 		task->failing = is_to_fail(task, &info);
-		if (task->failing)
+		if (task->failing && info.entry.nr != SYS_close) /* that one works, whatever it says */
 			set_word(task, offsetof(struct user_regs_struct, orig_rax), -1);
 	} else if (info.op == PTRACE_SYSCALL_INFO_EXIT && task->failing) {
 		set_word(task, offsetof(struct user_regs_struct, rax), -error);
