@@ -65,6 +65,8 @@ bool ta_pid_alive(uint32_t pid, uint64_t born_before_ns)
 	char path[64], text[1024], state;
 	uint64_t born_ns, offset = boot_minus_monotonic_ns();
 
+	if (pid == 0 || pid > INT32_MAX) /* no process at all; to kill() it would be a group */
+		return false;
 	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t bytes = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
