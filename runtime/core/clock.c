@@ -27,11 +27,6 @@ struct ta_clock_anchor ta_clock_anchor = { .sequence = 1 };
 
 static clockid_t kernel_clock = CLOCK_MONOTONIC;
 
-/* The beginning of the interval that the rate is measured over, and the next one's. */
-static struct mark {
-	uint64_t ticks, ns;
-} marks[2];
-
 static uint64_t kernel_ns(void)
 {
 	struct timespec now;
@@ -41,6 +36,11 @@ static uint64_t kernel_ns(void)
 }
 
 #if defined(__x86_64__)
+
+/* The beginning of the interval that the rate is measured over, and the next one's. */
+static struct mark {
+	uint64_t ticks, ns;
+} marks[2];
 
 #define LOOK_TICKS_MAX 10000u /* both clocks read without an interruption in between */
 

@@ -70,7 +70,7 @@ struct ta_sql {
 /* A byte of a database's name, as it may be shown. */
 static inline char ta_sql_printable(char byte)
 {
-	return (byte >= 0 && byte < ' ') || byte == 0x7f ? '?' : byte;
+	return (unsigned char)byte < ' ' || byte == 0x7f ? '?' : byte;
 }
 
 /* A statement begins: `command` has no text, operation and target any more. */
