@@ -15,6 +15,7 @@
 #include "runtime/agent/segments.h"
 #include "runtime/cli/cli.h"
 #include "runtime/cli/place.h"
+#include "runtime/wire/config.h"
 
 static const char *const long_names[] = { "--run-dir", "--key", "--all", "--foreground", "--lock-fd", "--help", NULL };
 
@@ -34,6 +35,7 @@ static int parse_key(const char *text, uint32_t *ret_key)
 static int serve(struct ta_agent_options *options, const char *dir)
 {
 	static char cwd[PATH_MAX], run_dir[PATH_MAX];
+	static struct ta_config config;
 
 	if (!getcwd(cwd, sizeof(cwd)))
 		strcpy(cwd, "/"); /* removed: only matters where a path is relative */
@@ -41,14 +43,16 @@ static int serve(struct ta_agent_options *options, const char *dir)
 		ta_cli_say("agent: the name of the run directory is too long");
 		return TA_CLI_USAGE;
 	}
-	options->run_dir = run_dir;
 	/* Whoever of its programs and it comes first makes it. */
 	if (options->key == TA_KEY_ALL && mkdir(run_dir, 0700) < 0 && errno != EEXIST) {
 		ta_cli_say("agent: cannot make %s: %s", run_dir, strerror(errno));
 		return 1;
 	}
+	options->run_dir = run_dir;
 	options->cwd = cwd;
 	options->envp = environ;
+	ta_config_load(&config, environ, NULL, NULL);
+	options->confine = config.agent_confine;
 	return ta_agent_run(options);
 }
 
@@ -56,21 +60,21 @@ int ta_cli_agent(int argc, char **argv)
 {
 	static const struct option options[] = { { "run-dir", required_argument, NULL, 'd' },
 						 { "key", required_argument, NULL, 'k' },
-						 { "foreground", no_argument, NULL, 'f' },
 						 { "all", no_argument, NULL, 'a' },
+						 { "foreground", no_argument, NULL, 'f' },
 						 { "lock-fd", required_argument, NULL, 'l' },
 						 { NULL, 0, NULL, 0 } };
 	struct ta_agent_options agent = { 0 };
 	const char *dir = NULL;
-
 	bool all = false;
+
 	opterr = 0;
 	for (int option; (option = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
 		if (option == 'd')
 			dir = optarg;
-		else if (option == 'f')
 		else if (option == 'a')
 			all = true;
+		else if (option == 'f')
 			agent.foreground = true;
 		else if (option == 'l')
 			agent.lock_fd = atoi(optarg);
