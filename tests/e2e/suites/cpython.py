@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""cpython.py - CPython's own tests, as Debian packages them (libpython3.11-testsuite).
+
+A part is a module.  Everything that needs another machine is off (-u without
+network and urlfetch), so are sound, screens and files of gigabytes.
+"""
+
+import json
+import os
+import subprocess
+
+import common
+
+NAME = "cpython"
+WHAT = "CPython's test suite (Debian's libpython3.11-testsuite)"
+PYTHON = "/usr/bin/python3.11"
+RESOURCES = "all,-urlfetch,-gui,-audio,-largefile,-tzdata,-decimal"
+# These call the loopback a network; what they ask of others is left out.
+LOCAL = {"test_socketserver": (), "test_timeout": ("test.test_timeout.TCPTimeoutTestCase.*",)}
+
+# name, seconds that it may take, whether it is part of the quick choice
+MODULES = (
+    ("test_asyncio", 1500, False), ("test_concurrent_futures", 1500, False), ("test_ctypes", 300, True),
+    ("test_eintr", 400, False), ("test_epoll", 120, True), ("test_faulthandler", 400, False),
+    ("test_file_eintr", 200, False), ("test_fork1", 200, False), ("test_ftplib", 200, True),
+    ("test_httplib", 200, True), ("test_httpservers", 300, True), ("test_mmap", 200, True),
+    ("test_multiprocessing_fork", 1500, False), ("test_multiprocessing_forkserver", 1500, False),
+    ("test_multiprocessing_main_handling", 600, False), ("test_multiprocessing_spawn", 1500, False),
+    ("test_openpty", 100, True), ("test_os", 400, True), ("test_poll", 200, True), ("test_popen", 100, True),
+    ("test_posix", 200, True), ("test_pty", 200, True), ("test_resource", 200, True), ("test_select", 200, True),
+    ("test_selectors", 200, True), ("test_signal", 400, True), ("test_socket", 400, True),
+    ("test_socketserver", 200, True), ("test_ssl", 400, True), ("test_subprocess", 600, False),
+    ("test_syslog", 100, True), ("test_thread", 200, True), ("test_threading", 400, True),
+    ("test_threadsignals", 200, True), ("test_timeout", 200, True), ("test_urllib2_localnet", 200, True),
+    ("test_wait3", 200, False), ("test_wait4", 200, False), ("test_wsgiref", 200, True),
+    ("test_xmlrpc", 200, True),
+)
+
+
+def need():
+    common.need_file(PYTHON, "python3.11 is not installed")
+    done = subprocess.run([PYTHON, "-I", "-c", "import test.test_socket"], capture_output=True)
+    if done.returncode:
+        raise common.Skip("libpython3.11-testsuite is not installed")
+
+
+def parts(full):
+    return [common.Part(name, seconds) for name, seconds, quick in MODULES if full or quick]
+
+
+def run(part, place, only=None):
+    log = os.path.join(place.dir, "log")
+    resources = RESOURCES if part.name in LOCAL else RESOURCES + ",-network"
+    command = [PYTHON, os.path.join(common.HERE, "cpython_logger.py"), log, "-v", "-u", resources,
+               "--timeout", str(part.seconds), "--tempdir", place.tmp]
+    for pattern in LOCAL.get(part.name, ()):
+        command += ["-i", pattern]
+    for name in only or ():
+        command += ["-m", name]
+    status = place.run([*command, part.name], part.seconds + 60)
+    return outcomes(log, place, status)
+
+
+def outcomes(log, place, status):
+    found = common.Outcomes()
+    with open(log, encoding="utf-8") as lines:
+        place.check_loaded(json.loads(next(lines))["loaded"])
+        for line in lines:
+            line = json.loads(line)
+            found.add(line["id"], line["outcome"], line["detail"])
+    # 0: all passed, 2: a test failed, 3: a test changed the environment of others ...
+    found.add("exit status", str(status), place.tail(40))
+    return found
