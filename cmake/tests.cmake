@@ -58,6 +58,18 @@ target_link_libraries(bench_encode PRIVATE ta_agent m)
 add_executable(delivery_driver ${CMAKE_SOURCE_DIR}/tests/delivery/driver.c)
 target_link_libraries(delivery_driver PRIVATE ta_agent Threads::Threads)
 
+# The library as a later version would be, for tests/faults: only what writes and checks the
+# number of the wire is compiled anew.
+add_library(tagalong_next MODULE ${CMAKE_SOURCE_DIR}/preload/segment_file.c
+  ${CMAKE_SOURCE_DIR}/preload/starter.c
+  $<FILTER:$<TARGET_OBJECTS:tagalong>,EXCLUDE,preload/(segment_file|starter)>)
+add_dependencies(tagalong_next ta_exports tagalong)
+target_compile_definitions(tagalong_next PRIVATE $<TARGET_PROPERTY:tagalong,COMPILE_DEFINITIONS>
+  TA_WIRE_VERSION=999u)
+target_compile_options(tagalong_next PRIVATE $<TARGET_PROPERTY:tagalong,COMPILE_OPTIONS>)
+target_link_libraries(tagalong_next PRIVATE ta_flags)
+target_link_options(tagalong_next PRIVATE $<TARGET_PROPERTY:tagalong,LINK_OPTIONS>)
+
 if(TA_FUZZ)
   if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
     message(FATAL_ERROR "TA_FUZZ needs clang: CC=clang cmake -DTA_FUZZ=ON ...")

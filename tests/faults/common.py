@@ -13,7 +13,7 @@ FULL = os.environ.get("TAGALONG_TEST_FULL") == "1"
 
 def build(home, source, *flags):
     """A program of this directory, built into the home."""
-    output = home.path(os.path.splitext(source)[0] + (".so" if "-shared" in flags else ""))
+    output = home.path("bin", os.path.splitext(os.path.basename(source))[0] + (".so" if "-shared" in flags else ""))
     if not os.path.exists(output):
         command = [need_program("gcc", "cc"), "-std=gnu11", "-D_GNU_SOURCE", "-O1", "-g", "-pthread", "-Wall", "-Wextra",
                    "-I", ROOT, "-I", os.path.join(ROOT, "runtime/include"), "-o", output, os.path.join(HERE, source),
@@ -37,3 +37,17 @@ def name_of_call(number):
     if not NAMES:
         NAMES.update(names_of_calls())
     return NAMES.get(number, f"call {number}")
+
+
+def build_load(home):
+    """tests/scale/load.c: a program that says how many spans there must be."""
+    return build(home, "../scale/load.c")
+
+
+def processor_seconds(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stream:
+            words = stream.read().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
