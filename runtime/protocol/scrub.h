@@ -3,7 +3,7 @@
  * scrub.h - finds secrets in text and in JSON, so that they can be left out.
  *
  * What is a secret: the value of a key that looks secret (password, passwd, secret, token,
- * api_key, auth, credential, session id, private key, cookie ...; in any case, as k=v, k: v
+ * api_key, auth, credential, session id, private key, cookie, a URL's signature ...; in any case, as k=v, k: v
  * and "k":"v"); Authorization, Cookie and Set-Cookie to the end of their line; the
  * password in scheme://user:password@host; bearer and JSON web tokens, AWS access
  * keys, private key blocks; 13 to 19 digits that could be a card's (Luhn's sum).

@@ -32,7 +32,7 @@ static const struct {
 	{ "token", AT_END },	       { "pwd", AT_END },	  { "auth", ALONE },
 	{ "pass", ALONE },	       { "xauth", ALONE },	  { "sid", ALONE },
 	{ "jwt", ALONE },	       { "bearer", ALONE },	  { "cvv", ALONE },
-	{ "ssn", ALONE },
+	{ "ssn", ALONE },	       { "signature", AT_END },	  { "sig", ALONE }, /* of signed URLs */
 };
 
 static char lower(char c)
