@@ -123,12 +123,10 @@ static const char *run_dir_advice(int error)
 	}
 }
 
-const char *ta_cli_run_dir_make(const char *path, bool configured)
+const char *ta_cli_run_dir_wrong(const char *path, bool configured)
 {
 	struct stat found;
 
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return run_dir_advice(errno);
 	/* lstat: in a directory that all can write to, a link is an attack. */
 	if ((configured ? stat : lstat)(path, &found) < 0)
 		return run_dir_advice(errno);
@@ -136,15 +134,25 @@ const char *ta_cli_run_dir_make(const char *path, bool configured)
 		return "it is not a directory: remove it, or set TAGALONG_RUN_DIR";
 	if (found.st_uid != geteuid())
 		return "it belongs to another user: remove it, or set TAGALONG_RUN_DIR";
-	if (!configured && (found.st_mode & 0777) != 0700 && chmod(path, 0700) < 0)
-		return run_dir_advice(errno);
-	if (configured && (found.st_mode & 022))
+	if (found.st_mode & 022)
 		return "others may write to it: chmod 700 it, or name another one";
 	if (access(path, W_OK | X_OK) != 0)
 		return run_dir_advice(errno);
 	if (ta_cli_room_kib(path) < TA_CLI_ROOM_LEAST_KIB)
 		return "no room left there: make some, or set TAGALONG_RUN_DIR";
 	return NULL;
+}
+
+const char *ta_cli_run_dir_make(const char *path, bool configured)
+{
+	struct stat found;
+
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return run_dir_advice(errno);
+	if (!configured && lstat(path, &found) == 0 && S_ISDIR(found.st_mode) &&
+	    found.st_uid == geteuid() && (found.st_mode & 0777) != 0700 && chmod(path, 0700) < 0)
+		return run_dir_advice(errno);
+	return ta_cli_run_dir_wrong(path, configured);
 }
 
 uint64_t ta_cli_room_kib(const char *dir)

@@ -34,6 +34,9 @@ int ta_cli_run_dir(const char *configured, const char *cwd, char *ret_path);
  * A directory that the user named is made, but never changed. */
 const char *ta_cli_run_dir_make(const char *path, bool configured);
 
+/* The same of one that should be there, without changing anything. */
+const char *ta_cli_run_dir_wrong(const char *path, bool configured);
+
 /* Free space there; UINT64_MAX where that cannot be known.  A program that finds
  * less than the least stays quiet. */
 #define TA_CLI_ROOM_LEAST_KIB 256u

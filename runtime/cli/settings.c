@@ -7,9 +7,10 @@
  */
 #include "runtime/cli/settings.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
-#include <errno.h>
 #include <unistd.h>
 
 #include "runtime/cli/cli.h"
@@ -36,6 +37,11 @@ static int make_absolute(struct ta_cli_settings *settings, const char *variable)
 
 int ta_cli_settings_load(struct ta_cli_settings *settings, ta_config_warn_fn *warn)
 {
+	return ta_cli_settings_load_for(settings, warn, NULL);
+}
+
+int ta_cli_settings_load_for(struct ta_cli_settings *settings, ta_config_warn_fn *warn, void *user)
+{
 	static const char *const paths[] = { "TAGALONG_FILE", "TAGALONG_LOG", "TAGALONG_RUN_DIR",
 					     "TAGALONG_AGENT", NULL };
 
@@ -45,7 +51,7 @@ int ta_cli_settings_load(struct ta_cli_settings *settings, ta_config_warn_fn *wa
 		if (error)
 			return error;
 	}
-	ta_config_load(&settings->config, settings->env.items, warn, NULL);
+	ta_config_load(&settings->config, settings->env.items, warn, user);
 	settings->run_dir_configured = settings->config.run_dir[0] != '\0';
 	settings->key = ta_config_key(&settings->config, settings->env.items, settings->cwd);
 	return ta_cli_run_dir(settings->config.run_dir, settings->cwd, settings->run_dir);
@@ -57,16 +63,27 @@ static bool is_internal(const char *variable)
 	return strcmp(variable, "TAGALONG_ROOT_PID") == 0;
 }
 
+bool ta_cli_settings_words(const struct ta_config_warning *warning, char *out, size_t out_bytes)
+{
+	bool near = warning->used && warning->used[0];
+
+	if (is_internal(warning->variable))
+		return false;
+	if (warning->allowed && warning->allowed[0])
+		snprintf(out, out_bytes, "%s=%s: allowed is %s; using %s", warning->variable,
+			 warning->value, warning->allowed, warning->used);
+	else
+		snprintf(out, out_bytes,
+			 "%s: no such setting%s%s; `tagalong help environment` lists all",
+			 warning->variable, near ? ", did you mean " : "", near ? warning->used : "");
+	return true;
+}
+
 void ta_cli_settings_warn(void *user, const struct ta_config_warning *warning)
 {
+	char text[1024];
+
 	(void)user;
-	if (is_internal(warning->variable))
-		return;
-	if (warning->allowed && warning->allowed[0])
-		ta_cli_say("%s=%s: allowed is %s; using %s", warning->variable, warning->value,
-			   warning->allowed, warning->used);
-	else
-		ta_cli_say("%s: no such setting%s%s; `tagalong help environment` lists all",
-			   warning->variable, warning->used && warning->used[0] ? ", did you mean " : "",
-			   warning->used ? warning->used : "");
+	if (ta_cli_settings_words(warning, text, sizeof(text)))
+		ta_cli_say("%s", text);
 }

@@ -28,8 +28,12 @@ int ta_cli_settings_init(struct ta_cli_settings *settings);
 
 /* warn may be NULL.  Returns 0 or -errno. */
 int ta_cli_settings_load(struct ta_cli_settings *settings, ta_config_warn_fn *warn);
+int ta_cli_settings_load_for(struct ta_cli_settings *settings, ta_config_warn_fn *warn, void *user);
 
-/* One line on stderr for a value that was not taken. */
+/* A sentence for a value that was not taken; false when nobody needs to know. */
+bool ta_cli_settings_words(const struct ta_config_warning *warning, char *out, size_t out_bytes);
+
+/* The same as one line on stderr, for ta_cli_settings_load(). */
 void ta_cli_settings_warn(void *user, const struct ta_config_warning *warning);
 
 #endif
