@@ -1,7 +1,9 @@
 # What an installation has, and where it looks for its parts:
 #   bin/tagalong                    finds the library in ../lib, ../lib/ARCH, ../lib64, ../lib/tagalong
 #   LIBDIR/libtagalong.so           finds the agent beside itself or in ../bin, ../../bin
+#   libexec/tagalong/...            what the agent starts when a program crashes
 #   include/tagalong.h              the optional API; header only, nothing to link
+# Nothing of it holds the prefix, so a tree can be moved.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS tagalong_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
@@ -28,10 +30,19 @@ write_basic_package_version_file(${CMAKE_BINARY_DIR}/tagalongConfigVersion.cmake
 install(FILES ${CMAKE_BINARY_DIR}/tagalongConfig.cmake
   ${CMAKE_BINARY_DIR}/tagalongConfigVersion.cmake DESTINATION ${TA_PACKAGE_DIR})
 
-foreach(page docs/tagalong.1 docs/tagalong.3 docs/tagalong.7)
-  if(EXISTS ${CMAKE_SOURCE_DIR}/${page})
-    string(REGEX REPLACE ".*\\." "" section ${page})
-    install(FILES ${CMAKE_SOURCE_DIR}/${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
-  endif()
+# tagalong(3) is another name of libtagalong(3).
+foreach(page docs/tagalong.1 docs/tagalong.7 docs/libtagalong.3 docs/tagalong.3)
+  string(REGEX REPLACE ".*\\." "" section ${page})
+  install(FILES ${CMAKE_SOURCE_DIR}/${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
 endforeach()
-install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+set(TA_ZSH_COMPLETIONS_DIR ${CMAKE_INSTALL_DATADIR}/zsh/site-functions CACHE STRING
+  "Where zsh looks for completions, below the prefix")
+install(FILES ${CMAKE_SOURCE_DIR}/docs/completions/tagalong.bash
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME tagalong)
+install(FILES ${CMAKE_SOURCE_DIR}/docs/completions/_tagalong DESTINATION ${TA_ZSH_COMPLETIONS_DIR})
+
+install(FILES ${CMAKE_SOURCE_DIR}/LICENSE ${CMAKE_SOURCE_DIR}/README.md
+  DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES ${CMAKE_SOURCE_DIR}/docs/systemd/tagalong.conf
+  DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""docs_api.py - docs/api.md and docs/tagalong.3 from the public header and its examples.
+"""docs_api.py - docs/api.md and docs/libtagalong.3 from the public header and its examples.
 
 Every comment right in front of a declaration is its text; "---- name ----" begins a
 section.  A public function without a text is an error.  An example says in its header
@@ -218,7 +218,7 @@ def man_section(section):
     out = [f".SH {section.name.upper()}"]
     for kind, items, text in section.items:
         if kind == "type":
-            out += [".PP", *man_parts(paragraphs(text)), ".PP", ".nf", ".RS 4",
+            out += [*([".PP"] if len(out) > 1 else []), *man_parts(paragraphs(text)), ".PP", ".nf", ".RS 4",
                     roff("\n".join(source for _, source in items).expandtabs()), ".RE",
                     ".fi"]
             continue
@@ -231,8 +231,8 @@ def man_section(section):
 
 def man(version, intro, sections, other):
     shown = [section for section in sections if section.name != "table"]
-    out = [f'.TH TAGALONG 3 "" "Tagalong {version}" "Library Functions"', ".SH NAME",
-           "tagalong.h \\- scopes, spans and events of programs that know they may be watched",
+    out = [f'.TH LIBTAGALONG 3 "" "Tagalong {version}" "Library Functions"', ".SH NAME",
+           "libtagalong, tagalong.h \\- scopes, spans and events of programs that know they may be watched",
            ".ad l", ".nh", ".SH SYNOPSIS", ".nf", ".B #include <tagalong.h>", ".PP"]
     for section in shown:
         names = [source for kind, items, _ in section.items if kind != "type"
@@ -248,4 +248,5 @@ def pages(root, version):
     intro, sections = read_header(root)
     other = read_examples(root, sections)
     return {"docs/api.md": markdown(intro, sections, other),
-            "docs/tagalong.3": man(version, intro, sections, other)}
+            "docs/libtagalong.3": man(version, intro, sections, other),
+            "docs/tagalong.3": ".so man3/libtagalong.3\n"}
