@@ -118,9 +118,20 @@ const struct ta_cli_verb ta_cli_verbs[] = {
 	  "\n"
 	  "Exit status: 0 done, 3 done, but lines were left out because they are no OTLP JSON,\n"
 	  "1 cannot read or write, 2 wrong usage.\n" },
-	{ "doctor", ta_cli_doctor, "[PROGRAM]", "say whether a program can be traced, and why not",
-	  "Without PROGRAM: checks the installation.\n"
-	  "Exit status: 0 traceable, 1 not, 2 wrong usage.\n" },
+	{ "doctor", ta_cli_doctor, "[--json] [--probe] [PROGRAM | --pid PID]",
+	  "say whether a program can be traced, a process is, and why not",
+	  "PROGRAM is looked at as a file; nothing of it is executed.  With neither: the\n"
+	  "installation, the settings, where traces go, and this machine (run directory, limits,\n"
+	  "ptrace, clock, kernel).  Each line is a finding: ok, note (less is seen) or problem\n"
+	  "(nothing is), why, and what to do.\n"
+	  "\n"
+	  "  -p, --pid PID   a running process: is the library in it, its segment and lanes, what\n"
+	  "                  was lost, its agent, and what that could not deliver.  Another user's\n"
+	  "                  process can be looked at by root\n"
+	  "  --probe         connect to the receivers that are set, some seconds at most\n"
+	  "  --json          one document: version, findings[] of level, about, text; problems\n"
+	  "\n"
+	  "Exit status: 0 no problem was found, 1 at least one was, 2 wrong usage.\n" },
 	{ "drain", ta_cli_drain, "DIR [-o FILE|--stdout] [--keep]",
 	  "save what programs without a living agent left in a run directory",
 	  "  -o, --output FILE   where the spans go (default: tagalong.jsonl)\n"
