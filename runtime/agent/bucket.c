@@ -291,6 +291,8 @@ static void move_to_ended(struct ta_buckets *buckets, struct ta_held *held, uint
 		bucket->last_end_ns = held->span.end_ns;
 	held->ended_seq = buckets->tag_seq;
 	held->proc->contributed = true;
+	if (buckets->on_end)
+		buckets->on_end(buckets->on_end_user, held);
 	count_closed(buckets, bucket, holds(held), zero_pass);
 }
 

@@ -132,6 +132,9 @@ struct ta_buckets {
 	uint32_t active_traces, open_buckets;
 	uint32_t saves; /* snapshots made */
 	uint64_t groups_gone; /* all that ever left, one way or the other */
+	/* Told of every span that ends, or NULL; changes nothing. */
+	void (*on_end)(void *user, const struct ta_held *held);
+	void *on_end_user;
 	struct ta_bucket_counters counters;
 };
 

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,16 @@ static int make_file(int dir_fd, const char *name)
 	return -1;
 }
 
+/* Who looked at the page of the agent before goes on looking. */
+static void carry_over(struct ta_status_page *page, int dir_fd, uint32_t key)
+{
+	const struct ta_status_page *earlier = ta_status_open(dir_fd, key);
+
+	if (earlier)
+		ta_count_set(&page->looked_ns, ta_count_get(&earlier->looked_ns));
+	ta_status_close(earlier);
+}
+
 static struct ta_status_page *map_file(int dir_fd, uint32_t key)
 {
 	char name[NAME_BYTES], temporary[NAME_BYTES];
@@ -80,6 +91,7 @@ static struct ta_status_page *map_file(int dir_fd, uint32_t key)
 	close(fd);
 	if (page) {
 		fill(page, key);
+		carry_over(page, dir_fd, key);
 		if (renameat(dir_fd, temporary, dir_fd, name) == 0)
 			return page;
 		munmap(page, sizeof(*page));
@@ -106,14 +118,14 @@ void ta_status_free(struct ta_status_page *status)
 		munmap(status, sizeof(*status));
 }
 
-static int open_file(int dir_fd, uint32_t key)
+static int open_file(int dir_fd, uint32_t key, int access)
 {
 	char name[NAME_BYTES];
 	struct stat found;
 
 	name_of(key, name);
 	/* Not to wait for a pipe. */
-	int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int fd = openat(dir_fd, name, access | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
 		return -1;
@@ -196,7 +208,7 @@ static bool copy_whole(int fd, uint32_t key, struct ta_status_page *page)
 const struct ta_status_page *ta_status_open(int dir_fd, uint32_t key)
 {
 	struct ta_status_page *page = malloc(sizeof(*page));
-	int fd = page ? open_file(dir_fd, key) : -1;
+	int fd = page ? open_file(dir_fd, key, O_RDONLY) : -1;
 
 	if (fd >= 0 && copy_whole(fd, key, page)) {
 		close(fd);
@@ -209,6 +221,23 @@ const struct ta_status_page *ta_status_open(int dir_fd, uint32_t key)
 	free(page);
 	errno = error;
 	return NULL;
+}
+
+/* One store of eight bytes, into a page that is of this version. */
+int ta_status_look(int dir_fd, uint32_t key, uint64_t unix_ns)
+{
+	struct ta_status_page page;
+	int fd = open_file(dir_fd, key, O_RDWR);
+
+	if (fd < 0)
+		return -errno;
+	bool good = copy_file(fd, key, &page) &&
+		    pwrite(fd, &unix_ns, sizeof(unix_ns),
+			   offsetof(struct ta_status_page, looked_ns)) == (ssize_t)sizeof(unix_ns);
+	int error = good ? 0 : -errno;
+
+	close(fd);
+	return error;
 }
 
 void ta_status_close(const struct ta_status_page *status)

@@ -69,6 +69,7 @@ struct ta_status_page {
 	ta_count lost_events;
 	ta_count late_spans;
 	ta_count file_spans, file_events, file_bytes;
+	ta_count looked_ns; /* Unix: when somebody last asked to be shown more (live.h) */
 	ta_count cpu_us; /* of the agent */
 	ta_count memory_bytes;
 	struct ta_status_text file; /* where it goes */
@@ -86,6 +87,9 @@ void ta_status_free(struct ta_status_page *status);
  * version's or no such page (EPROTO). */
 const struct ta_status_page *ta_status_open(int dir_fd, uint32_t key);
 void ta_status_close(const struct ta_status_page *status);
+
+/* Asks the agent of a page to show what goes by, for the next seconds (cli).  0 or -errno. */
+int ta_status_look(int dir_fd, uint32_t key, uint64_t unix_ns);
 
 /* Control characters become '?'; what is too long is cut between characters.  Of two threads
  * that write at once, one does. */

@@ -7,6 +7,8 @@
  */
 #include "runtime/agent/worker.h"
 
+#include "runtime/agent/live.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -92,6 +94,8 @@ int ta_worker_init(struct ta_worker *worker, const struct ta_agent_options *opti
 	ta_journal_init(&worker->journal, dir_fd, options->key);
 	ta_exporter_init(&worker->flush.exporter);
 	worker->status = ta_status_new(worker->once ? -1 : dir_fd, options->key);
+	if (!worker->once)
+		ta_live_remove(dir_fd, options->key); /* an earlier agent's */
 	if (!worker->status || load_targets(worker) != 0)
 		return -ENOMEM;
 	worker->ring[0] = malloc(ring);
@@ -109,6 +113,7 @@ int ta_worker_init(struct ta_worker *worker, const struct ta_agent_options *opti
 
 void ta_worker_fini(struct ta_worker *worker)
 {
+	ta_live_fini(worker);
 	ta_crashes_fini(worker);
 	ta_state_fini(&worker->state);
 	ta_segments_fini(&worker->segments);
@@ -343,8 +348,10 @@ bool ta_worker_round(struct ta_worker *worker)
 	keep_journal(worker);
 	ta_processes_drop(worker);
 	tell_losses(worker);
-	if (slow)
+	if (slow) {
 		ta_report_status(worker);
+		ta_live_tick(worker);
+	}
 	return has_work(worker);
 }
 

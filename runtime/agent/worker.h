@@ -87,6 +87,8 @@ struct ta_mappers {
 	uint32_t count;
 };
 
+struct ta_live;
+
 struct ta_worker {
 	struct ta_agent_options options;
 	struct ta_config config;
@@ -97,6 +99,7 @@ struct ta_worker {
 	struct ta_flush flush;
 	struct ta_watch watch;
 	struct ta_status_page *status;
+	struct ta_live *live;	/* or NULL: nobody looks on (live.h) */
 	struct ta_list crashes; /* struct ta_crash_job, see crash.c */
 	struct ta_working_on *working_on;
 	int dir_fd;

@@ -91,6 +91,28 @@ const struct ta_cli_verb ta_cli_verbs[] = {
 	  "      error{text, time_ns}\n"
 	  "  spools[]: path, destination, identity, key, owned (by a running agent), files,\n"
 	  "    bad_files, bytes, oldest_ns\n" },
+	{ "top", ta_cli_top,
+	  "[--interval TIME] [--once|--count N] [--json] [--sort BY] [--view KIND] [--run-dir DIR]",
+	  "what runs now: rates, errors, p50 and p99 by name, what takes long, losses",
+	  "On a terminal a screen that is refreshed in place; elsewhere a block of plain lines for\n"
+	  "each interval.  Shows all programs that this user's agents serve, sampled or not.\n"
+	  "Agents count by name only while somebody looks, so totals begin with top.\n"
+	  "\n"
+	  "  --interval TIME     between two looks: seconds, or 500ms, 2s, 1m (default: 1)\n"
+	  "  --once              print one interval and end; --count N: so many\n"
+	  "  --json              one JSON document a line\n"
+	  "  --sort BY           rate (default), errors, p50, p99, total or name\n"
+	  "  --view KIND         requests (default: what is served), calls (what is asked of others),\n"
+	  "                      own (spans of the program), other or all\n"
+	  "  --run-dir DIR       only that run directory\n"
+	  "\n"
+	  "Keys: q quit; r e m p t n sort by rate, errors, p50, p99, total, name; v other spans;\n"
+	  "space pause; z begin totals anew.  Rates are those of the last interval; p50 and p99 are\n"
+	  "of what ended lately (what is ten seconds old counts half).\n"
+	  "\n"
+	  "Exit status: 0 ended with q or after --count, 3 no agent is running (--once, --count),\n"
+	  "1 cannot write, or DIR cannot be looked at, 2 wrong usage; ctrl-C and other signals put\n"
+	  "the terminal back first.\n" },
 	{ "export", ta_cli_export, "--to perfetto|otlp|csv [-o OUT] [OPTIONS] [FILE]",
 	  "convert recorded traces for other tools",
 	  "FILE is found as by `tagalong show`; - is standard input.  What was captured is taken\n"

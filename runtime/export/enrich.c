@@ -279,6 +279,23 @@ static void add_orphanage(const struct ta_span *span, struct ta_out_span *out)
 		ta_out_bool(out, TA_NAME("tagalong.orphan"), true);
 }
 
+void ta_enrich_name(struct ta_enrich *enrich, const struct ta_span *span, struct ta_out_span *out)
+{
+	struct ta_facts facts;
+
+	ta_facts_collect(span, &facts);
+	prepare_scratch(enrich, span, &facts);
+	out->name[0] = '\0';
+	out->name_bytes = 0;
+	out->attr_count = 0;
+	out->dropped_attrs = 0;
+	ta_status_begin(&facts, out);
+	dispatch(enrich, span, &facts, out);
+	rename_span(&facts, out);
+	ta_facts_exceptions(span, &facts);
+	ta_status_end(span, &facts, out);
+}
+
 void ta_enrich_span_in_full(struct ta_enrich *enrich, const struct ta_span *span,
 			    struct ta_out_span *out)
 {

@@ -101,6 +101,9 @@ void ta_enrich_span(struct ta_enrich *enrich, const struct ta_span *span, struct
 void ta_enrich_span_in_full(struct ta_enrich *enrich, const struct ta_span *span,
 			    struct ta_out_span *out);
 
+/* Only name, kind and status: what belongs to its type, without what the program added. */
+void ta_enrich_name(struct ta_enrich *enrich, const struct ta_span *span, struct ta_out_span *out);
+
 /* Whether that ends with status error, for a fraction of the price. */
 bool ta_enrich_failed(struct ta_enrich *enrich, const struct ta_span *span);
 
