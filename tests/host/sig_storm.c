@@ -2,7 +2,8 @@
 /*
  * sig_storm.c - SIGALRM every 200 us, a fixed number of times, with
  * dup/write/read/close in the handler, over a main loop that does the same with
- * setjmp storms between: every byte arrives, no fd leaks, nothing hangs.
+ * setjmp storms between: every byte arrives, no fd leaks, nothing hangs.  With VICTIM_FULL=1
+ * for a minute.
  *
  * Victim: args='return|jump|threads' runs=3 timeout=30
  */
@@ -14,6 +15,7 @@
 
 #define DELIVERIES 4000
 
+static int deliveries = DELIVERIES;
 static volatile sig_atomic_t count, wrong, may_jump;
 static int handler_pair[2];
 static sigjmp_buf back;
@@ -31,7 +33,7 @@ static void on_alarm(int number)
 	int saved = errno, fd = dup(handler_pair[0]);
 
 	(void)number;
-	if (++count >= DELIVERIES)
+	if (++count >= deliveries)
 		timer(0);
 	if (fd < 0 || write(fd, "a", 1) != 1 || read(handler_pair[1], &byte, 1) != 1 || byte != 'a' || close(fd))
 		wrong = 1;
@@ -62,7 +64,7 @@ static void *other_thread(void *argument)
 
 	tcp_pair(&client, &server);
 	first = exchange(client, server, 0);
-	while (count < DELIVERIES)
+	while (count < deliveries)
 		if ((sum = exchange(client, server, 0)) != first)
 			wrong = 4;
 	return argument;
@@ -76,6 +78,8 @@ int main(int argc, char **argv)
 	uint64_t first;
 	int client, server;
 
+	if (getenv("VICTIM_FULL"))
+		deliveries = 300000;
 	tcp_pair(&client, &server);
 	tcp_pair(&handler_pair[0], &handler_pair[1]);
 	first = exchange(client, server, 0);
@@ -84,7 +88,7 @@ int main(int argc, char **argv)
 	if (!strcmp(how, "threads"))
 		for (int i = 0; i < 3; i++)
 			NEED(pthread_create(&threads[i], NULL, other_thread, NULL) == 0);
-	while (count < DELIVERIES) {
+	while (count < deliveries) {
 		if (strcmp(how, "jump")) {
 			if (exchange(client, server, 0) != first)
 				wrong = 5;
@@ -108,7 +112,7 @@ int main(int argc, char **argv)
 		for (int i = 0; i < 3; i++)
 			NEED(pthread_join(threads[i], NULL) == 0);
 	signal(SIGALRM, SIG_IGN);
-	say("deliveries at least %d: %d, wrong %d\n", DELIVERIES, count >= DELIVERIES, (int)wrong);
+	say("deliveries at least %d: %d, wrong %d\n", deliveries, count >= deliveries, (int)wrong);
 	say("still good %d\n", exchange(client, server, 0) == first);
 	if (strcmp(how, "threads")) /* there the order of the pairs is chance */
 		say_fds("at the end");
