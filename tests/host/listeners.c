@@ -29,14 +29,25 @@ static void answer_one(const char *who, int from)
 	TRY(close(fd));
 }
 
-static void ask_one(void)
+/* Said when whoever answered has said its own, so that the order is always the same. */
+static size_t ask_one(void)
 {
 	char buffer[64];
 	int fd = tcp_dial(&address);
 
 	write_full(fd, "GET /of/a/listener HTTP/1.0\r\n\r\n", 31);
-	say("answer of %zu bytes\n", read_full(fd, buffer, sizeof(buffer)));
+	size_t bytes = read_full(fd, buffer, sizeof(buffer));
+
 	close(fd);
+	return bytes;
+}
+
+static void ask_and_reap(const char *who, pid_t child)
+{
+	size_t bytes = ask_one();
+
+	reap(who, child);
+	say("answer of %zu bytes\n", bytes);
 }
 
 static void by_fork(void)
@@ -49,8 +60,7 @@ static void by_fork(void)
 			answer_one("child", listener);
 			_exit(4);
 		}
-		ask_one();
-		reap("child", child);
+		ask_and_reap("child", child);
 	}
 }
 
@@ -67,8 +77,7 @@ static void by_exec(char *self, int spawned)
 		execve("/proc/self/exe", words, environ);
 		_exit(127);
 	}
-	ask_one();
-	reap("exec", child);
+	ask_and_reap("exec", child);
 }
 
 static void by_stdin(char *self)
@@ -82,8 +91,7 @@ static void by_stdin(char *self)
 		execve("/proc/self/exe", words, environ);
 		_exit(127);
 	}
-	ask_one();
-	reap("exec", child);
+	ask_and_reap("exec", child);
 }
 
 static void by_message(void)
@@ -114,8 +122,7 @@ static void by_message(void)
 	}
 	memcpy(CMSG_DATA(&control.head), &listener, sizeof(listener));
 	NEED(sendmsg(pair[0], &header, 0) == 1);
-	ask_one();
-	reap("receiver", child);
+	ask_and_reap("receiver", child);
 }
 
 /* Several at once wait for one listener; whoever is woken says nothing of itself. */
@@ -133,7 +140,7 @@ static void preforked(void)
 			_exit(6);
 		}
 	for (int i = 0; i < 4; i++)
-		ask_one();
+		say("answer of %zu bytes\n", ask_one());
 	for (int i = 0; i < 4; i++)
 		reap("one of four", children[i]);
 }
