@@ -22,3 +22,9 @@ file(GLOB TA_CLI_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/cli/*.c)
 add_executable(tagalong_cli ${TA_CLI_SOURCES})
 set_target_properties(tagalong_cli PROPERTIES OUTPUT_NAME tagalong)
 target_link_libraries(tagalong_cli PRIVATE ta_agent PkgConfig::CJSON)
+
+# The page of `tagalong report` is part of the command (runtime/cli/report_page.c).
+file(GLOB TA_PAGE_FILES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/cli/page/*)
+set_source_files_properties(${CMAKE_SOURCE_DIR}/runtime/cli/report_page.c PROPERTIES
+  COMPILE_DEFINITIONS TA_PAGE_DIR="${CMAKE_SOURCE_DIR}/runtime/cli/page"
+  OBJECT_DEPENDS "${TA_PAGE_FILES}")

@@ -38,6 +38,7 @@ int ta_cli_show(int argc, char **argv);
 int ta_cli_status(int argc, char **argv);
 int ta_cli_top(int argc, char **argv);
 int ta_cli_export(int argc, char **argv);
+int ta_cli_report(int argc, char **argv);
 int ta_cli_doctor(int argc, char **argv);
 int ta_cli_help(int argc, char **argv);
 

@@ -126,7 +126,7 @@ static int read_arguments(int argc, char **argv, struct request *request)
 	return 0;
 }
 
-static bool is_read(const struct export_store *store, const char *path)
+bool ta_export_is_read(const struct export_store *store, const char *path)
 {
 	struct stat out, in;
 
@@ -144,7 +144,7 @@ static FILE *open_output(const struct export_store *store, const char *path)
 {
 	if (!path || strcmp(path, "-") == 0)
 		return stdout;
-	if (is_read(store, path)) {
+	if (ta_export_is_read(store, path)) {
 		ta_cli_say("export: %s is what is read; name another file with -o", path);
 		return NULL;
 	}
@@ -158,7 +158,7 @@ static FILE *open_output(const struct export_store *store, const char *path)
 	return out;
 }
 
-static int tell_broken(const struct export_store *store)
+int ta_export_tell_broken(const struct export_store *store)
 {
 	int status = 0;
 
@@ -219,7 +219,7 @@ static int convert(struct export_store *store, const struct request *request)
 		ta_cli_say(store->show.with_spans ? "none of the traces in %s is what you asked for" :
 						    "%s holds no traces", request->path);
 	int status = write_output(store, request);
-	int partly = tell_broken(store);
+	int partly = ta_export_tell_broken(store);
 
 	return status ? status : partly;
 }

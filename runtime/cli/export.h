@@ -62,6 +62,7 @@ struct export_span {
 	uint64_t tid;		 /* 0: not known */
 	const char *thread_name; /* or NULL */
 	uint32_t depth;		 /* under the root of what is there; from 1 */
+	uint32_t row;		 /* in a report, from 1; 0: none */
 	uint32_t async;		 /* 0: on its thread's track, else the number of its own */
 	uint32_t flow_out, flow_in; /* index + 1 of the first */
 	bool nested;		    /* drawn inside its parent */
@@ -111,6 +112,8 @@ struct export_store {
 	struct export_link *links;
 	uint32_t link_count, link_capacity;
 	uint64_t unreadable; /* texts that were there no more when they were to be written */
+	uint64_t lines;
+	void (*progress)(uint64_t lines); /* or NULL */
 
 	/* Chosen: */
 	struct show_trace **traces, **by_id; /* by start; by id */
@@ -118,6 +121,11 @@ struct export_store {
 	struct show_span *dead; /* those that were there twice: links may point to them */
 	uint64_t since_ns; /* Unix; 0: all */
 };
+
+/* export.c: whether path is one of the files that are read; what could not be, in words, and
+ * the exit status for it. */
+bool ta_export_is_read(const struct export_store *store, const char *path);
+int ta_export_tell_broken(const struct export_store *store);
 
 /* One file format; 0 or -errno. */
 int ta_export_perfetto(struct export_store *store, const struct show_filter *filter, FILE *out);

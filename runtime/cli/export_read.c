@@ -303,6 +303,8 @@ static void read_lines(struct export_store *store, uint32_t number, FILE *file)
 		    !source->broken++)
 			source->first_broken = line_number;
 		offset += (uint64_t)bytes;
+		if (store->progress)
+			store->progress(++store->lines);
 	}
 	free(line);
 }

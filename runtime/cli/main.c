@@ -140,6 +140,28 @@ const struct ta_cli_verb ta_cli_verbs[] = {
 	  "\n"
 	  "Exit status: 0 done, 3 done, but lines were left out because they are no OTLP JSON,\n"
 	  "1 cannot read or write, 2 wrong usage.\n" },
+	{ "report", ta_cli_report, "[-o OUT] [OPTIONS] [FILE...]",
+	  "one page for a browser: traces, waterfalls, crashes, latencies, a map",
+	  "FILE is found as by `tagalong show`; - is standard input.  What was captured is taken\n"
+	  "from the file beside it (tagalong.logs.jsonl).  The page is one file that asks nobody\n"
+	  "for anything: it can be mailed, kept and opened anywhere.\n"
+	  "\n"
+	  "  -o, --output OUT    where to (default: tagalong-report.html; -: standard output)\n"
+	  "  --all               rotated files (FILE.1, FILE.2 ...), too\n"
+	  "  --limit N           at most the N newest traces (default 0: all)\n"
+	  "\n"
+	  "A trace is in it, as a whole, when one of its spans meets all of:\n"
+	  "  --name PATTERN      name contains PATTERN, or matches it with * and ?\n"
+	  "  --min-duration N    lasted at least N, as in 5ms, 250us, 1.5s\n"
+	  "  --errors            ended with an error\n"
+	  "  --trace ID          the trace's id begins with ID\n"
+	  "  --since AGE         the trace ended at most so long ago, as in 90s, 15m, 2h\n"
+	  "\n"
+	  "OUT is replaced when the page is complete, never in part; only its owner may read it\n"
+	  "(one that was there keeps its mode).\n"
+	  "\n"
+	  "Exit status: 0 done, 3 done, but lines were left out because they are no OTLP JSON,\n"
+	  "1 cannot read or write, 2 wrong usage.\n" },
 	{ "doctor", ta_cli_doctor, "[--json] [--probe] [PROGRAM | --pid PID]",
 	  "say whether a program can be traced, a process is, and why not",
 	  "PROGRAM is looked at as a file; nothing of it is executed.  With neither: the\n"

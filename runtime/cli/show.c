@@ -90,17 +90,6 @@ static int read_kind(const char *text, int *ret_kind)
 	return ta_show_bad_value("show", "--kind", text, "give server, client, internal, producer or consumer");
 }
 
-static int read_limit(const char *text, unsigned long *ret_limit)
-{
-	char *end;
-
-	errno = 0;
-	*ret_limit = strtoul(text, &end, 10);
-	if (errno || *end || end == text || text[0] == '-')
-		return ta_show_bad_value("show", "--limit", text, "give a number of traces; 0 means all");
-	return 0;
-}
-
 static int read_color(const char *text, const char **ret_color)
 {
 	if (strcmp(text, "always") != 0 && strcmp(text, "never") != 0 && strcmp(text, "auto") != 0)
@@ -127,7 +116,7 @@ static int read_option(int option, struct request *request)
 		request->filter.trace = request->trace;
 		return ta_show_read_trace("show", optarg, request->trace);
 	case OPT_LIMIT:
-		return read_limit(optarg, &request->limit);
+		return ta_show_read_limit("show", optarg, &request->limit);
 	case OPT_COLOR:
 		return read_color(optarg, &request->color);
 	case OPT_ALL_THREADS:

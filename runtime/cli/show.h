@@ -96,13 +96,14 @@ struct show_screen {
 	bool all_threads; /* not only the one that crashed */
 };
 
-/* What `tagalong show` and `tagalong export` ask in the same way (show_find.c).  Each says
+/* What `tagalong show`, `export` and `report` ask in the same way (show_find.c).  Each says
  * what is wrong, for the verb, and returns 0 or the exit status. */
 int ta_show_bad_value(const char *verb, const char *option, const char *value,
 		      const char *wanted);
 int ta_show_read_duration(const char *verb, const char *option, const char *text,
 			  uint64_t *ret_ns);
 int ta_show_read_trace(const char *verb, const char *text, char ret_id[33]); /* or its beginning */
+int ta_show_read_limit(const char *verb, const char *text, unsigned long *ret_limit);
 /* The file to read: *path when it is not NULL, else looked for, and in out or static. */
 int ta_show_find_file(const char *verb, const char **path, char out[PATH_MAX]);
 

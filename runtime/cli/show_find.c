@@ -7,6 +7,7 @@
  */
 #include "runtime/cli/show.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,18 @@ int ta_show_read_trace(const char *verb, const char *text, char ret_id[33])
 		return ta_show_bad_value(verb, "--trace", text, "give up to 32 hexadecimal digits");
 	for (size_t i = 0; i <= bytes; i++)
 		ret_id[i] = text[i] >= 'A' && text[i] <= 'F' ? (char)(text[i] | 0x20) : text[i];
+	return 0;
+}
+
+int ta_show_read_limit(const char *verb, const char *text, unsigned long *ret_limit)
+{
+	char *end;
+
+	errno = 0;
+	*ret_limit = strtoul(text, &end, 10);
+	if (errno || *end || end == text || text[0] == '-')
+		return ta_show_bad_value(verb, "--limit", text,
+					 "give a number of traces; 0 means all");
 	return 0;
 }
 
