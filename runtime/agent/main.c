@@ -368,6 +368,7 @@ static int serve_apart(struct agent *agent)
 	if (!detach(agent))
 		return 0;
 	ta_priority_session();
+	ta_priority_memory();
 	confine(agent);
 	return start_worker(agent) == 0 ? watch_over(agent) : 1;
 }

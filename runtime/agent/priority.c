@@ -5,6 +5,8 @@
  * A busy program fills a lane in one or two milliseconds; a thread that wakes on a
  * busy processor waits for the others' slices, 3 ms each, unless its own is shorter.
  *
+ * And where memory runs out it is the agent that goes, not the program.
+ *
  * Runs: agent.
  */
 #include "runtime/agent/priority.h"
@@ -20,6 +22,7 @@
 #define SLICE_NS 100000u /* honoured by Linux 6.12 and later */
 #define NICE (-5)
 #define RESET_ON_FORK 1u
+#define FIRST_TO_GO 1000
 
 /* struct sched_attr, which libc does not have. */
 struct attributes {
@@ -51,15 +54,26 @@ void ta_priority_set(void)
 		set(nice);
 }
 
-void ta_priority_session(void)
+/* Not permitted, or not there: then it is as it was. */
+static void write_number(const char *path, int number)
 {
-	int fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
 	char text[16];
-	int length = snprintf(text, sizeof(text), "%d", NICE);
+	int length = snprintf(text, sizeof(text), "%d", number);
 
-	/* Not permitted, or not there: then it is as it was. */
-	if (fd >= 0 && getpriority(PRIO_PROCESS, 0) == 0 && write(fd, text, (size_t)length) < 0)
+	if (fd >= 0 && write(fd, text, (size_t)length) < 0)
 		length = 0;
 	if (fd >= 0)
 		close(fd);
+}
+
+void ta_priority_session(void)
+{
+	if (getpriority(PRIO_PROCESS, 0) == 0)
+		write_number("/proc/self/autogroup", NICE);
+}
+
+void ta_priority_memory(void)
+{
+	write_number("/proc/self/oom_score_adj", FIRST_TO_GO);
 }

@@ -15,4 +15,8 @@ void ta_priority_set(void);
  * the kernel shares processors among sessions (autogroup). */
 void ta_priority_session(void);
 
+/* For all processes that are started from here: the first that the kernel ends when there is no
+ * memory, of the machine or of a container that the agent shares with its program. */
+void ta_priority_memory(void);
+
 #endif
