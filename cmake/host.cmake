@@ -23,10 +23,12 @@ target_compile_definitions(tagalong PRIVATE TAGALONG_DISABLE)
 target_compile_definitions(tagalong PRIVATE TA_CONFIG_HOST)
 # Initial-exec TLS: the general-dynamic model calls malloc.  No stack protector
 # and no fortify: the hooks are called before and below what those rely on.
-target_compile_options(tagalong PRIVATE -O2 -fPIC -ftls-model=initial-exec -fno-stack-protector
+set(TA_HOST_OPTIMIZE "-O2" CACHE STRING "Compiler and linker options that decide how fast the library is: -O0 to -O3, -flto")
+separate_arguments(TA_HOST_OPTIONS UNIX_COMMAND "${TA_HOST_OPTIMIZE}")
+target_compile_options(tagalong PRIVATE ${TA_HOST_OPTIONS} -fPIC -ftls-model=initial-exec -fno-stack-protector
   -U_FORTIFY_SOURCE -fno-exceptions
   -fno-builtin-malloc $<$<C_COMPILER_ID:GNU>:-Wstack-usage=2560>)
-target_link_options(tagalong PRIVATE
+target_link_options(tagalong PRIVATE ${TA_HOST_OPTIONS}
   -Wl,--version-script=${TA_EXPORTS} -Wl,-z,defs -Wl,-z,now -Wl,-z,nodelete -Wl,-z,noexecstack
   -Wl,-z,relro -Wl,--no-undefined -Wl,--as-needed)
 set_target_properties(tagalong PROPERTIES LINK_DEPENDS ${TA_EXPORTS})

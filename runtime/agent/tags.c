@@ -169,10 +169,11 @@ static struct ta_record *make_record(const struct row *row, uint64_t span_id)
 {
 	uint32_t bytes = (uint32_t)(sizeof(struct ta_record_span_attrs) + row->bytes + 7) & ~7u;
 	struct ta_record_span_attrs *record = calloc(1, bytes);
-	char *at = (char *)(record + 1);
 
 	if (!record)
 		return NULL;
+	char *at = (char *)(record + 1);
+
 	record->head.units = (uint16_t)(bytes / 8);
 	record->head.kind = TA_RECORD_SPAN_ATTRS;
 	record->span_id = span_id;

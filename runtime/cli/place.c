@@ -128,7 +128,7 @@ const char *ta_cli_run_dir_wrong(const char *path, bool configured)
 	struct stat found;
 
 	/* lstat: in a directory that all can write to, a link is an attack. */
-	if ((configured ? stat : lstat)(path, &found) < 0)
+	if ((configured ? stat(path, &found) : lstat(path, &found)) < 0)
 		return run_dir_advice(errno);
 	if (!S_ISDIR(found.st_mode))
 		return "it is not a directory: remove it, or set TAGALONG_RUN_DIR";
