@@ -1,16 +1,19 @@
-# tagalong: the command and the agent, one binary.
+# The parsers and the wire as a library; tagalong: the command and the agent, one binary.
+add_library(ta_protocol STATIC)
+file(GLOB TA_PROTOCOL_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/protocol/*.c)
+file(GLOB TA_WIRE_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/wire/*.c)
+target_sources(ta_protocol PRIVATE ${TA_PROTOCOL_SOURCES} ${TA_WIRE_SOURCES})
+target_link_libraries(ta_protocol PUBLIC ta_flags ta_sanitize)
+
+if(TA_HOST_ONLY)
+  return()
+endif()
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(CJSON REQUIRED IMPORTED_TARGET libcjson)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 # Its headers only: the library is loaded when there is something to send (runtime/export/curl.c).
 pkg_check_modules(CURL REQUIRED libcurl)
 find_package(Threads REQUIRED)
-
-add_library(ta_protocol STATIC)
-file(GLOB TA_PROTOCOL_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/protocol/*.c)
-file(GLOB TA_WIRE_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/wire/*.c)
-target_sources(ta_protocol PRIVATE ${TA_PROTOCOL_SOURCES} ${TA_WIRE_SOURCES})
-target_link_libraries(ta_protocol PUBLIC ta_flags ta_sanitize)
 
 file(GLOB TA_AGENT_SOURCES CONFIGURE_DEPENDS
   ${CMAKE_SOURCE_DIR}/runtime/agent/*.c ${CMAKE_SOURCE_DIR}/runtime/export/*.c)

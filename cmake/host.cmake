@@ -28,6 +28,13 @@ separate_arguments(TA_HOST_OPTIONS UNIX_COMMAND "${TA_HOST_OPTIMIZE}")
 target_compile_options(tagalong PRIVATE ${TA_HOST_OPTIONS} -fPIC -ftls-model=initial-exec -fno-stack-protector
   -U_FORTIFY_SOURCE -fno-exceptions
   -fno-builtin-malloc $<$<C_COMPILER_ID:GNU>:-Wstack-usage=2560>)
+# Link time optimization knows nothing of what assembly at file level names and versions.
+foreach(source ${TA_HOST_SOURCES})
+  file(STRINGS ${source} assembly REGEX "^__asm__|preload/baseline\\.h" LIMIT_COUNT 1)
+  if(assembly)
+    set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS -fno-lto)
+  endif()
+endforeach()
 target_link_options(tagalong PRIVATE ${TA_HOST_OPTIONS}
   -Wl,--version-script=${TA_EXPORTS} -Wl,-z,defs -Wl,-z,now -Wl,-z,nodelete -Wl,-z,noexecstack
   -Wl,-z,relro -Wl,--no-undefined -Wl,--as-needed)
