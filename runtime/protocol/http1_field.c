@@ -64,9 +64,14 @@ static uint16_t names_beginning(char byte)
 	}
 }
 
-/* The first byte of a line.  It is consumed only when it ends the head. */
-static const char *line_begin(struct ta_http1 *parser, const char *at)
+/* Lines that are there as a whole, and the first byte of one that is not, or that is
+ * not usual.  It is consumed only when it ends the head. */
+static const char *line_begin(struct ta_http1 *parser, struct ta_http1_head *head, const char *at,
+			      const char *end)
 {
+	at = ta_http1_whole_lines(parser, head, at, end);
+	if (at == end)
+		return at;
 	if (*at == ' ' || *at == '\t') {
 		parser->state = parser->header == TA_HEADER_NONE ? TA_STATE_SKIP : TA_STATE_VALUE;
 		return at;
@@ -166,7 +171,7 @@ const char *ta_http1_fields(struct ta_http1 *parser, struct ta_http1_head *head,
 {
 	while (at < end && parser->state != TA_STATE_HEAD_END) {
 		if (parser->state == TA_STATE_LINE)
-			at = line_begin(parser, at);
+			at = line_begin(parser, head, at, end);
 		else if (parser->state == TA_STATE_SKIP)
 			at = skip_line(parser, at, end);
 		else if (parser->state == TA_STATE_NAME)

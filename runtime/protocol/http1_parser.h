@@ -130,6 +130,11 @@ const char *ta_http1_status_line(struct ta_http1 *parser, const char *at, const 
 const char *ta_http1_fields(struct ta_http1 *parser, struct ta_http1_head *head, const char *at,
 			    const char *end);
 
+/* Those header lines from at, where one begins, that lie whole between at and end and are
+ * as usual; returns where the first other one begins. */
+const char *ta_http1_whole_lines(struct ta_http1 *parser, struct ta_http1_head *head,
+				 const char *at, const char *end);
+
 /* A value begins; may set parser->header to NONE when it is not wanted. */
 void ta_http1_value_begin(struct ta_http1 *parser, struct ta_http1_head *head);
 /* Some more of it, without the line's LF. */
