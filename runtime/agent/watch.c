@@ -62,9 +62,9 @@ static void *helper(void *argument)
 	struct timespec rest = { .tv_nsec = REST_NS };
 
 	while (!atomic_load(&watch->stop)) {
-		if (poll(&readable, 1, -1) <= 0 || atomic_load(&watch->stop))
-			continue;
-		ta_watch_poke(watch);
+		/* One that fails rests as well: it may fail for long. */
+		if (poll(&readable, 1, -1) > 0 && !atomic_load(&watch->stop))
+			ta_watch_poke(watch);
 		/* Readable until the worker has looked; it does not wake us again. */
 		syscall(SYS_futex, &watch->stop, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, &rest, NULL,
 			0);
@@ -111,7 +111,7 @@ int ta_watch_start(struct ta_watch *watch, int dir_fd)
 		inotify_add_watch(watch->inotify_fd, path,
 				  IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
 	add(watch, watch->inotify_fd, TAG_DIRECTORY, EPOLLIN);
-	add(watch, watch->stop_fd, TAG_STOP, EPOLLIN);
+	watch->can_stop = add(watch, watch->stop_fd, TAG_STOP, EPOLLIN) == 0;
 	return start_helper(watch);
 }
 
@@ -121,7 +121,7 @@ void ta_watch_stop(struct ta_watch *watch)
 
 	if (watch->running) {
 		atomic_store(&watch->stop, 1);
-		if (write(watch->stop_fd, &one, sizeof(one)) < 0)
+		if (!watch->can_stop || write(watch->stop_fd, &one, sizeof(one)) < 0)
 			pthread_cancel(watch->thread);
 		wake(&watch->stop);
 		pthread_join(watch->thread, NULL);

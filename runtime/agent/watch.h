@@ -23,6 +23,7 @@ struct ta_watch {
 	int epoll_fd, inotify_fd, stop_fd;
 	pthread_t thread;
 	bool running;
+	bool can_stop; /* the helper hears of stop_fd */
 	bool no_waitv; /* the kernel does not have it, or a sandbox forbids it */
 	_Atomic uint32_t poked;
 	_Atomic uint32_t stop;
