@@ -63,7 +63,7 @@ void ta_flush_recover(struct ta_worker *worker)
 	if (event.count > 0)
 		error = ta_outputs_cut(worker, &event);
 	if (error)
-		ta_log_say(&worker->log, "cannot cut a half-written line off %s: %s",
+		ta_log_say(&worker->log, "cannot cut a half-written line off %s: %s: readers leave it out",
 			   worker->flush.ways[event.output].path, strerror(-error));
 	if (event.count > 0 && worker->flush.exporter.delivery)
 		ta_delivery_undo(worker->flush.exporter.delivery, event.number);
@@ -327,8 +327,8 @@ static void note_failure(struct ta_worker *worker, struct ta_way *way, int error
 		way->delay_ns = DELAY_LAST_NS;
 	way->retry_ns = worker->now_ns + way->delay_ns;
 	if (way->error != error)
-		ta_log_say(&worker->log, "cannot write %s: %s; %u spans and %u events kept, retrying",
-			   way->path, strerror(-error), worker->state.buckets.group_spans,
+		ta_log_say(&worker->log, "cannot write %s: %s; %u spans and %u events kept, retrying: make room, "
+			   "allow it, or name another TAGALONG_FILE", way->path, strerror(-error), worker->state.buckets.group_spans,
 			   worker->state.events.count);
 	way->error = error;
 }

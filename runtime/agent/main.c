@@ -102,7 +102,8 @@ static void start_threads(struct ta_worker *worker)
 	ta_exporter_start(&worker->flush.exporter, &worker->watch);
 	if (worker->flush.exporter.delivery &&
 	    ta_delivery_start(worker->flush.exporter.delivery) != 0)
-		ta_log_say(&worker->log, "no thread: nothing is sent, all of it waits");
+		ta_log_say(&worker->log, "no thread could be made (ulimit -u, memory): nothing is sent, all of "
+			   "it waits on disk for the next agent");
 }
 
 static void stop_threads(struct ta_worker *worker, uint64_t patience_ns)
@@ -212,7 +213,8 @@ static int work(struct agent *agent)
 	int error = worker ? ta_worker_init(worker, &agent->options, agent->dir_fd) : -ENOMEM;
 
 	if (error && worker)
-		ta_log_say(&worker->log, "cannot start: %s", strerror(-error));
+		ta_log_say(&worker->log, "cannot start: %s: `tagalong doctor` looks for the cause",
+			   strerror(-error));
 	if (error)
 		return 1;
 	prctl(PR_SET_NAME, "tagalong-agent");
@@ -251,9 +253,11 @@ static void quarantine(struct agent *agent)
 	ta_log_init(&log, &config, agent->options.envp, agent->options.cwd);
 	snprintf(bad, sizeof(bad), "%s.bad", name);
 	if (name[0] && renameat(agent->dir_fd, name, agent->dir_fd, bad) == 0)
-		ta_log_say(&log, "%d workers died over %s; renamed to %s", DEATHS_MAX, name, bad);
+		ta_log_say(&log, "%d workers died over %s; renamed to %s: that program is not served any "
+				 "more; keep the file for a report of the fault", DEATHS_MAX, name, bad);
 	else
-		ta_log_say(&log, "%d workers died within 10 s", DEATHS_MAX);
+		ta_log_say(&log, "%d workers died within 10 s: giving up; what is recorded waits for the "
+				 "next agent, or for `tagalong drain`", DEATHS_MAX);
 	ta_log_fini(&log);
 	agent->working_on->name[0] = '\0';
 }

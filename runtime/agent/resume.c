@@ -35,14 +35,16 @@ int ta_worker_resume(struct ta_worker *worker, const char *path)
 	int error = ta_journal_replay(&worker->journal, &worker->state);
 
 	if (error && error != -ENOENT)
-		ta_log_say(&worker->log, "the journal cannot be used: %s", strerror(-error));
+		ta_log_say(&worker->log, "the journal cannot be used: %s: what an earlier agent had not "
+			   "written is lost", strerror(-error));
 	error = ta_flush_init(worker, path);
 	if (error)
 		return error;
 	ta_flush_recover(worker);
 	worker->journal.off = worker->keep;
 	if (ta_journal_rewrite(&worker->journal, &worker->state) != 0)
-		ta_log_say(&worker->log, "no journal, going on without: %s",
+		ta_log_say(&worker->log, "no journal, going on without: %s: make room in the run directory, "
+			   "or what is in memory is lost when the agent is killed",
 			   strerror(-worker->journal.error));
 	ta_worker_scan(worker);
 	forget_lost_segments(worker);

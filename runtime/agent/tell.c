@@ -9,12 +9,12 @@
 #include "runtime/agent/worker.h"
 
 static void tell_one(struct ta_worker *worker, const struct ta_mapped *mapped, const char *word,
-		     const char *text, uint64_t count, uint64_t *told)
+		     const char *text, const char *advice, uint64_t count, uint64_t *told)
 {
 	if (count == *told)
 		return;
-	ta_log_say(&worker->log, "%.200s (pid %u): %" PRIu64 " lost, %s: %s", mapped->exe,
-		   mapped->pid, count, word, text);
+	ta_log_say(&worker->log, "%.200s (pid %u): %" PRIu64 " lost, %s: %s%s%s", mapped->exe,
+		   mapped->pid, count, word, text, advice ? ": " : "", advice ? advice : "");
 	*told = count;
 }
 
@@ -24,13 +24,13 @@ void ta_tell_segment(struct ta_worker *worker, struct ta_mapped *mapped)
 
 	for (int i = 0; i < TA_LOSS_COUNT; i++)
 		tell_one(worker, mapped, ta_loss_word((enum ta_loss)i),
-			 ta_loss_text((enum ta_loss)i), atomic_load(&mapped->shared->lost[i]),
-			 &mapped->lost_told[i]);
+			 ta_loss_text((enum ta_loss)i), ta_loss_advice((enum ta_loss)i),
+			 atomic_load(&mapped->shared->lost[i]), &mapped->lost_told[i]);
 	if (!state)
 		return;
-	tell_one(worker, mapped, "bad_record", "a record made no sense", state->bad_records,
+	tell_one(worker, mapped, "bad_record", "a record made no sense", NULL, state->bad_records,
 		 &mapped->bad_told);
-	tell_one(worker, mapped, "skipped_bytes", "bytes of a lane made no sense",
+	tell_one(worker, mapped, "skipped_bytes", "bytes of a lane made no sense", NULL,
 		 state->skipped_bytes, &mapped->skipped_told);
 }
 

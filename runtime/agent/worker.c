@@ -199,8 +199,8 @@ static void rejected(void *user, const struct ta_waiting_segment *file)
 	if (file->error == -EINVAL && !worker->keep) {
 		snprintf(bad, sizeof(bad), "%s.bad", file->name);
 		if (renameat(worker->dir_fd, file->name, worker->dir_fd, bad) == 0)
-			ta_log_say(&worker->log, "%s is no segment; renamed to %s", file->name,
-				   bad);
+			ta_log_say(&worker->log, "%s is no segment; renamed to %s: it may be removed",
+				   file->name, bad);
 		return;
 	}
 	if (strcmp(worker->rejected, file->name) == 0)
@@ -211,8 +211,8 @@ static void rejected(void *user, const struct ta_waiting_segment *file)
 			   "%s was written by another version of tagalong; drain it with that one",
 			   file->name);
 	else
-		ta_log_say(&worker->log, "cannot serve %s: %s", file->name,
-			   strerror(-file->error));
+		ta_log_say(&worker->log, "cannot serve %s: %s: `tagalong doctor --pid PID` of its "
+			   "program looks at it", file->name, strerror(-file->error));
 }
 
 void ta_worker_scan(struct ta_worker *worker)
@@ -261,9 +261,10 @@ static void keep_journal(struct ta_worker *worker)
 	if (journal->error)
 		worker->journal_retry_ns = worker->now_ns + JOURNAL_RETRY_NS;
 	if (journal->error != before)
-		ta_log_say(&worker->log, "%s%s",
+		ta_log_say(&worker->log, "%s%s%s",
 			   journal->error ? "no journal, going on without: " : "journal again",
-			   journal->error ? strerror(-journal->error) : "");
+			   journal->error ? strerror(-journal->error) : "",
+			   journal->error ? ": make room in the run directory" : "");
 }
 
 static void tell_losses(struct ta_worker *worker)

@@ -40,12 +40,13 @@ static int serve(struct ta_agent_options *options, const char *dir)
 	if (!getcwd(cwd, sizeof(cwd)))
 		strcpy(cwd, "/"); /* removed: only matters where a path is relative */
 	if (ta_cli_absolute(cwd, dir, run_dir) < 0) {
-		ta_cli_say("agent: the name of the run directory is too long");
+		ta_cli_say("agent: the name of the run directory is too long: name a shorter one");
 		return TA_CLI_USAGE;
 	}
 	/* Whoever of its programs and it comes first makes it. */
 	if (options->key == TA_KEY_ALL && mkdir(run_dir, 0700) < 0 && errno != EEXIST) {
-		ta_cli_say("agent: cannot make %s: %s", run_dir, strerror(errno));
+		ta_cli_say("agent: cannot make %s: %s: name another directory with --run-dir",
+			   run_dir, strerror(errno));
 		return 1;
 	}
 	options->run_dir = run_dir;

@@ -56,10 +56,11 @@ static void execute(const char *path, char *const *argv, char *const *envp)
 	int error = errno;
 
 	if (error == ENOENT)
-		ta_cli_say("%s: the interpreter that it names (#! line or ELF loader) is missing",
-			   argv[0]);
+		ta_cli_say("%s: the interpreter that it names (#! line or ELF loader) is missing: "
+			   "`tagalong doctor %s` says which", argv[0], argv[0]);
 	else
-		ta_cli_say("%s: %s", argv[0], strerror(error));
+		ta_cli_say("%s: it cannot be started: %s: `tagalong doctor %s` looks at it",
+			   argv[0], strerror(error), argv[0]);
 	_exit(error == ENOENT ? 127 : 126);
 }
 

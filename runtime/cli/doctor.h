@@ -105,9 +105,6 @@ struct ta_doctor_segment {
 void ta_doctor_segment(struct ta_doctor *doctor, const struct ta_doctor_proc *proc,
 		       const struct ta_doctor_mapping *mapping, struct ta_doctor_segment *segment);
 
-/* What to do about a loss; a clause. */
-const char *ta_doctor_loss_advice(enum ta_loss loss);
-
 /* ---- doctor_agent.c ---- */
 
 void ta_doctor_agent(struct ta_doctor *doctor, const struct ta_doctor_proc *proc,

@@ -48,7 +48,8 @@ static int drain(const struct drain *what)
 	int error = stat(what->dir, &found) < 0 ? -errno : S_ISDIR(found.st_mode) ? 0 : -ENOTDIR;
 
 	if (error) {
-		ta_cli_say("drain: %s: %s", what->dir, strerror(-error));
+		ta_cli_say("drain: %s: %s: name a run directory; `tagalong status` lists them",
+			   what->dir, strerror(-error));
 		return 1;
 	}
 	error = output_path(what->output, path);
@@ -63,7 +64,8 @@ static int drain(const struct drain *what)
 	long spans = ta_agent_drain(what->dir, path, what->keep, environ);
 
 	if (spans < 0) {
-		ta_cli_say("drain: %s: %s", what->dir, strerror((int)-spans));
+		ta_cli_say("drain: %s cannot be drained: %s: it has to be yours, with nobody else "
+			   "allowed to write (chmod 700)", what->dir, strerror((int)-spans));
 		return 1;
 	}
 	ta_cli_say("%ld spans -> %s", spans, strcmp(path, "-") == 0 ? "standard output" : path);

@@ -47,9 +47,10 @@ int ta_cli_env_without_library(struct ta_cli_env *env)
 static const char *find_library(const struct ta_cli_settings *settings, char *ret_library)
 {
 	if (ta_cli_library(ret_library) < 0)
-		return TA_CLI_LIBRARY " is neither beside the tagalong binary nor in ../lib";
+		return TA_CLI_LIBRARY " is neither beside the tagalong binary nor in ../lib: install them together";
 	if (ret_library[strcspn(ret_library, " :")])
-		return "the dynamic loader takes no path with a space or a colon";
+		return "the dynamic loader takes no path with a space or a colon: install "
+		       "elsewhere";
 	return ta_cli_run_dir_make(settings->run_dir, settings->run_dir_configured);
 }
 

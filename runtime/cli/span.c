@@ -157,13 +157,14 @@ static int run(const struct command *command, tagalong_span_t span, bool second_
 		error = ta_cli_find_program(command->argv[0], ta_cli_env_get(&env, "PATH"),
 					    program);
 	if (error == -ENOENT) {
-		ta_cli_say("%s: not found", command->argv[0]);
+		ta_cli_say("%s: not found: install it, or give its path", command->argv[0]);
 		return 127;
 	}
 	if (!error)
 		error = ta_cli_child_start(child, program, command->argv, env.items, NULL);
 	if (error) {
-		ta_cli_say("%s: %s", command->argv[0], strerror(-error));
+		ta_cli_say("%s: it cannot be started: %s: `tagalong doctor %s` looks at it",
+			   command->argv[0], strerror(-error), command->argv[0]);
 		return 126;
 	}
 	ta_cli_child_wait(child, &none);

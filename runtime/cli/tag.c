@@ -64,7 +64,8 @@ static int set_tags(tagalong_span_t span, int argc, char **argv)
 
 		error = tagalong_trace_set_tag(span, argv[i], value);
 		if (error)
-			ta_cli_say("tag: %s: %s", argv[i], strerror(-error));
+			ta_cli_say("tag: %s is not set: %s: keys have up to 200 bytes, values 2048",
+				   argv[i], strerror(-error));
 	}
 	/* Where no agent answers, a later one takes what is recorded. */
 	tagalong_buffered(&ignored, TAKEN_MS);

@@ -59,3 +59,33 @@ const char *ta_loss_text(enum ta_loss loss)
 
 	return (unsigned int)loss < TA_LOSS_COUNT ? texts[loss] : "unknown";
 }
+
+const char *ta_loss_advice(enum ta_loss loss)
+{
+	switch (loss) {
+	case TA_LOSS_LANE_FULL:
+		return "larger lanes (TAGALONG_LANE_BYTES=262144), or more processor time for the "
+		       "agent";
+	case TA_LOSS_NO_LANE:
+		return "more lanes (TAGALONG_LANES, at most 1024), or room in the run directory";
+	case TA_LOSS_FD_RANGE:
+		return "a lower limit for open files (ulimit -n 65536)";
+	case TA_LOSS_TOO_LONG:
+		return "shorter texts; docs/limits.md has the lengths";
+	case TA_LOSS_BREADCRUMB:
+		return "fewer kinds of breadcrumbs (TAGALONG_BREADCRUMBS)";
+	case TA_LOSS_AMBIGUOUS:
+		return "nothing is missing but parents: docs/following.md says when";
+	case TA_LOSS_INJECT:
+		return "the receiving end begins a trace of its own; docs/propagation.md says when";
+	case TA_LOSS_HTTP_DESYNC:
+	case TA_LOSS_COMMAND_DESYNC:
+	case TA_LOSS_CONN_BUSY:
+		return "only these connections are not followed; docs/limits.md says when";
+	case TA_LOSS_SIGNAL_NESTED:
+	case TA_LOSS_GUARD_BUSY:
+		return "less work in signal handlers";
+	default:
+		return "docs/limits.md has the bound; under ulimit -v or -d it is smaller";
+	}
+}

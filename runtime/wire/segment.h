@@ -186,5 +186,7 @@ int ta_segment_check(const struct ta_segment *segment, uint64_t mapped_bytes);
 /* A short word and a sentence for a loss counter; "unknown" out of range. */
 const char *ta_loss_word(enum ta_loss loss);
 const char *ta_loss_text(enum ta_loss loss);
+/* What to do about it; a clause. */
+const char *ta_loss_advice(enum ta_loss loss);
 
 #endif
