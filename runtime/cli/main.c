@@ -11,16 +11,30 @@
 #include <string.h>
 
 const struct ta_cli_verb ta_cli_verbs[] = {
-	{ "run", ta_cli_run,
-	  "[-o FILE] [--service NAME] [-q] [--no-follow] [--] PROGRAM [ARGS...]",
+	{ "run", ta_cli_run, "[OPTIONS] [--] PROGRAM [ARGS...]",
 	  "run a program and record its traces",
 	  "  -o, --output FILE   where the spans go (default: $TAGALONG_FILE, else tagalong.jsonl)\n"
+	  "  -e, --export TO     only there: file, otlp, sentry; several with commas, or -e again\n"
+	  "  --endpoint URL      the collector's base URL (OTEL_EXPORTER_OTLP_ENDPOINT)\n"
+	  "  --dsn DSN           Sentry's (SENTRY_DSN)\n"
 	  "  --service NAME      service.name of the spans (OTEL_SERVICE_NAME)\n"
-	  "  --no-follow         do not trace the programs that PROGRAM starts\n"
+	  "  --tag KEY=VALUE     a resource attribute: of every span, event and metric; may be repeated\n"
+	  "                      (OTEL_RESOURCE_ATTRIBUTES)\n"
+	  "  --sample RATE       the share of traces that is exported, 0 to 1\n"
+	  "                      (TAGALONG_TRACES_SAMPLE_RATE)\n"
+	  "  --keep RULES        which complete traces go out: errors,slow:250ms,rate:0.05\n"
+	  "                      (TAGALONG_KEEP)\n"
+	  "  --follow            trace the programs that PROGRAM starts (the default);\n"
+	  "  --no-follow         do not (TAGALONG_FOLLOW)\n"
+	  "  --summary           a page at the end, also when standard error is no terminal\n"
 	  "  -q, --quiet         say nothing at the end\n"
 	  "\n"
+	  "At the end, on standard error: a page on a terminal (requests, errors, what was slowest,\n"
+	  "crashes, losses), else one line.  Without -e spans go to the file and to every receiver\n"
+	  "that the environment names.\n"
+	  "\n"
 	  "The exit status is the program's; a program that dies of a signal makes\n"
-	  "tagalong die of the same one.  127: not found, 126: cannot be executed.\n"
+	  "tagalong die of the same one.  127: not found, 126: cannot be executed, 2: wrong usage.\n"
 	  "`tagalong PROGRAM` is the same as `tagalong run PROGRAM`.\n" },
 	{ "wait-crash", ta_cli_wait_crash,
 	  "[-o FILE] [--service NAME] [-q] [--all-threads] [--fail] [--no-follow] [--] PROGRAM [ARGS...]",

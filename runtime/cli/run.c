@@ -11,7 +11,6 @@
 #include "runtime/cli/run.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,12 +18,14 @@
 
 #include <unistd.h>
 
+#include "runtime/agent/worker.h"
 #include "runtime/cli/agent_start.h"
 #include "runtime/cli/checks.h"
 #include "runtime/cli/child.h"
 #include "runtime/cli/cli.h"
 #include "runtime/cli/env.h"
 #include "runtime/cli/place.h"
+#include "runtime/cli/run_summary.h"
 #include "runtime/cli/settings.h"
 #include "runtime/cli/sent.h"
 #include "runtime/cli/tally.h"
@@ -32,77 +33,6 @@
 
 #define DELIVER_MS 2000 /* more, for receivers that answer */
 #define ROOT_PID "TAGALONG_ROOT_PID"
-
-static const char *const long_names[] = { "--output", "--service", "--no-follow", "--quiet",
-					  "--help",   "--version", NULL };
-
-/* 0, or an exit status + 1. */
-static int bad_option(int option, char **argv)
-{
-	if (option == ':') {
-		ta_cli_say("%s needs a value; `tagalong help run` lists the options",
-			   argv[optind - 1]);
-		return TA_CLI_USAGE + 1;
-	}
-	const char *given = argv[optind - 1];
-	char letter[] = { '-', (char)optopt, '\0' };
-
-	/* -qx: the letter at fault is not the whole word. */
-	if (given[0] != '-' || (given[1] != '-' && optopt))
-		given = letter;
-	return ta_cli_bad_option("run", given, long_names) + 1;
-}
-
-static int parse(struct ta_cli_run *run, int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "output", required_argument, NULL, 'o' }, { "service", required_argument, NULL, 's' },
-		{ "quiet", no_argument, NULL, 'q' },	    { "no-follow", no_argument, NULL, 'n' },
-		{ "help", no_argument, NULL, 'h' },	    { NULL, 0, NULL, 0 }
-	};
-
-	opterr = 0;
-	for (int option; (option = getopt_long(argc, argv, "+:o:qh", options, NULL)) != -1;) {
-		if (option == 'o')
-			run->output = optarg;
-		else if (option == 's')
-			run->service = optarg;
-		else if (option == 'q')
-			run->quiet = true;
-		else if (option == 'n')
-			run->no_follow = true;
-		else if (option == 'h')
-			return ta_cli_help(2, (char *[]){ argv[0], (char *)"run", NULL }) + 1;
-		else
-			return bad_option(option, argv);
-	}
-	run->argv = argv + optind;
-	if (!run->argv[0]) {
-		ta_cli_say("which program?  usage: tagalong run [OPTIONS] PROGRAM [ARGS...]");
-		return TA_CLI_USAGE + 1;
-	}
-	if (run->output && (strcmp(run->output, "-") == 0 || run->output[0] == '\0')) {
-		ta_cli_say("-o wants a file; `tagalong show FILE` prints one");
-		return TA_CLI_USAGE + 1;
-	}
-	return 0;
-}
-
-/* Settings of the command line on top of those of the environment. */
-static int set_environment(struct ta_cli_run *run)
-{
-	struct ta_cli_env *env = &run->settings.env;
-
-	if (run->output && ta_cli_env_set(env, "TAGALONG_FILE", run->output) < 0)
-		return -ENOMEM;
-	if (run->service && ta_cli_env_set(env, "OTEL_SERVICE_NAME", run->service) < 0)
-		return -ENOMEM;
-	if (run->no_follow && ta_cli_env_set(env, "TAGALONG_FOLLOW", "false") < 0)
-		return -ENOMEM;
-	if (ta_cli_env_get(env, "TAGALONG_FILE")[0] == '\0')
-		return ta_cli_env_set(env, "TAGALONG_FILE", "tagalong.jsonl");
-	return 0;
-}
 
 /* 0, or an exit status + 1. */
 static int find_program(const struct ta_cli_run *run, char *ret_path)
@@ -220,18 +150,49 @@ static void say_losses(const struct ta_cli_watch *watch)
 				   ta_loss_text((enum ta_loss)cause));
 }
 
-static void summarize(const struct ta_cli_run *run, const struct ta_cli_child *child,
-		      const struct ta_cli_tally *tally, const struct ta_cli_watch *watch)
+/* What the two files had before. */
+struct tallies {
+	struct ta_cli_tally spans, events;
+	uint64_t began_ns; /* CLOCK_MONOTONIC */
+};
+
+static void start_tallies(struct tallies *tallies, const char *file)
 {
-	const char *file = ta_cli_short_path(run->settings.cwd, tally->path);
+	char beside[PATH_MAX] = "/dev/null";
+
+	tallies->began_ns = ta_agent_now_ns();
+	ta_cli_tally_start(&tallies->spans, file);
+	ta_output_beside(file, beside, sizeof(beside));
+	ta_cli_tally_start(&tallies->events, beside);
+}
+
+/* A page where a person reads it and there is something to say, or where it was asked for. */
+static bool wants_page(const struct ta_cli_run *run, uint64_t spans)
+{
+	return run->summary || (spans > 0 && isatty(STDERR_FILENO));
+}
+
+static void summarize(const struct ta_cli_run *run, const struct ta_cli_child *child,
+		      const struct tallies *tallies, const struct ta_cli_watch *watch)
+{
+	const char *file = ta_cli_short_path(run->settings.cwd, tallies->spans.path);
 	uint64_t spans, traces;
 	uint32_t living = 0;
 	int pending = ta_cli_watch_pending(watch, child->ended_ns, &living);
 
-	ta_cli_tally_end(tally, &spans, &traces);
-	ta_cli_say("%" PRIu64 " span%s in %" PRIu64 " trace%s -> %s (tagalong %s %s)", spans,
-		   spans == 1 ? "" : "s", traces, traces == 1 ? "" : "s", file,
-		   spans ? "show" : "doctor", spans ? file : run->argv[0]);
+	ta_cli_tally_end(&tallies->spans, &spans, &traces);
+	bool page = wants_page(run, spans);
+
+	if (page)
+		ta_cli_say("%" PRIu64 " span%s in %" PRIu64 " trace%s -> %s", spans,
+			   spans == 1 ? "" : "s", traces, traces == 1 ? "" : "s", file);
+	else
+		ta_cli_say("%" PRIu64 " span%s in %" PRIu64 " trace%s -> %s (tagalong %s %s)", spans,
+			   spans == 1 ? "" : "s", traces, traces == 1 ? "" : "s", file,
+			   spans ? "show" : "doctor", spans ? file : run->argv[0]);
+	if (page)
+		ta_cli_run_page(&tallies->spans, &tallies->events, file, run->argv[0],
+				(double)(child->ended_ns - tallies->began_ns) / 1e9);
 	if (living)
 		ta_cli_say("%u process%s of it still run%s; their spans follow", living,
 			   living == 1 ? "" : "es", living == 1 ? "s" : "");
@@ -251,14 +212,14 @@ static char *root_pid_slot(struct ta_cli_run *run)
 
 static int run_traced(struct ta_cli_run *run, const char *program, struct ta_cli_child *child)
 {
-	static struct ta_cli_tally tally;
+	static struct tallies tallies;
 	struct ta_cli_watch watch;
 	struct ta_cli_sent sent;
 	const char *file = run->settings.config.file;
 
 	if (set_preload(run) < 0)
 		ta_cli_say("LD_PRELOAD is too long; %s runs without traces", run->argv[0]);
-	ta_cli_tally_start(&tally, file);
+	start_tallies(&tallies, file);
 	if (run->before)
 		run->before(run);
 	ta_cli_watch_start(&watch, run->settings.run_dir, run->settings.key);
@@ -273,7 +234,7 @@ static int run_traced(struct ta_cli_run *run, const char *program, struct ta_cli
 	if (strcmp(run->settings.config.agent, "none") != 0)
 		ta_cli_child_settle(child, &watch, run->settle_ms);
 	if (!run->quiet && strcmp(file, "none") != 0)
-		summarize(run, child, &tally, &watch);
+		summarize(run, child, &tallies, &watch);
 	if (!run->quiet)
 		ta_cli_sent_end(&sent, DELIVER_MS);
 	return 0;
@@ -308,7 +269,7 @@ int ta_cli_run_program(struct ta_cli_run *run, struct ta_cli_child *child)
 	int error = ta_cli_settings_init(&run->settings);
 
 	if (!error)
-		error = set_environment(run);
+		error = ta_cli_run_environment(run);
 	if (!error)
 		error = ta_cli_settings_load(&run->settings, ta_cli_settings_warn);
 	if (!error)
@@ -323,7 +284,7 @@ int ta_cli_run(int argc, char **argv)
 {
 	static struct ta_cli_run run = { .settle_ms = TA_CLI_SETTLE_MS };
 	struct ta_cli_child child;
-	int status = parse(&run, argc, argv);
+	int status = ta_cli_run_parse(&run, argc, argv);
 
 	if (!status)
 		status = ta_cli_run_program(&run, &child);

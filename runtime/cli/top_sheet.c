@@ -104,7 +104,7 @@ static void put_requests(struct sheet *sheet)
 	duration(sheet, flow->p50_ns, p50);
 	duration(sheet, flow->p99_ns, p99);
 	if (flow->rate > 0 && flow->error_rate > 0)
-		snprintf(share, sizeof(share), " (%.2g %%)", 100 * flow->error_rate / flow->rate);
+		snprintf(share, sizeof(share), " (%.1f %%)", 100 * flow->error_rate / flow->rate);
 	put(sheet, flow->error_rate > 0 ? "33" : NULL,
 	    "requests %s/s  errors %s/s%s  p50 %s  p99 %s  in all %" PRIu64 ", errors %" PRIu64, rate,
 	    errors, share, p50, p99, flow->total, flow->errors);
