@@ -29,6 +29,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,6 +41,7 @@
 #include "runtime/core/sys.h"
 
 #define AGENT_ENV_MAX 200
+#define PROCESSES_LEAST 64u
 #define AGENT_PATH_MAX 4096
 #define STACK_BYTES 16384
 #define LOCK_FD 3 /* number of the lock in the agent */
@@ -231,6 +233,17 @@ static bool would_inherit(void)
 	return subreaper || ta_sys(SYS_getpid) == 1;
 }
 
+/* An agent is two processes and some threads of the same user.  Where so few are allowed they
+ * would be missing to the program; what is recorded waits for an agent that somebody else starts. */
+static bool would_starve(void)
+{
+	struct rlimit limit;
+
+	return ta_sys(SYS_getuid) != 0 &&
+	       ta_sys(SYS_prlimit64, 0, RLIMIT_NPROC, 0, &limit) == 0 &&
+	       limit.rlim_cur < PROCESSES_LEAST;
+}
+
 void ta_agent_spawn(const struct ta_config *config, int dir_fd, const char *run_dir, uint32_t key,
 		    char *const *envp)
 {
@@ -240,7 +253,7 @@ void ta_agent_spawn(const struct ta_config *config, int dir_fd, const char *run_
 	struct ta_text text = ta_text(key_text, sizeof(key_text));
 
 	ta_text_put_hex(&text, key, 8);
-	if (!find_agent(config, launch.path))
+	if (would_starve() || !find_agent(config, launch.path))
 		return;
 	launch.lock_fd = take_lock(dir_fd, key_text);
 	if (launch.lock_fd < 0)
