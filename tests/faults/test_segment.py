@@ -7,6 +7,7 @@ the address sanitizer as well where the build has such an agent.
 
 import os
 import re
+import signal
 import time
 
 from lib import Skip, check, wait_until
@@ -48,7 +49,8 @@ def hostile(agent_of):
                 bad = home.start([program, how, str(ms), str(seed + 1)], env=place.env)
                 begun += load(place, 1000, 300000)
                 status = bad.wait(60)
-                check(status == 3, f"the hostile program itself ({how}, {seed}): status {status} {home.tail(bad)}")
+                # One that writes over the head of its own segment may well die of that.
+                check(status in (3, -signal.SIGSEGV, -signal.SIGBUS), f"the hostile program ({how}, {seed}): status {status}")
         begun += load(place, 100)
         used = place.end()
         check(used is None, f"the agent does not end; {used} s of a second")
