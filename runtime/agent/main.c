@@ -30,6 +30,7 @@
 #include "runtime/agent/confine.h"
 #include "runtime/agent/lock.h"
 #include "runtime/agent/priority.h"
+#include "runtime/agent/torn.h"
 #include "runtime/agent/worker.h"
 
 #define DEATHS_MAX 5
@@ -222,6 +223,7 @@ static int work(struct agent *agent)
 		ta_log_debug(&worker->log, "not confined as it should be (%s); it serves all the same",
 			     strerror(-agent->confine_error));
 	worker->working_on = agent->working_on;
+	ta_torn_watch(&worker->segments);
 	error = ta_worker_resume(worker, NULL);
 	if (error)
 		ta_log_say(&worker->log, "cannot start: no place for the spans (%s); set TAGALONG_FILE",

@@ -143,14 +143,14 @@ static int check_file(int fd, struct stat *ret_info)
 /* The numbers that everything else is found by, once and for all. */
 static int copy_header(struct ta_mapped *mapped)
 {
-	const struct ta_segment *shared = mapped->shared;
 	struct ta_segment *copy = malloc(TA_WIRE_PAGE);
 	int error = copy ? 0 : -ENOMEM;
 
-	if (!error) {
-		memcpy(copy, shared, sizeof(*copy));
+	/* Not from the mapping: the file may be shorter by now. */
+	if (!error && pread(mapped->fd, copy, sizeof(*copy), 0) != (ssize_t)sizeof(*copy))
+		error = -EAGAIN;
+	if (!error)
 		error = ta_segment_check(copy, mapped->mapped_bytes);
-	}
 	if (!error) {
 		mapped->lane_count = copy->lane_count;
 		mapped->lane_bytes = copy->lane_bytes;

@@ -60,6 +60,8 @@ struct ta_mapped {
 	uint32_t ask_number, ask_what; /* of the one that is being answered */
 	bool asking;
 	bool ask_lost; /* another agent may have taken its bits and died */
+	volatile bool torn; /* its file was cut short (torn.h) */
+	bool torn_told;
 };
 
 /* A file of the key that is not mapped (yet): no header, or another version. */

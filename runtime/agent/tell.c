@@ -22,6 +22,10 @@ void ta_tell_segment(struct ta_worker *worker, struct ta_mapped *mapped)
 {
 	const struct ta_segment_state *state = ta_state_segment(&worker->state, mapped->id);
 
+	if (mapped->torn && !mapped->torn_told)
+		ta_log_say(&worker->log, "%.200s (pid %u): its segment was cut short, what stood "
+			   "there is lost", mapped->exe, mapped->pid);
+	mapped->torn_told = mapped->torn;
 	for (int i = 0; i < TA_LOSS_COUNT; i++)
 		tell_one(worker, mapped, ta_loss_word((enum ta_loss)i),
 			 ta_loss_text((enum ta_loss)i), ta_loss_advice((enum ta_loss)i),
