@@ -329,7 +329,9 @@ static bool take_private_key(struct ta_scrub_walk *walk, struct ta_secret *secre
 	if (!begins(walk, from, "-----BEGIN "))
 		return false;
 	found_head = memmem(walk->text + from, look < 64 ? look : 64, head, sizeof(head) - 1);
-	if (!found_head)
+	/* In JSON the end of a string is the end of what is in it. */
+	if (!found_head || (walk->json && memchr(walk->text + from, '"',
+						 (size_t)(found_head - walk->text) - from)))
 		return false;
 	for (to = (size_t)(found_head - walk->text); to < walk->bytes; to = step(walk, to)) {
 		if (walk->json && walk->text[to] == '"')
