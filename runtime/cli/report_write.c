@@ -224,5 +224,7 @@ int ta_report_write(struct report *report, FILE *out)
 	if (failed(report))
 		return -ENOMEM;
 	put_page(&output);
-	return ferror(out) ? -EIO : 0;
+	if (!ferror(out))
+		return 0;
+	return errno ? -errno : -EIO;
 }

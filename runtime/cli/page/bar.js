@@ -10,6 +10,13 @@ function counted(items) {
 	return [...counts].sort((a, b) => b[1] - a[1]).map(([item]) => item);
 }
 
+// Numbers below limit, those that are there most often first.
+function byCount(numbers, limit) {
+	const counts = new Int32Array(limit);
+	for (const number of numbers) counts[number]++;
+	return [...counts.keys()].filter((number) => counts[number]).sort((a, b) => counts[b] - counts[a]);
+}
+
 function suggestions(id, texts) {
 	return el('datalist', { id }, texts.slice(0, SUGGESTIONS).map((text) => el('option', { value: cut(text, 200) })));
 }
@@ -24,8 +31,8 @@ function allTags(data) {
 // changed(wanted) is called with what filterTraces() takes.
 class FilterBar {
 	constructor(data, changed) {
-		const services = counted(Array.from(data.process, (process) => data.services[process])).sort();
-		const names = counted(data.name).map((name) => data.texts[name]);
+		const services = [...new Set(data.services)].sort();
+		const names = byCount(data.name, data.texts.length).slice(0, SUGGESTIONS).map((name) => data.texts[name]);
 		const field = (name, node) => {
 			this[name] = node;
 			node.addEventListener(node.tagName === 'SELECT' ? 'change' : 'input', () => this.later());

@@ -19,8 +19,8 @@ function otherEnd(data, details, row) {
 	return [system, place].filter(Boolean).join(' ') || spanName(data, row);
 }
 
-function caller(data, row) {
-	const parent = data.parent[row];
+function caller(data, details, row) {
+	const parent = details.elsewhere.get(row) ?? data.parent[row];
 	if (parent < 0) return data.kind[row] === SERVER ? { from: null, by: row } : null;
 	const served = data.kind[parent] === CLIENT && data.kind[row] === SERVER;
 	if (!served && serviceOf(data, parent) === serviceOf(data, row)) return null;
@@ -32,7 +32,7 @@ function eachCall(data, details, use) {
 	const answered = new Uint8Array(data.count);
 	const service = (name) => ({ name, kind: 'service' });
 	for (let row = 0; row < data.count; row++) {
-		const call = caller(data, row);
+		const call = caller(data, details, row);
 		if (!call) continue;
 		if (call.by !== row && answered[call.by]) continue; // the second attempt of one call
 		answered[call.by] = 1;

@@ -89,7 +89,7 @@ function latencyChart(stats, options) {
 	const low = Math.log10(buckets[0].from);
 	const high = Math.log10(buckets[buckets.length - 1].to);
 	const share = (ns) => Math.max(0, Math.min(1, (Math.log10(Math.max(1, ns)) - low) / (high - low)));
-	const title = (bucket) => `${durationText(bucket.from)} to ${durationText(bucket.to)}: ${bucket.count.toLocaleString('en')}`;
+	const title = (bucket) => `${durationText(bucket.from)} to ${durationText(bucket.to)}: ${grouped(bucket.count)}`;
 	const marks = [];
 	for (let power = Math.floor(low); power <= high; power++)
 		for (const n of high - low > 2 ? [1] : [1, 2, 5])

@@ -141,6 +141,18 @@ function entriesOf(numbers, shapes, size) {
 	return entries;
 }
 
+// Rows of parents that are in another trace: what a program asked before it was known for
+// which request may have been recorded under another trace by those whom it asked.
+function parentsElsewhere(details, count) {
+	const wanted = new Set(details.lost.values());
+	const rows = new Map();
+	for (let row = 0; wanted.size && row < count; row++) {
+		const id = details.spanIds.slice(16 * row, 16 * row + 16);
+		if (wanted.has(id)) rows.set(id, row);
+	}
+	return new Map([...details.lost].filter(([, id]) => rows.has(id)).map(([row, id]) => [row, rows.get(id)]));
+}
+
 function makeDetails(raw, data) {
 	const details = { values: raw.values, shapes: raw.shapes, spanIds: raw.spanIds, rows: raw.rows,
 		events: raw.events, links: raw.links, captured: raw.captured, resources: raw.resources };
@@ -151,6 +163,7 @@ function makeDetails(raw, data) {
 	details.linksOf = entriesOf(raw.links, raw.shapes, 4);
 	details.lost = new Map();
 	for (let i = 0; i < raw.lost.length; i += 2) details.lost.set(raw.lost[i], raw.lost[i + 1]);
+	details.elsewhere = parentsElsewhere(details, data.count);
 	return details;
 }
 

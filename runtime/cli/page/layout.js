@@ -39,10 +39,16 @@ function arrangeColumns(columns, edges) {
 	const place = new Map();
 	const number = () => columns.forEach((column) => column.forEach((node, i) => place.set(node, i - column.length / 2)));
 	number();
+	const neighbours = [new Map(), new Map()]; // on the left, on the right
+	for (const column of columns) for (const node of column) neighbours.forEach((map) => map.set(node, []));
+	for (const { from, to } of edges) {
+		neighbours[0].get(to).push(from);
+		neighbours[1].get(from).push(to);
+	}
 	for (let pass = 0; pass < 6; pass++) {
 		for (const column of columns) {
 			const middle = new Map(column.map((node) => {
-				const near = edges.filter((edge) => (pass % 2 ? edge.from : edge.to) === node).map((edge) => place.get(pass % 2 ? edge.to : edge.from));
+				const near = neighbours[pass % 2].get(node).map((other) => place.get(other));
 				return [node, near.length ? near.reduce((a, b) => a + b, 0) / near.length : place.get(node)];
 			}));
 			column.sort((a, b) => middle.get(a) - middle.get(b));

@@ -58,7 +58,7 @@ function describe() {
 	const errors = data.traceErrors.reduce((sum, count) => sum + (count > 0), 0);
 	const crashes = data.captured.severity.filter((severity) => severity >= FATAL).length;
 	fill(document.getElementById('about'), {}, [el('b', { title: data.files.join(', ') }, cut(data.files.join(', '), 60)), ' ',
-		`${plural(data.count, 'span')} in ${plural(data.traces, 'trace')}`, errors > 0 && `, ${errors.toLocaleString('en')} with errors`,
+		`${plural(data.count, 'span')} in ${plural(data.traces, 'trace')}`, errors > 0 && `, ${grouped(errors)} with errors`,
 		data.broken > 0 && el('span', { class: 'bad' }, ` ${plural(data.broken, 'line')} could not be read`)]);
 	document.title = `Tagalong: ${cut(data.files.join(', '), 60)}`;
 	const badge = document.getElementById('event-count');

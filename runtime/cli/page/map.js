@@ -84,7 +84,7 @@ class MapView {
 		const number = (text) => el('td', { class: 'number' }, text);
 		return el('table', { class: 'calls', id: 'calls' }, el('thead', {}, el('tr', {}, ['Caller', 'Called', 'Calls', 'Rate', 'Errors', 'p50', 'p99', 'Max'].map((text) => el('th', { scope: 'col' }, text)))),
 			el('tbody', {}, edges.slice(0, 2000).map((edge) => el('tr', { 'data-from': edge.from.name, 'data-to': edge.to.name, 'data-count': edge.count, 'data-errors': edge.errors },
-				el('td', {}, el('bdi', {}, cut(edge.from.name, 100))), el('td', {}, el('bdi', {}, cut(edge.to.name, 100))), number(edge.count.toLocaleString('en')), number(rateText(edge.rate)),
+				el('td', {}, el('bdi', {}, cut(edge.from.name, 100))), el('td', {}, el('bdi', {}, cut(edge.to.name, 100))), number(grouped(edge.count)), number(rateText(edge.rate)),
 				el('td', { class: `number ${edge.errors ? 'bad' : ''}` }, edge.errors ? `${edge.errors} (${shareText(edge.errors, edge.count)})` : '\u2013'),
 				number(durationText(edge.p50)), number(durationText(edge.p99)), number(durationText(edge.max))))));
 	}

@@ -43,7 +43,7 @@ class NamesView {
 		const number = (text) => el('span', { class: 'number' }, text);
 		node.classList.add('name-row');
 		node.append(el('span', { class: 'name' }, chip(group.service), ' ', el('bdi', { class: 'main' }, cut(group.name, 200)), ' ', el('span', { class: 'hint' }, KINDS[group.kind])),
-			number(group.count.toLocaleString('en')), number(rateText(group.rate)),
+			number(grouped(group.count)), number(rateText(group.rate)),
 			el('span', { class: `number ${group.errors ? 'bad' : ''}` }, group.errors ? shareText(group.errors, group.count) : '\u2013'),
 			...[group.p50, group.p90, group.p99, group.max].map((ns) => number(durationText(ns))));
 	}

@@ -55,6 +55,7 @@ function factTable(data, details, row) {
 		el('dt', {}, 'Service'), el('dd', {}, chip(serviceOf(data, row)), ` ${processText(data, data.process[row])}`),
 		el('dt', {}, 'Kind'), el('dd', {}, KINDS[data.kind[row]] || data.kind[row]),
 		el('dt', {}, 'Parent'), el('dd', {}, parent >= 0 ? el('a', { href: spanHref(data, parent) }, cut(spanName(data, parent), 60)) :
+			details.elsewhere.has(row) ? [el('a', { href: spanHref(data, details.elsewhere.get(row)) }, cut(spanName(data, details.elsewhere.get(row)), 60)), ' in another trace'] :
 			details.lost.has(row) ? el('span', {}, 'not in this report: ', el('code', {}, details.lost.get(row))) : 'none, it is a root'),
 		el('dt', {}, 'Span id'), el('dd', {}, copyable(spanId(details, row))),
 		el('dt', {}, 'Trace id'), el('dd', {}, copyable(traceId(data, trace))));

@@ -37,8 +37,11 @@ function cut(text, max) {
 	return text.length > max ? `${text.slice(0, max)}\u2026` : text;
 }
 
+// 12,345
+const grouped = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, ',');
+
 function plural(count, one, many) {
-	return `${count.toLocaleString('en')} ${count === 1 ? one : many || `${one}s`}`;
+	return `${grouped(count)} ${count === 1 ? one : many || `${one}s`}`;
 }
 
 function digits(number) {

@@ -2,14 +2,6 @@
 
 const DARK = matchMedia('(prefers-color-scheme: dark)');
 
-function remembered() {
-	try {
-		return localStorage.getItem('tagalong-theme');
-	} catch {
-		return null; // no storage for files
-	}
-}
-
 function setTheme(theme, changed) {
 	const root = document.documentElement;
 	root.dataset.theme = theme;
@@ -21,19 +13,10 @@ function setTheme(theme, changed) {
 }
 
 function startTheme(changed) {
-	const now = () => remembered() || (DARK.matches ? 'dark' : 'light');
-	const other = () => document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark';
-	setTheme(now());
-	DARK.addEventListener('change', () => setTheme(now(), changed));
-	const toggle = () => {
-		const theme = other();
-		try {
-			localStorage.setItem('tagalong-theme', theme);
-		} catch {
-			// It lasts as long as the page.
-		}
-		setTheme(theme, changed);
-	};
+	const system = () => DARK.matches ? 'dark' : 'light';
+	const toggle = () => setTheme(document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark', changed);
+	setTheme(system());
+	DARK.addEventListener('change', () => setTheme(system(), changed));
 	document.getElementById('theme').addEventListener('click', toggle);
 	return toggle;
 }

@@ -77,7 +77,7 @@ class TracesView {
 		for (const button of this.head.querySelectorAll('button'))
 			button.dataset.order = button.dataset.key === this.order.key ? (this.order.down ? 'down' : 'up') : '';
 		this.count.replaceChildren(this.shown.length === data.traces ? plural(data.traces, 'trace') :
-			`${this.shown.length.toLocaleString('en')} of ${plural(data.traces, 'trace')}`);
+			`${grouped(this.shown.length)} of ${plural(data.traces, 'trace')}`);
 		this.list.node.scrollTop = 0;
 		this.list.setCount(this.shown.length, this.shown.length ? 0 : -1);
 		this.list.node.classList.toggle('empty-list', !this.shown.length);
@@ -114,7 +114,7 @@ class TracesView {
 				el('bdi', { class: 'hint' }, cut(spanHint(data, root), 200)),
 				worst && el('span', { class: `flag ${worst}` }, worst === 'crash' ? 'crash' : plural(events.length, 'event'))),
 			el('span', { class: 'col-services' }, names.slice(0, SHOWN_SERVICES).map(chip), names.length > SHOWN_SERVICES && '\u2026'),
-			el('span', { class: 'number' }, (data.first[trace + 1] - root).toLocaleString('en')),
+			el('span', { class: 'number' }, grouped(data.first[trace + 1] - root)),
 			el('span', { class: 'lasted' }, el('i', { style: { width: `${Math.max(1, 100 * duration / this.longest)}%` } }), el('b', {}, durationText(duration))));
 	}
 
