@@ -80,7 +80,7 @@ target_link_libraries(delivery_driver PRIVATE ta_agent Threads::Threads)
 # number of the wire is compiled anew.
 add_library(tagalong_next MODULE ${CMAKE_SOURCE_DIR}/preload/segment_file.c
   ${CMAKE_SOURCE_DIR}/preload/starter.c
-  $<FILTER:$<TARGET_OBJECTS:tagalong>,EXCLUDE,preload/(segment_file|starter)>)
+  "$<FILTER:$<TARGET_OBJECTS:tagalong>,EXCLUDE,/segment_file[.]c|/starter[.]c>")
 add_dependencies(tagalong_next ta_exports tagalong)
 target_compile_definitions(tagalong_next PRIVATE $<TARGET_PROPERTY:tagalong,COMPILE_DEFINITIONS>
   TA_WIRE_VERSION=999u)
