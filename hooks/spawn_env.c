@@ -9,9 +9,10 @@
  * the image would run in another process.
  *
  * A TRACEPARENT that the program has set itself is left alone.  One that it was started
- * with goes, when the new program is not part of that trace.  The program's own
- * environment is never touched; one with more than TA_SPAWN_ENV_MAX entries is passed on
- * as it is.
+ * with goes, when the new program is not part of that trace.  An environment that has lost
+ * the LD_PRELOAD that this program had is one that somebody made by hand, for a program that
+ * is not traced: it is passed on as it is, and so is one with more than TA_SPAWN_ENV_MAX
+ * entries.  The program's own environment is never touched.
  *
  * Runs: any host thread, forked and vfork children.  No heap, no locks; in a
  * vfork child nothing is recorded, only read.
@@ -63,6 +64,17 @@ static long count_entries(char *const *envp)
 		if (++count > TA_SPAWN_ENV_MAX)
 			return -1;
 	return count;
+}
+
+/* Whether we are going to be in the new program. */
+static bool loads_us(char *const *envp)
+{
+	if (!ta_runtime.by_environment)
+		return true;
+	for (; *envp; envp++)
+		if (strncmp(*envp, "LD_PRELOAD=", 11) == 0)
+			return true;
+	return false;
 }
 
 /* ---- what goes in ---- */
@@ -192,7 +204,8 @@ char *const *ta_spawn_env(struct ta_spawn_env *env, char *const *envp, enum ta_s
 
 	if (ta_runtime.enabled)
 		find_parent(&plan);
-	if ((!plan.traced && !plan.disable) || !is_readable(envp) || count_entries(envp) < 0)
+	if ((!plan.traced && !plan.disable) || !is_readable(envp) || count_entries(envp) < 0 ||
+	    !loads_us(envp))
 		return envp;
 	if (plan.traced && says_itself(envp, &plan.parent))
 		plan.traced = false;

@@ -7,8 +7,8 @@
  * on the way leaves the library quiet: hooks pass through, nothing is printed,
  * nothing is kept open.  Runs before other constructors (priority 101).
  *
- * Quiet from the start: TAGALONG_DISABLED, OTEL_SDK_DISABLED, include and exclude
- * lists, setuid programs (AT_SECURE), a second copy of the library.
+ * Quiet from the start: another libc than glibc, TAGALONG_DISABLED, OTEL_SDK_DISABLED,
+ * include and exclude lists, setuid programs (AT_SECURE), a second copy of the library.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -46,6 +46,12 @@
 #include "runtime/protocol/traceparent.h"
 
 extern const struct tagalong_api tagalong_api_v1;
+
+/* glibc's own; weak for those that have it not. */
+extern const char *gnu_get_libc_version(void) __attribute__((weak));
+extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
+			     void *library) __attribute__((weak));
+extern void *__dso_handle __attribute__((visibility("hidden")));
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
@@ -111,6 +117,7 @@ static bool wanted(const struct ta_config *config, char *const *envp, uint32_t p
 {
 	if (getauxval(AT_SECURE) || is_second_copy() || !ta_config_wants(config, program_name()))
 		return false;
+	ta_runtime.by_environment = *env_value(envp, "LD_PRELOAD") != '\0';
 	ta_runtime.unfollowed = is_unfollowed(config, envp, pid);
 	return !ta_runtime.unfollowed;
 }
@@ -311,7 +318,7 @@ static void stop(int status, void *nothing)
 
 static void begin_to_look(const struct ta_config *config)
 {
-	pthread_atfork(ta_process_fork_prepare, NULL, ta_process_fork_child);
+	__register_atfork(ta_process_fork_prepare, NULL, ta_process_fork_child, &__dso_handle);
 	on_exit(stop, NULL);
 	ta_runtime.enabled = true;
 	ta_modules_init();
@@ -340,6 +347,9 @@ __attribute__((constructor(101))) static void start(int argc, char **argv, char 
 	(void)argc;
 	(void)argv;
 	ta_real_resolve();
+	/* Others hand no arguments to constructors. */
+	if (!gnu_get_libc_version)
+		return;
 	ta_config_load(&config, envp, NULL, NULL);
 	if (wanted(&config, envp, pid) && make_segment(&config, envp, pid)) {
 		set_fork_page();

@@ -35,12 +35,12 @@ struct ta_runtime {
 	uint8_t propagate;	    /* enum ta_propagate */
 	uint8_t propagators;	    /* enum ta_propagator */
 	bool propagate_to_all;	    /* not only to private addresses */
+	_Atomic bool threaded;	    /* there is, or was, a second thread (core/alone.h) */
 	_Atomic bool serving;	    /* it has listened, or accepted a connection */
-	_Atomic int32_t unanswered; /* requests by HTTP that it has been asked and not answered */
-	_Atomic int32_t parked;	    /* requests that may go on without an event of their own */
 	_Atomic bool hands_over;    /* a request was answered by a thread that had not read it */
 	bool follow;		    /* children that exec are traced as well */
 	bool unfollowed;	    /* quiet because our parent is not followed; nor are our children */
+	bool by_environment;	    /* LD_PRELOAD brought us here, not the system's own list */
 	_Atomic uint32_t sandboxed; /* seccomp seen: no system call of ours from here on */
 	uint64_t proc_id;
 	uint64_t parent_proc_id;
@@ -64,6 +64,12 @@ struct ta_runtime {
 		uint64_t trace_hi, trace_lo, span_id; /* from TRACEPARENT */
 		uint8_t flags;
 	} remote;
+	/* Written for every request: not beside what every hook reads. */
+	struct {
+		_Alignas(TA_CACHE_LINE) _Atomic int32_t unanswered; /* requests by HTTP that it
+					     * has been asked and not answered */
+		_Atomic int32_t parked; /* requests that may go on without an event of their own */
+	};
 };
 
 extern struct ta_runtime ta_runtime __attribute__((visibility("hidden")));
