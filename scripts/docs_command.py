@@ -47,12 +47,14 @@ class Option:
 
     def values(self):
         """What the value can be, or an empty list."""
-        listed = re.match(r"^([a-z]+)((?:, [a-z]+)*),? or ([a-z]+)\b", self.text)
+        text = self.text.replace(" (the default)", "")
+        listed = re.match(r"^([a-z0-9]+)((?:, [a-z0-9]+)*),? or ([a-z0-9]+)\b", text)
+        named = re.match(r"^(?:[^:]*: )?([a-z0-9]+(?:, [a-z0-9]+){2,})(?:[;.(]|$)", text)
         if self.value and "|" in self.value:
             return self.value.split("|")
         if listed and self.value:
-            return [listed.group(1), *re.findall(r"[a-z]+", listed.group(2)), listed.group(3)]
-        return []
+            return [listed.group(1), *re.findall(r"[a-z0-9]+", listed.group(2)), listed.group(3)]
+        return named.group(1).split(", ") if named and self.value else []
 
 
 class Verb:
@@ -226,7 +228,7 @@ def rest_of(verb):
         return "program"
     if verb.name == "help":
         return "verb"
-    if re.search(r"(?:^|[\s\[])FILE\b\]?$", verb.synopsis):
+    if re.search(r"(?:^|[\s\[])FILE(?:\.\.\.)?\]?$", verb.synopsis):
         return "file"
     return "dir" if re.match(r"^\S+ DIR\b", verb.synopsis) else "none"
 
@@ -368,7 +370,7 @@ return ret
 
 
 def zsh_text(text):
-    short = re.split(r"[.;(]", text)[0].strip() or "value"
+    short = re.split(r"\.(?:\s|$)|[;(]", text)[0].strip() or "value"
     return re.sub(r"([\[\]:\\])", r"\\\1", short)
 
 
@@ -380,7 +382,7 @@ def zsh_option(verb, option):
         kind = kind_of(option.value)
         what = f"({' '.join(choices)})" if choices else {"file": "_files", "dir": "_files -/"}.get(kind, "")
         action = f":{option.value.replace(':', ' ').replace('|', ' or ').replace('[', '').replace(']', '').lower()}:{what}"
-    repeated = "*" if verb.name in ("span", "run") and option.value and "=" in option.value else ""
+    repeated = "*" if verb.name == "span" or re.search(r"repeated|again", option.text) else ""
     text = f"[{zsh_text(option.text)}]{action}"
     if len(option.names) == 1 or repeated:
         return " ".join(quoted(f"{repeated}{name}{text}") for name in option.names)
@@ -394,7 +396,7 @@ def zsh_case(verb):
             seen.add(tuple(option.names))
             words.append(zsh_option(verb, option))
     rest = {"program": ["'(-)1:program:_command_names -e'", "'*::arguments:_normal'"],
-            "file": ["'1:file:_files'"], "dir": ["'1:directory:_files -/'"],
+            "file": ["'*:file:_files'"], "dir": ["'1:directory:_files -/'"],
             "verb": ["'1:verb:(('\"${(j: :)${(@qqq)verbs}}\"' environment))'"], "none": []}[rest_of(verb)]
     if verb.name == "span":
         rest = ["'1:name: '", "'(-)2:command:_command_names -e'", "'*::arguments:_normal'"]

@@ -2,16 +2,19 @@
 # Made by scripts/docs from the help texts of the command; do not edit.
 # Completion of tagalong for bash, with or without the package bash-completion.
 
-_tagalong_verbs='run wait-crash span tag show status export doctor drain agent help'
+_tagalong_verbs='run wait-crash span tag show status top export report doctor drain agent help'
 
 _tagalong_options() {
 	case $1 in
-	run) echo '-o --output --service --no-follow -q --quiet' ;;
+	run) echo '-o --output -e --export --endpoint --dsn --service --tag --sample --keep --follow --no-follow --summary -q --quiet' ;;
 	wait-crash) echo '-o --output --service --no-follow --all-threads --fail -q --quiet' ;;
 	span) echo '-k --attribute' ;;
 	show) echo '--name --min-duration --errors --kind --trace --limit --verbose -v --all-threads --follow --color --help' ;;
 	status) echo '--watch --json --run-dir' ;;
+	top) echo '--interval --once --json --sort --view --run-dir' ;;
 	export) echo '--to -o --output --all --name --errors --trace --since' ;;
+	report) echo '-o --output --all --limit --name --min-duration --errors --trace --since' ;;
+	doctor) echo '-p --pid --probe --json' ;;
 	drain) echo '-o --output --stdout --keep' ;;
 	agent) echo '--run-dir --key --all --foreground' ;;
 	esac
@@ -21,7 +24,13 @@ _tagalong_options() {
 _tagalong_value() {
 	case $1:$2 in
 	run:-o|run:--output) echo 'file' ;;
+	run:-e|run:--export) echo 'words file otlp sentry' ;;
+	run:--endpoint) echo 'value' ;;
+	run:--dsn) echo 'value' ;;
 	run:--service) echo 'value' ;;
+	run:--tag) echo 'value' ;;
+	run:--sample) echo 'value' ;;
+	run:--keep) echo 'value' ;;
 	wait-crash:-o|wait-crash:--output) echo 'file' ;;
 	wait-crash:--service) echo 'value' ;;
 	span:-k|span:--attribute) echo 'value' ;;
@@ -32,11 +41,22 @@ _tagalong_value() {
 	show:--limit) echo 'value' ;;
 	show:--color) echo 'words always never auto' ;;
 	status:--run-dir) echo 'dir' ;;
+	top:--interval) echo 'value' ;;
+	top:--sort) echo 'value' ;;
+	top:--view) echo 'value' ;;
+	top:--run-dir) echo 'dir' ;;
 	export:--to) echo 'words perfetto otlp csv' ;;
 	export:-o|export:--output) echo 'file' ;;
 	export:--name) echo 'value' ;;
 	export:--trace) echo 'value' ;;
 	export:--since) echo 'value' ;;
+	report:-o|report:--output) echo 'file' ;;
+	report:--limit) echo 'value' ;;
+	report:--name) echo 'value' ;;
+	report:--min-duration) echo 'value' ;;
+	report:--trace) echo 'value' ;;
+	report:--since) echo 'value' ;;
+	doctor:-p|doctor:--pid) echo 'value' ;;
 	drain:-o|drain:--output) echo 'file' ;;
 	agent:--run-dir) echo 'dir' ;;
 	agent:--key) echo 'value' ;;
@@ -51,6 +71,7 @@ _tagalong_rest() {
 	span) echo program ;;
 	show) echo file ;;
 	export) echo file ;;
+	report) echo file ;;
 	doctor) echo program ;;
 	drain) echo dir ;;
 	help) echo verb ;;
