@@ -301,20 +301,37 @@ static struct layout choose_layout(const struct show_screen *screen, struct show
 	return layout;
 }
 
+/* On a terminal too narrow for all of it without the date and parts of seconds. */
+static void shorten_time(char *when)
+{
+	if (strlen(when) < 19)
+		return;
+	memmove(when, when + 11, 8);
+	when[8] = '\0';
+}
+
 static void put_title(const struct show_screen *screen, const struct show_trace *trace,
 		      const struct show_span *first)
 {
-	char when[48], duration[32], process[160];
+	char when[48], duration[32], process[160], count[32];
 
 	ta_show_time(trace->start_ns, when, sizeof(when));
 	ta_show_duration(screen, trace->end_ns - trace->start_ns, duration, sizeof(duration));
 	ta_show_process(first->process, process, sizeof(process));
+	snprintf(count, sizeof(count), "%u span%s", trace->count, trace->count == 1 ? "" : "s");
+	unsigned int used = 46 + (unsigned int)strlen(count) + ta_show_width(screen, duration);
+	unsigned int own = ta_show_width(screen, process);
+
+	if (screen->cut && used + strlen(when) + own > screen->width)
+		shorten_time(when);
+	used += (unsigned int)strlen(when);
 	ta_show_style(screen, "2");
-	fprintf(screen->out, "trace %016" PRIx64 "%016" PRIx64 "  %s  %u span%s  %s  ", trace->hi,
-		trace->lo, when, trace->count, trace->count == 1 ? "" : "s", duration);
+	fprintf(screen->out, "trace %016" PRIx64 "%016" PRIx64 "  %s  %s  %s  ", trace->hi, trace->lo,
+		when, count, duration);
 	ta_show_style(screen, NULL);
 	ta_show_style(screen, "35");
-	ta_show_text(screen, process, UINT32_MAX);
+	ta_show_text(screen, process, !screen->cut ? UINT32_MAX :
+				      screen->width > used ? screen->width - used : 1);
 	ta_show_style(screen, NULL);
 	fputc('\n', screen->out);
 }

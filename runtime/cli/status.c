@@ -10,8 +10,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <langinfo.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -62,17 +60,6 @@ static int read_arguments(int argc, char **argv, struct request *request)
 	return 0;
 }
 
-static struct show_screen make_screen(void)
-{
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-	struct show_screen screen = { .out = stdout, .width = 100 };
-
-	screen.utf8 = setlocale(LC_CTYPE, "") && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-	screen.color = isatty(STDOUT_FILENO) && !(no_color && no_color[0]) &&
-		       !(term && strcmp(term, "dumb") == 0);
-	return screen;
-}
-
 static void wait_second(void)
 {
 	struct timespec second = { .tv_sec = 1 };
@@ -106,7 +93,7 @@ static int verdict(const struct request *request, const struct status_view *view
 static int look(const struct request *request, const struct ta_cli_settings *settings)
 {
 	static struct status_view views[2];
-	struct show_screen screen = make_screen();
+	struct show_screen screen = ta_show_screen(stdout, "auto");
 	struct status_view *view = &views[0], *before = NULL;
 	bool second = request->watch || (!request->json && isatty(STDOUT_FILENO));
 

@@ -70,32 +70,44 @@ static bool is_shown(const struct status_view *view, const struct status_agent *
 	return agent->page && ta_count_get(&agent->page->alive_ns) + RECENT_NS > view->now_ns;
 }
 
+/* A path behind what stands on the line, or on one of its own where a terminal has no room. */
+static void put_path(const struct show_screen *screen, int used, const char *path)
+{
+	if (screen->cut && (unsigned int)used + 2 + ta_show_width(screen, path) > screen->width) {
+		fputc('\n', screen->out);
+		ta_cli_status_label(screen, "directory");
+	} else {
+		fputs("  ", screen->out);
+	}
+	ta_show_text(screen, path, UINT32_MAX);
+	fputc('\n', screen->out);
+}
+
 static void put_head(const struct show_screen *screen, const struct status_view *view,
 		     const struct status_agent *agent)
 {
 	const struct ta_status_page *page = agent->page;
 	char text[32];
+	int used = 0;
 
 	ta_show_style(screen, "1");
-	fprintf(screen->out, "agent %08x", agent->key);
+	used += fprintf(screen->out, "agent %08x", agent->key);
 	ta_show_style(screen, NULL);
 	ta_show_style(screen, agent->alive ? "32" : agent->program_count ? "31;1" : "2");
-	fputs(agent->alive ? "  running" : "  not running", screen->out);
+	used += fprintf(screen->out, "%s", agent->alive ? "  running" : "  not running");
 	ta_show_style(screen, NULL);
 	if (agent->alive && agent->pid)
-		fprintf(screen->out, "  pid %u", agent->pid);
+		used += fprintf(screen->out, "  pid %u", agent->pid);
 	if (agent->alive && page) {
 		ta_cli_status_age(ta_count_get(&page->started_ns), view->now_ns, text);
-		fprintf(screen->out, "  for %s", text);
+		used += fprintf(screen->out, "  for %s", text);
 		ta_cli_status_bytes(ta_count_get(&page->memory_bytes), text);
-		fprintf(screen->out, "  %s", text);
+		used += fprintf(screen->out, "  %s", text);
 	} else if (page && ta_count_get(&page->alive_ns)) {
 		ta_cli_status_age(ta_count_get(&page->alive_ns), view->now_ns, text);
-		fprintf(screen->out, "  since %s", text);
+		used += fprintf(screen->out, "  since %s", text);
 	}
-	fputs("  ", screen->out);
-	ta_show_text(screen, agent->run_dir, UINT32_MAX);
-	fputc('\n', screen->out);
+	put_path(screen, used, agent->run_dir);
 }
 
 static const char *base_of(const char *path)
@@ -208,7 +220,14 @@ static void put_file(const struct show_screen *screen, const struct status_view 
 		ta_cli_status_bytes(ta_count_get(&page->file_bytes), bytes);
 		ta_cli_status_label(screen, "file");
 		ta_show_text(screen, path, UINT32_MAX);
-		fprintf(screen->out, "  %" PRIu64 " spans, %" PRIu64 " events, %s\n",
+		/* Long paths are the rule; a line of its own does not wrap. */
+		if (screen->cut && ta_show_width(screen, path) + 60 > screen->width) {
+			fputc('\n', screen->out);
+			ta_cli_status_label(screen, "");
+		} else {
+			fputs("  ", screen->out);
+		}
+		fprintf(screen->out, "%" PRIu64 " spans, %" PRIu64 " events, %s\n",
 			ta_count_get(&page->file_spans), ta_count_get(&page->file_events), bytes);
 	}
 	ta_cli_status_error(screen, view, &page->file_error);
