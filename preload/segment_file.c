@@ -22,12 +22,16 @@
 #include <time.h>
 
 #include "preload/text.h"
+#include "runtime/core/arena.h"
 #include "runtime/core/clock.h"
+#include "runtime/core/crumb_line.h"
 #include "runtime/core/sys.h"
+#include "runtime/core/thread.h"
 #include "runtime/wire/crash.h"
 
 #define FIRST_LANES 2u
 #define SIGNAL_RING_BYTES 4096u
+#define SHARE_OF_LIMIT 32u /* as of the arena */
 
 /* ---- run directory ---- */
 
@@ -152,15 +156,20 @@ static uint64_t limit_of(int resource)
 	return limit.rlim_cur;
 }
 
-/* As many lanes as asked for, fewer under a limit of the address space or of the
- * size of files (beyond which ftruncate raises a signal).  0: not even the least. */
+/* What the arena has for each lane (runtime/core/arena.c). */
+#define ARENA_BYTES_OF_LANE (sizeof(*ta_arena.threads) + sizeof(*ta_arena.lines))
+
+/* As many lanes as asked for, fewer under a limit of the address space, of private memory or
+ * of the size of files (beyond which ftruncate raises a signal).  0: not even the least. */
 static uint32_t lane_count(const struct ta_config *config, uint32_t lane_bytes)
 {
 	uint64_t lanes = config->lanes < TA_LANES_MAX ? config->lanes : TA_LANES_MAX;
-	uint64_t most = limit_of(RLIMIT_AS) / 32 / lane_bytes;
+	uint64_t most = limit_of(RLIMIT_AS) / SHARE_OF_LIMIT / lane_bytes;
+	uint64_t private = limit_of(RLIMIT_DATA) / SHARE_OF_LIMIT / ARENA_BYTES_OF_LANE;
 	uint64_t file_bytes = limit_of(RLIMIT_FSIZE);
 
 	lanes = lanes < most ? lanes : most;
+	lanes = lanes < private ? lanes : private;
 	lanes = lanes < FIRST_LANES ? FIRST_LANES : lanes;
 	uint64_t others = ta_segment_header_bytes((uint32_t)lanes) + TA_CRASH_BYTES;
 
