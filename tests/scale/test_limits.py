@@ -12,6 +12,7 @@ from lib import Skip, check, compile_victim, need_root, wait_until
 
 from numbers_of import FULL, Running, build, mib, table
 
+CLOCK_FILE = "clock-offset"  # of tagalong-test-agent, in the run directory
 NOBODY = "54321"  # a user of whom there are no other processes
 
 
@@ -19,7 +20,7 @@ NOBODY = "54321"  # a user of whom there are no other processes
 
 EDGES = {  # least and most to look between, the step that matters, as another user
     "nofile": (3, 64, 1, False), "as": (1 << 20, 64 << 20, 1 << 16, False), "data": (1 << 12, 32 << 20, 1 << 14, False),
-    "fsize": (0, 1 << 20, 4096, False), "nproc": (1, 64, 1, True), "stack": (1 << 14, 1 << 20, 4096, False),
+    "fsize": (0, 1 << 20, 4096, False), "nproc": (1, 40, 1, True), "stack": (1 << 14, 1 << 20, 4096, False),
     "memlock": (0, 1 << 20, 4096, False)}
 
 
@@ -68,7 +69,7 @@ def edge(what, more):
               [what, f"{plain:,}", f"{ours:,}", f"{ours - plain:,}"])
         home.note(f"{plain} plain, {ours} with us")
         as_other = EDGES[what][3]
-        if ours == plain:
+        if ours == plain and what != "stack":  # what the kernel puts there is random
             one, two = (outcome(home, program, what, plain, mode, as_other) for mode in ("plain", "preload"))
             check(one == two, f"at {plain}: plain {one}, with us {two}")
         check(ours - plain <= more, f"works with {plain} plain and needs {ours} with us: {ours - plain} more, not {more}")
@@ -307,7 +308,7 @@ def agents_clock(home):
 
 
 TESTS = [(f"limits/{what}", edge(what, more)) for what, more in
-         (("nofile", 0), ("as", 6 << 20), ("data", 3 << 20), ("fsize", 0), ("nproc", 0), ("stack", 0), ("memlock", 0))]
+         (("nofile", 0), ("as", 6 << 20), ("data", 3 << 20), ("fsize", 0), ("nproc", 0), ("stack", 8192), ("memlock", 0))]
 TESTS += [("limits/heap", heap_under_limit), ("cgroup/roomy", cgroup_roomy), ("cgroup/tight", cgroup_tight),
           ("full/any_moment", full_at_any_moment), ("clock/namespace", time_namespace), ("clock/jumps", jumping_clock),
           ("clock/agent", agents_clock)]
