@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """table.py - writes docs/transparency.md: the counts of the suites, each in a section of its own.
 
-A run of some suites replaces their sections only.
+A run of some parts replaces their lines only.
 """
 
+import fcntl
 import os
 import re
 
@@ -27,42 +28,66 @@ writes a file. The last column is the same with the agent's processes killed (SI
 """
 
 
-def section(suite, results):
-    rows = [row(result.part.name, result.plain, len(result.unstable), len(result.once), result.spans,
-                len(result.differences[common.EVERYTHING]), len(result.differences[common.KILLED]), result.kills)
-            for result in sorted(results, key=lambda result: result.part.name)]
-    total = ["**all**"] + [str(sum(int(row[column]) for row in rows)) for column in range(1, len(rows[0]))]
-    lines = [f"## {suite.WHAT}", "", "| part | tests | passed | skipped | unstable | once | spans | differences | "
-             "differences, agent killed | kills |", "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"]
-    lines += [f"| {' | '.join(cells)} |" for cells in [*rows, total]]
-    lines += notes(results)
-    return "\n".join(lines)
+HEAD = """\
+| part | tests | passed | skipped | unstable | once | spans | differences | differences, agent killed | kills |
+|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+"""
 
 
-def row(name, plain, *rest):
-    tests = [outcome for test, outcome in plain.items() if test != "exit status"]
-    return [name, str(len(tests)), str(sum(outcome in ("passed", "failed as expected") for outcome in tests)),
-            str(tests.count("skipped")), *map(str, rest)]
+def row(result):
+    """The cells of one part."""
+    tests = [outcome for test, outcome in result.plain.items() if not test.endswith("exit status")]
+    passed = sum(outcome in ("passed", "failed as expected") or outcome.startswith("1..") for outcome in tests)
+    counts = (len(tests), passed, tests.count("skipped"), len(result.unstable), len(result.once), result.spans,
+              len(result.differences[common.EVERYTHING]), len(result.differences[common.KILLED]), result.kills)
+    return [str(count) for count in counts]
 
 
-def notes(results):
-    unstable = sorted(test for result in results for test in result.unstable)
-    once = sorted(text for result in results for text in result.once)
-    expected = sorted(test for result in results for test in result.expected)
-    found = [("Unstable without us", unstable), ("Once", once), ("Known differences ([limits](limits.md))", expected)]
-    return [f"\n{title}: {'; '.join(texts)}." for title, texts in found if texts]
+def notes(result):
+    """What the counts do not say, one line each, beginning with the part."""
+    found = []
+    for title, texts in (("unstable without us", sorted(result.unstable)), ("once", sorted(result.once)),
+                         ("known ([limits](limits.md))", sorted(result.expected))):
+        if texts:
+            found.append(f"* {result.part.name}, {title}: " + "; ".join(f"`{text}`" for text in texts))
+    return found
 
 
-def write(results):
-    text = INTRODUCTION
-    if os.path.exists(PATH):
-        with open(PATH, encoding="utf-8") as stream:
-            text = stream.read()
-        text = INTRODUCTION + text[text.index("\n<!--"):] if "\n<!--" in text else INTRODUCTION
-    for suite in {result.suite.NAME: result.suite for result in results}.values():
-        body = section(suite, [result for result in results if result.suite is suite])
-        block = f"\n<!-- {suite.NAME} -->\n{body}\n<!-- end of {suite.NAME} -->\n"
-        pattern = re.compile(rf"\n<!-- {suite.NAME} -->\n.*?<!-- end of {suite.NAME} -->\n", re.DOTALL)
-        text = pattern.sub(lambda _: block, text) if pattern.search(text) else text + block
-    with open(PATH, "w", encoding="utf-8") as stream:
+def read_section(text):
+    """part -> cells and the notes of a section that is there already."""
+    lines = text.splitlines()
+    rows = {}
+    for line in lines:
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| ") and len(cells) == 10 and cells[0] not in ("part", "**all**"):
+            rows[cells[0]] = cells[1:]
+    return rows, [line for line in lines if line.startswith("* ")]
+
+
+def section(result, before):
+    rows, remarks = read_section(before)
+    rows[result.part.name] = row(result)
+    remarks = sorted([line for line in remarks if not line.startswith(f"* {result.part.name},")] + notes(result))
+    total = [str(sum(int(cells[column]) for cells in rows.values())) for column in range(9)]
+    lines = [f"| {name} | {' | '.join(cells)} |" for name, cells in sorted(rows.items())]
+    lines.append(f"| **all** | {' | '.join(total)} |")
+    return f"## {result.suite.WHAT}\n\n{HEAD}" + "\n".join(lines + ([""] + remarks if remarks else []))
+
+
+def write(result):
+    """Puts one part's line in its place; everything else stays, also what another run puts there meanwhile."""
+    with open(PATH, "a+", encoding="utf-8") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        stream.seek(0)
+        text = merged(stream.read(), result)
+        stream.truncate(0)
         stream.write(text)
+
+
+def merged(text, result):
+    name = result.suite.NAME
+    text = INTRODUCTION + (text[text.index("\n<!--"):] if "\n<!--" in text else "")
+    pattern = re.compile(rf"\n<!-- {name} -->\n(.*?)\n<!-- end of {name} -->\n", re.DOTALL)
+    before = pattern.search(text)
+    block = f"\n<!-- {name} -->\n{section(result, before.group(1) if before else '')}\n<!-- end of {name} -->\n"
+    return pattern.sub(lambda _: block, text) if before else text + block

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+# gdb.sh - a debugger at a preloaded program, itself preloaded: breakpoints, steps, threads, signals, cores.
+gcc -g -O0 -pthread -o program "$HERE/programs/program.c" || exit 1
+export DEBUGINFOD_URLS=
+facts() { sed -e 's/Thread 0x[0-9a-f]* (LWP [0-9]*)/THREAD/' -e 's/LWP [0-9]*/LWP/g' -e 's/process [0-9]*/process/g'; }
+debug() {
+	local arguments=(-nx -batch) command
+	for command in "set pagination off" "set print thread-events off" "set disable-randomization on"; do arguments+=(-ex "$command"); done
+	while [ "$1" != -- ]; do arguments+=(-ex "$1"); shift; done
+	shift
+	gdb "${arguments[@]}" --args ./program "$@" | facts
+}
+same breakpoint debug 'break deeper if depth == 2' run 'print depth' backtrace 'next' 'print sum' 'finish' 'delete' continue -- plain
+same threads debug 'break deeper' run 'info threads' 'thread apply all -q print 7' delete continue --
+same watch debug 'watch sum' run 'continue' 'backtrace 1' delete continue --
+same signal debug 'handle SIGUSR1 stop print nopass' run 'print $_siginfo.si_signo' continue --
+same handler debug 'break on_signal' run 'print number' 'up' delete continue --
+same fork debug 'catch fork' run 'delete' continue --
+same follow_child debug 'set follow-fork-mode child' run --
+same crash debug run 'backtrace' 'print sum' kill -- crash
+same call debug 'break main' run 'call (int)getpid() > 0' 'call (int)strlen("four")' 'print deeper(3)' kill --
+same step debug 'break work' run step step step 'info locals' delete continue --
+ulimit -c unlimited
+same core_of_gdb bash -c 'gdb -nx -batch -ex run -ex "generate-core-file core.made" --args ./program crash >/dev/null 2>&1; gdb -nx -batch -ex "backtrace 1" -ex "print sum" ./program core.made 2>&1 | grep -E "^#0|^\\$"'
+cat >forever.c <<'C'
+#include <unistd.h>
+int here;
+int main(void) { for (;;) { here++; usleep(1000); } }
+C
+gcc -g -O0 -o forever forever.c
+background ./forever
+until_there grep -q S "/proc/$!/stat"
+same attach bash -c "gdb -nx -batch -p $! -ex 'frame function main' -ex 'print here > 0' -ex detach 2>&1 | grep -E '^\\\$|main \('"
+is still_there "" kill -0 $!
