@@ -47,7 +47,7 @@ class Option:
 
     def values(self):
         """What the value can be, or an empty list."""
-        text = self.text.replace(" (the default)", "")
+        text = re.sub(r" \([^)]*\)", "", self.text)
         listed = re.match(r"^([a-z0-9]+)((?:, [a-z0-9]+)*),? or ([a-z0-9]+)\b", text)
         named = re.match(r"^(?:[^:]*: )?([a-z0-9]+(?:, [a-z0-9]+){2,})(?:[;.(]|$)", text)
         if self.value and "|" in self.value:

@@ -42,8 +42,8 @@ _tagalong_value() {
 	show:--color) echo 'words always never auto' ;;
 	status:--run-dir) echo 'dir' ;;
 	top:--interval) echo 'value' ;;
-	top:--sort) echo 'value' ;;
-	top:--view) echo 'value' ;;
+	top:--sort) echo 'words rate errors p50 p99 total name' ;;
+	top:--view) echo 'words requests calls own other all' ;;
 	top:--run-dir) echo 'dir' ;;
 	export:--to) echo 'words perfetto otlp csv' ;;
 	export:-o|export:--output) echo 'file' ;;
