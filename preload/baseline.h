@@ -4,9 +4,18 @@
  *
  * glibc 2.34 moved these from libdl and libpthread into libc; it still answers to
  * the versions that they had before.
+ *
+ * Weak: what other libcs do not have.  LD_PRELOAD reaches programs that are linked with
+ * musl, too; they would not start if a name were missing, and have nothing of us so (init.c).
  */
 #ifndef TA_PRELOAD_BASELINE_H
 #define TA_PRELOAD_BASELINE_H
+
+#pragma weak dlvsym
+#pragma weak dladdr1
+#pragma weak on_exit
+#pragma weak __pthread_register_cancel
+#pragma weak __pthread_unregister_cancel
 
 #if defined(__x86_64__)
 __asm__(".symver dlsym, dlsym@GLIBC_2.2.5");

@@ -34,7 +34,8 @@
 static _Thread_local uintptr_t base __attribute__((tls_model("initial-exec")));
 static _Thread_local uint32_t sure_bytes __attribute__((tls_model("initial-exec")));
 
-extern void *__libc_stack_end; /* the dynamic linker's: where the first thread began */
+/* The dynamic linker's: where the first thread began.  Weak: other libcs have none. */
+extern void *__libc_stack_end __attribute__((weak));
 
 /* Those that survive a call, and where we are: enough to unwind from here. */
 #if defined(__x86_64__)
