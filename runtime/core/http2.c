@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "runtime/core/alone.h"
 #include "runtime/core/client.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/command.h"
@@ -192,7 +193,7 @@ static void end_request(struct ta_conn *conn, struct ta_thread *thread, struct t
 			enum ta_end_reason reason, int64_t grpc)
 {
 	publish_end(conn, thread, request, reason, grpc);
-	atomic_fetch_sub_explicit(&ta_runtime.unanswered, 1, memory_order_relaxed);
+	ta_count32(&ta_runtime.unanswered, -1);
 	ta_context_drop(&conn->served);
 	conn->served = request->context;
 	ta_company_drop(conn->served.span_id);
@@ -324,8 +325,10 @@ static void take_over_first(struct ta_conn *conn, const struct ta_request *first
 	struct ta_streams *streams = ta_streams_of(conn);
 
 	streams->h2.told.slot = (uint16_t)ta_http2_upgraded(&streams->h2);
-	if (first->context.span_id)
-		*ta_streams_place(conn) = *first;
+	struct ta_request *request = first->context.span_id ? ta_streams_place(conn) : NULL;
+
+	if (request)
+		*request = *first;
 }
 
 static bool is_first_seen(struct ta_conn *conn, bool asked)
