@@ -158,7 +158,8 @@ class Page:
         return lib.wait_until(lambda: self.run(f"Boolean({text})"), seconds, what, 0.05)
 
     def settle(self):
-        self.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 0))))")
+        # A page that is not in front draws nothing: then a moment has to do.
+        self.run("new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 0))); setTimeout(done, 500); })")
 
     def key(self, key, code=None, text=None):
         codes = {"ArrowDown": 40, "ArrowUp": 38, "ArrowLeft": 37, "ArrowRight": 39, "Enter": 13, "Escape": 27, "Home": 36,

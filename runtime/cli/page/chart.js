@@ -40,7 +40,7 @@ function brush(picture, count, width, pick) {
 	});
 }
 
-// buckets: {count, errors?}; marks: [share of the width, text, class?] on the axis or as a line.
+// buckets: {count, errors?}; axis(width) and lines: [share of the width, text] below or above.
 function barChart({ buckets, height, label, title, axis, lines = [], pick }) {
 	const most = Math.max(1, ...buckets.map((bucket) => bucket.count));
 	const room = height - CHART_FOOT - 4;
@@ -60,7 +60,7 @@ function barChart({ buckets, height, label, title, axis, lines = [], pick }) {
 		const picture = svg('svg', { width, height, role: 'img', 'aria-label': label },
 			svg('line', { class: 'axis', x1: 0, x2: width, y1: height - CHART_FOOT + 0.5, y2: height - CHART_FOOT + 0.5 }),
 			buckets.map(bar),
-			axis.map(([share, text]) => svg('text', { class: 'tick', x: share * width, y: height - 4, 'text-anchor': anchor(share) }, text)),
+			axis(width).map(([share, text]) => svg('text', { class: 'tick', x: share * width, y: height - 4, 'text-anchor': anchor(share) }, text)),
 			lines.map(([share, text]) => svg('g', { class: 'line' },
 				svg('line', { x1: share * width, x2: share * width, y1: 12, y2: height - CHART_FOOT }),
 				svg('text', { x: share * width, y: 9, 'text-anchor': anchor(share) }, text))));
@@ -78,7 +78,7 @@ function timeChart(data, times, failed, options) {
 		`${bucket.errors ? `, ${plural(bucket.errors, 'error')}` : ''} in ${roundText(step)}`;
 	// Round by the clock, not by the first trace.
 	const shift = (data.baseMs % 3600e3) * 1e6;
-	const axis = ticks(shift, shift + span, 6).map((ns) => ns - shift).filter((ns) => ns < span * 0.97)
+	const axis = (width) => ticks(shift, shift + span, Math.min(6, width / 120)).map((ns) => ns - shift).filter((ns) => ns < span * 0.97)
 		.map((ns) => [ns / span, clockText(Math.round(msAt(data, ns)), withMs)]);
 	return { buckets, step, node: barChart({ buckets, title, axis, height: 84, ...options,
 		pick: options.range && ((first, last) => options.range(buckets[first].from, buckets[last].to)) }) };
@@ -96,6 +96,6 @@ function latencyChart(stats, options) {
 			if (Math.log10(n) + power >= low && Math.log10(n) + power <= high)
 				marks.push([share(n * 10 ** power), roundText(n * 10 ** power)]);
 	const lines = stats.p99 > stats.p50 * 1.05 ? [[share(stats.p50), 'p50'], [share(stats.p99), 'p99']] : [[share(stats.p50), 'p50']];
-	return { buckets, node: barChart({ buckets, title, axis: marks, lines, height: 130, ...options,
+	return { buckets, node: barChart({ buckets, title, axis: () => marks, lines, height: 130, ...options,
 		pick: options.range && ((first, last) => options.range(buckets[first].from, buckets[last].to)) }) };
 }

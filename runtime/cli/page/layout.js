@@ -1,6 +1,6 @@
 // layout.js - where the boxes of the service map stand: callers left of what they call. Pure.
 
-const BOX = { width: 184, height: 46, across: 250, down: 30 };
+const BOX = { width: 184, height: 46, across: 170, down: 30 };
 
 // Ranks by the longest way from a caller; ways that come back to their start count once.
 function ranksOf(nodes, edges) {
