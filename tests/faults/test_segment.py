@@ -50,7 +50,7 @@ def hostile(agent_of):
                 begun += load(place, 1000, 300000)
                 status = bad.wait(60)
                 # One that writes over the head of its own segment may well die of that.
-                check(status in (3, -signal.SIGSEGV, -signal.SIGBUS), f"the hostile program ({how}, {seed}): status {status}")
+                check(status in (3, -signal.SIGSEGV, -signal.SIGBUS, -signal.SIGFPE), f"the hostile program ({how}, {seed}): status {status}")
         begun += load(place, 100)
         used = place.end()
         check(used is None, f"the agent does not end; {used} s of a second")
