@@ -59,5 +59,16 @@ fi
 said=$(env LD_PRELOAD="$(realpath "$library")" LD_BIND_NOW=1 TAGALONG_DISABLED=1 /bin/true 2>&1)
 verdict loads "$said"
 
-echo "newest glibc needed: $(readelf -VW "$library" | grep -o 'GLIBC_[0-9.]*' | sort -Vu | tail -n 1)"
+# One build loads on all systems since 2013 (docs/portability.md).
+oldest=2.17
+newest=$(readelf -VW "$library" | sed -n 's/.*Name: GLIBC_\([0-9.]*\).*/\1/p' | sort -Vu | tail -n 1)
+if [ -n "$newest" ] && [ "$(printf '%s\n' "$newest" $oldest | sort -V | tail -n 1)" = $oldest ]; then
+	ok "oldest-glibc ($newest)"
+else
+	not_ok oldest-glibc "needs glibc ${newest:-of no version}, more than $oldest"
+fi
+# What a libc other than glibc lacks is weak, or the program under it would not start.
+strong() { nm -D --undefined-only "$library" | awk '$1 == "U" { sub(/@.*/, "", $2); print $2 }' | sort -u; }
+verdict other-libc "$(strong | grep -x -e '__libc_.*' -e '__register_atfork' -e '__pthread_.*' \
+	-e dlvsym -e dladdr1 -e on_exit -e gnu_get_libc_version)"
 exit $failed
