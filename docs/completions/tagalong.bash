@@ -11,7 +11,7 @@ _tagalong_options() {
 	span) echo '-k --attribute' ;;
 	show) echo '--name --min-duration --errors --kind --trace --limit --verbose -v --all-threads --follow --color --help' ;;
 	status) echo '--watch --json --run-dir' ;;
-	top) echo '--interval --once --json --sort --view --run-dir' ;;
+	top) echo '--interval --once --count --json --sort --view --run-dir' ;;
 	export) echo '--to -o --output --all --name --errors --trace --since' ;;
 	report) echo '-o --output --all --limit --name --min-duration --errors --trace --since' ;;
 	doctor) echo '-p --pid --probe --json' ;;
@@ -42,6 +42,7 @@ _tagalong_value() {
 	show:--color) echo 'words always never auto' ;;
 	status:--run-dir) echo 'dir' ;;
 	top:--interval) echo 'value' ;;
+	top:--count) echo 'value' ;;
 	top:--sort) echo 'words rate errors p50 p99 total name' ;;
 	top:--view) echo 'words requests calls own other all' ;;
 	top:--run-dir) echo 'dir' ;;
