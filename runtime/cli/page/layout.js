@@ -82,6 +82,8 @@ function layoutMap(nodes, edges) {
 	const rank = ranksOf(nodes, edges);
 	const { all, steps } = withWaypoints(nodes, edges, rank);
 	const columns = [];
+	const joined = new Set(edges.flatMap((edge) => edge.from === edge.to ? [] : [edge.from, edge.to]));
+	all.sort((a, b) => (b.point || joined.has(b)) - (a.point || joined.has(a))); // loners below
 	for (const node of all) (columns[rank.get(node)] = columns[rank.get(node)] || []).push(node);
 	const filled = columns.filter(Boolean);
 	arrangeColumns(filled, steps);

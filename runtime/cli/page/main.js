@@ -5,6 +5,7 @@
 // A view is made when it is shown for the first time.
 
 const data = makeData(block('index'));
+new Set(data.services).forEach(serviceClass); // colours go by the order in the file
 const views = {};
 
 function showTraces(values) {

@@ -10,7 +10,7 @@ function hueOf(name) {
 	return hash % HUES;
 }
 
-// Colours by order of appearance first, so that few services never share one.
+// Whoever comes first has a colour to itself: few services never share one.
 const hues = new Map();
 function serviceClass(name) {
 	if (!hues.has(name)) hues.set(name, hues.size < HUES ? hues.size : hueOf(name));
