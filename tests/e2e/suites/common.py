@@ -93,7 +93,8 @@ def agents(home):
             if os.path.basename(os.readlink(f"/proc/{entry}/exe")) != "tagalong":
                 continue
             with open(f"/proc/{entry}/cmdline", "rb") as words, open(f"/proc/{entry}/environ", "rb") as settings:
-                if words.read().split(b"\0")[1:2] == [b"agent"] and home.run_dir.encode() in settings.read():
+                command = words.read()
+                if command.split(b"\0")[1:2] == [b"agent"] and home.run_dir.encode() in command + settings.read():
                     found.append(int(entry))
         except OSError:
             pass

@@ -16,7 +16,7 @@ WHAT = "Programs at their work"
 
 # Script, seconds that it may take, whether it is part of the quick choice, programs that it needs.
 SCRIPTS = (
-    ("ab", 200, True, ("apache2", "ab")), ("apt", 300, False, ("apt-get", "dpkg-deb", "apt-ftparchive")),
+    ("ab", 200, True, ("apache2", "ab")), ("apt", 300, False, ("apt-get", "dpkg-deb", "python3")),
     ("bash", 100, True, ("bash",)), ("gdb", 300, True, ("gdb", "gcc")), ("git", 200, True, ("git",)),
     ("make", 400, False, ("gcc", "make")), ("pgbench", 400, False, ("initdb",)),
     ("redis", 200, True, ("redis-server", "redis-benchmark")), ("rsync", 200, True, ("rsync",)),

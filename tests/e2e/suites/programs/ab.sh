@@ -19,7 +19,7 @@ C
 chmod -R a+rX "$SUITE_PLACE"
 background apache2 -X -f "$PWD/conf" -D FOREGROUND
 until_there listens "$SUITE_PORT"
-facts() { ab -q "$@" 2>&1 | grep -E '^(Complete|Failed|Write|Non-2xx|Keep-Alive req|HTML transferred|Document Length|apr_)'; }
+facts() { ab -q "$@" 2>&1 | grep -E '^(Complete|Failed|Write|Non-2xx|HTML transferred|Document Length|apr_)'; }
 same keep_alive facts -k -n 1600 -c 8 "http://127.0.0.1:$SUITE_PORT/page"
 same close facts -n 1000 -c 8 "http://127.0.0.1:$SUITE_PORT/page"
 same missing facts -n 300 -c 4 "http://127.0.0.1:$SUITE_PORT/nothing"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # gdb.sh - a debugger at a preloaded program, itself preloaded: breakpoints, steps, threads, signals, cores.
-gcc -g -O0 -pthread -o program "$HERE/programs/program.c" || exit 1
+gcc -g -O0 -pthread -o program "$HERE/program.c" || exit 1
 export DEBUGINFOD_URLS=
 facts() { sed -e 's/Thread 0x[0-9a-f]* (LWP [0-9]*)/THREAD/' -e 's/LWP [0-9]*/LWP/g' -e 's/process [0-9]*/process/g'; }
 debug() {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # make.sh - gcc and make at a real project: the host's half of this one, by a Makefile of the script's own.
-ROOT=$HERE/../../..
+ROOT=$HERE/../../../..
 mkdir src && cp -r "$ROOT/runtime" src/ && cd src || exit 1
 cat >Makefile <<'M'
 SOURCES := $(sort $(wildcard runtime/protocol/*.c runtime/wire/*.c))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # strace.sh - a tracer at a preloaded program: what the program itself calls is what it calls.
-gcc -g -O0 -pthread -o program "$HERE/programs/program.c" || exit 1
+gcc -g -O0 -pthread -o program "$HERE/program.c" || exit 1
 calls() { strace -qq -f -o calls "$@" >out 2>&1; echo "status $?"; cat out; sed -e 's/^[0-9]* *//' -e 's/[0-9]\{3,\}/N/g' calls; }
 same writes calls -e trace=write ./program
 same statuses calls -e trace=exit,exit_group -e signal=none ./program

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # valgrind.sh - its tools at preloaded programs: they find what there is, and nothing of ours.
-gcc -g -O0 -pthread -o program "$HERE/programs/program.c" || exit 1
+gcc -g -O0 -pthread -o program "$HERE/program.c" || exit 1
 facts() { grep -E 'ERROR SUMMARY|definitely lost|indirectly lost|All heap|Invalid|uninit|program.c|sum |Process terminating|data race' | sed 's/[0-9,]* bytes allocated//'; }
 memcheck() { valgrind -q --trace-children=no --leak-check=full --error-exitcode=9 ./program "$1" 2>&1; echo "status $?"; }
 for how in fine beyond unset leak crash; do same "$how" bash -c "$(declare -f memcheck facts); memcheck $how | facts"; done
