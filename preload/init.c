@@ -169,11 +169,6 @@ static void set_runtime(const struct ta_config *config, const struct ta_segment_
 	ta_runtime.threads = config->threads;
 	ta_runtime.signals = config->signals;
 	ta_runtime.http = config->http;
-	ta_runtime.outward = config->outward;
-	ta_runtime.commands = config->commands;
-	ta_runtime.query_text = config->query_text;
-	ta_runtime.processes = config->processes;
-	ta_runtime.propagate = propagation(config->propagate);
 	ta_runtime.follow = config->follow;
 	ta_runtime.exit_wait_ms = (uint32_t)config->exit_wait_ms;
 	ta_runtime.crash_wait_ms = (uint32_t)config->crash_wait_ms;
