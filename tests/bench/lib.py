@@ -12,6 +12,7 @@ import platform
 import re
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import tempfile
@@ -34,6 +35,8 @@ class Bench:
         os.chmod(self.place, 0o755)
         self.run_dir = tempfile.mkdtemp(prefix="tagalong-bench-", dir="/dev/shm")
         self.started = []
+        self.run_dirs = [self.run_dir]
+        self.programs = {}
 
     def __enter__(self):
         return self
@@ -41,8 +44,9 @@ class Bench:
     def __exit__(self, *unused):
         for process in self.started:
             stop(process)
-        wait_for_agents(self.run_dir)
-        shutil.rmtree(self.run_dir, ignore_errors=True)
+        for run_dir in self.run_dirs:
+            wait_for_agents(run_dir)
+            shutil.rmtree(run_dir, ignore_errors=True)
         shutil.rmtree(self.place, ignore_errors=True)
 
     def path(self, name):
@@ -59,6 +63,17 @@ class Bench:
             raise Unable(f"{name} does not compile")
         return out
 
+    def compiled(self, name, *options):
+        """The same, once."""
+        if name not in self.programs:
+            self.programs[name] = self.compile(name, *options)
+        return self.programs[name]
+
+    def another_run_dir(self):
+        """For a program of another user."""
+        self.run_dirs.append(tempfile.mkdtemp(prefix="tagalong-bench-", dir="/dev/shm"))
+        return self.run_dirs[-1]
+
     def settings(self):
         """The preloaded variant's environment, as pairs."""
         return {"LD_PRELOAD": self.preload, "TAGALONG_RUN_DIR": self.run_dir,
@@ -74,10 +89,13 @@ class Bench:
             env.update(LD_PRELOAD=self.preload, TAGALONG_DISABLED="1")
         return env
 
-    def start(self, command, variant):
-        process = subprocess.Popen(command, env=self.environment(variant), cwd=self.place,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL)
+    def start(self, command, variant, more=None, **who):
+        """more: of the environment, where the library records."""
+        env = self.environment(variant)
+        if variant == "preloaded":
+            env.update(more or {})
+        process = subprocess.Popen(command, env=env, cwd=self.place, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **who)
         self.started.append(process)
         return process
 
@@ -115,6 +133,23 @@ def wait_for_agents(run_dir, seconds=15):
             break
         time.sleep(0.1)
     time.sleep(1)  # the agent lingers for half of this
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for_port(port, seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise Unable(f"nothing listens on port {port}")
 
 
 def find(name):

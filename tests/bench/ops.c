@@ -23,15 +23,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "runtime/include/tagalong.h"
 
 #define ROUNDS_MAX 100000u
+#define OP_NS_MAX 5000000000ull /* no operation takes longer than that, all rounds together */
 #define PENDING 16 /* connections that wait to be accepted */
 
 struct op {
@@ -235,6 +238,59 @@ static void op_fork(void)
 	must(waitpid(child, NULL, 0), "waitpid");
 }
 
+static void op_scope(void)
+{
+	tagalong_isolation_push();
+	tagalong_isolation_pop();
+}
+
+static void op_event(void)
+{
+	tagalong_capture_message(TAGALONG_LEVEL_INFO, "bench");
+}
+
+/* ---- coroutines: to the other context and back ---- */
+
+static ucontext_t here, there;
+static char there_stack[65536];
+
+static void other_side(void)
+{
+	for (;;)
+		swapcontext(&there, &here);
+}
+
+static void make_context(void)
+{
+	must(getcontext(&there), "getcontext");
+	there.uc_stack.ss_sp = there_stack;
+	there.uc_stack.ss_size = sizeof(there_stack);
+	makecontext(&there, other_side, 0);
+}
+
+static void op_swap(void)
+{
+	swapcontext(&here, &there);
+}
+
+/* ---- forks of a large program ---- */
+
+static char *gigabyte;
+
+static void fill_gigabyte(unsigned int batch)
+{
+	size_t bytes = (size_t)1 << 30;
+
+	(void)batch;
+	if (gigabyte)
+		return;
+	gigabyte = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (gigabyte == MAP_FAILED)
+		die("mmap");
+	for (size_t at = 0; at < bytes; at += 4096)
+		gigabyte[at] = 1;
+}
+
 static void op_open(void)
 {
 	close((int)must(open("/dev/null", O_RDONLY), "open"));
@@ -268,9 +324,13 @@ static const struct op ops[] = {
 	{ "http_turn", 50, NULL, op_http_turn, NULL },
 	{ "span_begin_end", 100, NULL, op_span, NULL },
 	{ "set_tag", 200, NULL, op_tag, NULL },
+	{ "scope_fork", 200, NULL, op_scope, NULL },
+	{ "event", 100, NULL, op_event, NULL },
+	{ "swapcontext_twice", 200, NULL, op_swap, NULL },
 	{ "raise_signal", 50, NULL, op_signal, NULL },
 	{ "thread_create_join", 8, NULL, op_thread, NULL },
 	{ "fork_wait", 2, NULL, op_fork, NULL },
+	{ "fork_wait_1gb", 1, fill_gigabyte, op_fork, NULL }, /* last: its memory stays */
 };
 
 /* ---- measuring ---- */
@@ -307,9 +367,15 @@ static double one_batch(const struct op *op)
 
 static double median_of(const struct op *op, unsigned int rounds, double *samples)
 {
+	uint64_t end = now_ns() + OP_NS_MAX;
+
 	for (unsigned int round = 0; round < rounds; round++) {
 		samples[round] = one_batch(op);
 		rest();
+		if (now_ns() > end) {
+			rounds = round + 1;
+			break;
+		}
 	}
 	qsort(samples, rounds, sizeof(*samples), by_value);
 	return samples[rounds / 2];
@@ -340,6 +406,7 @@ int main(int argc, char **argv)
 	must(sigaction(SIGUSR1, &action, NULL), "sigaction");
 	open_opaque();
 	open_http();
+	make_context();
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
 		if (wanted(ops[i].name, argv + 2))
 			printf("%s %.2f\n", ops[i].name, median_of(&ops[i], rounds, samples));

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * load.c - a load for servers whose answers to one request are all of one size.
+ *
+ *     load PORT CONNECTIONS REQUESTS SECONDS keep|close|turn TEXT [FIRST]
+ *
+ * Sends TEXT (with \r \n \t \\ as in C) over so many connections of 127.0.0.1, each time
+ * when its answer is there, until REQUESTS answers have come or SECONDS have passed,
+ * whichever is first.  keep: the size of the answers is learnt from the first one.
+ * close: the server ends every answer with the connection, a new one follows.  turn: like keep,
+ * but every TURN requests a connection is closed and a new one opened.  FIRST is sent
+ * once before all, to put something in.
+ *
+ * Prints "REQUESTS SECONDS P50_US P99_US".
+ *
+ * Runs: alone, one thread.  Ends with 1 and a sentence when a call fails.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CONNECTIONS_MAX 256u
+#define SAMPLES_MAX (1u << 20)
+#define TURN 100u
+
+enum mode { KEEP, CLOSE, TURNS };
+
+static struct conn {
+	int fd;
+	size_t got;
+	uint32_t served;
+	uint64_t sent_ns;
+} conns[CONNECTIONS_MAX];
+
+static struct {
+	unsigned short port;
+	enum mode mode;
+	char text[4096];
+	size_t bytes;
+	size_t answer_bytes; /* 0: until the end */
+} job;
+
+static uint32_t samples[SAMPLES_MAX];
+static uint64_t done;
+
+static void die(const char *what)
+{
+	fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static size_t unescape(char *to, size_t room, const char *from)
+{
+	static const char names[] = "rnt\\", values[] = "\r\n\t\\";
+	size_t bytes = 0;
+
+	for (; *from && bytes < room; from++) {
+		const char *name = *from == '\\' && from[1] ? strchr(names, from[1]) : NULL;
+
+		to[bytes++] = name ? values[name - names] : *from;
+		from += name != NULL;
+	}
+	return bytes;
+}
+
+static int connect_now(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				       .sin_port = htons(job.port) };
+	int yes = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
+		die("connect");
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+	return fd;
+}
+
+static void say(int fd, const char *text, size_t bytes)
+{
+	if (send(fd, text, bytes, MSG_NOSIGNAL) != (ssize_t)bytes)
+		die("send");
+}
+
+/* An answer whose size nobody knows: until nothing has come for a moment. */
+static size_t hear_out(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	char bytes[65536];
+	size_t total = 0;
+
+	while (poll(&poll_fd, 1, total ? 200 : 10000) > 0) {
+		ssize_t got = recv(fd, bytes, sizeof(bytes), 0);
+
+		if (got <= 0)
+			break;
+		total += (size_t)got;
+	}
+	return total;
+}
+
+static void learn(const char *first)
+{
+	char text[4096];
+	int fd = connect_now();
+
+	if (first) {
+		say(fd, text, unescape(text, sizeof(text), first));
+		hear_out(fd);
+	}
+	if (job.mode != CLOSE) {
+		say(fd, job.text, job.bytes);
+		job.answer_bytes = hear_out(fd);
+		if (job.answer_bytes == 0)
+			die("no answer");
+	}
+	close(fd);
+}
+
+static void ask(struct conn *conn)
+{
+	conn->got = 0;
+	conn->sent_ns = now_ns();
+	say(conn->fd, job.text, job.bytes);
+}
+
+static void open_conn(int events, struct conn *conn)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = conn };
+
+	conn->fd = connect_now();
+	conn->served = 0;
+	if (epoll_ctl(events, EPOLL_CTL_ADD, conn->fd, &event) != 0)
+		die("epoll_ctl");
+}
+
+static void answered(int events, struct conn *conn)
+{
+	samples[done++ % SAMPLES_MAX] = (uint32_t)((now_ns() - conn->sent_ns) / 10);
+	conn->served++;
+	if (job.mode == CLOSE || (job.mode == TURNS && conn->served == TURN)) {
+		close(conn->fd);
+		open_conn(events, conn);
+	}
+}
+
+/* True: an answer is complete. */
+static int hear(struct conn *conn)
+{
+	char bytes[65536];
+	ssize_t got = recv(conn->fd, bytes, sizeof(bytes), 0);
+
+	if (got < 0 || (got == 0 && (job.answer_bytes || conn->got == 0)))
+		die(got < 0 ? "recv" : "the server hangs up");
+	conn->got += (size_t)got;
+	return job.answer_bytes ? conn->got >= job.answer_bytes : got == 0;
+}
+
+static void run(uint32_t count, uint64_t requests, uint64_t end_ns)
+{
+	struct epoll_event ready[64];
+	int events = epoll_create1(EPOLL_CLOEXEC);
+
+	for (uint32_t i = 0; i < count; i++) {
+		open_conn(events, &conns[i]);
+		ask(&conns[i]);
+	}
+	while (done < requests && now_ns() < end_ns) {
+		int found = epoll_wait(events, ready, 64, 10000);
+
+		if (found <= 0)
+			die("no answer for ten seconds");
+		for (int i = 0; i < found && done < requests; i++) {
+			struct conn *conn = ready[i].data.ptr;
+
+			if (!hear(conn))
+				continue;
+			answered(events, conn);
+			if (done < requests)
+				ask(conn);
+		}
+	}
+	for (uint32_t i = 0; i < count; i++)
+		close(conns[i].fd);
+}
+
+static int by_value(const void *left, const void *right)
+{
+	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+
+	return (a > b) - (a < b);
+}
+
+static double quantile_us(uint64_t of_hundred)
+{
+	uint64_t count = done < SAMPLES_MAX ? done : SAMPLES_MAX;
+
+	return count ? samples[(count - 1) * of_hundred / 100] / 100.0 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 7) {
+		fprintf(stderr, "usage: load PORT CONNECTIONS REQUESTS SECONDS keep|close|turn TEXT "
+				"[FIRST]\n");
+		return 2;
+	}
+	uint32_t count = (uint32_t)strtoul(argv[2], NULL, 10);
+
+	job.port = (unsigned short)strtoul(argv[1], NULL, 10);
+	job.mode = strcmp(argv[5], "close") == 0 ? CLOSE : strcmp(argv[5], "turn") == 0 ? TURNS : KEEP;
+	job.bytes = unescape(job.text, sizeof(job.text), argv[6]);
+	learn(argc > 7 ? argv[7] : NULL);
+	if (count > CONNECTIONS_MAX)
+		count = CONNECTIONS_MAX;
+	uint64_t start = now_ns();
+
+	run(count, strtoull(argv[3], NULL, 10), start + (uint64_t)(strtod(argv[4], NULL) * 1e9));
+	double seconds = (double)(now_ns() - start) / 1e9;
+
+	qsort(samples, done < SAMPLES_MAX ? done : SAMPLES_MAX, sizeof(samples[0]), by_value);
+	printf("%llu %.6f %.1f %.1f\n", (unsigned long long)done, seconds, quantile_us(50),
+	       quantile_us(99));
+	return 0;
+}
