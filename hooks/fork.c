@@ -19,6 +19,7 @@
 #include <stdarg.h>
 #include <unistd.h>
 
+#include "runtime/core/alone.h"
 #include "runtime/core/process_span.h"
 
 /* In the parent, with what the call returned. */
@@ -127,6 +128,8 @@ TA_HOOK int clone(int (*run)(void *), void *stack, int flags, void *argument, ..
 		ta_process_fork_prepare();
 	else if (shares_thread(flags))
 		ta_tls.passive = 1;
+	if (flags & CLONE_VM && !(flags & CLONE_VFORK))
+		ta_is_threaded();
 	int child = TA_REAL(clone)(run, stack, flags, argument, parent_tid, tls, child_tid);
 
 	if (!(flags & CLONE_VM))

@@ -20,6 +20,7 @@
 #include "hooks/crash.h"
 #include "preload/baseline.h"
 
+#include "runtime/core/alone.h"
 #include "runtime/core/stack.h"
 #include "runtime/core/sys.h"
 
@@ -111,6 +112,7 @@ TA_HOOK int pthread_create(pthread_t *restrict thread, const pthread_attr_t *res
 	struct ta_thread_birth *birth =
 		ta_runtime.enabled && ta_runtime.threads ? conceive(start, argument) : NULL;
 
+	ta_is_threaded();
 	if (birth == NULL)
 		return TA_REAL(pthread_create)(thread, attr, start, argument);
 	int result = TA_REAL(pthread_create)(

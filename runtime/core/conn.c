@@ -18,9 +18,11 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "runtime/core/alone.h"
 #include "runtime/core/arena.h"
 #include "runtime/core/block.h"
 #include "runtime/core/clock.h"
+#include "runtime/core/clear.h"
 #include "runtime/core/client.h"
 #include "runtime/core/command.h"
 #include "runtime/core/fd.h"
@@ -70,8 +72,7 @@ static bool try_busy(struct ta_conn *conn, uint32_t generation, uint32_t require
 	*ret_gone = (uint32_t)(state >> 32) != generation || !(state & LIVE);
 	if (*ret_gone || (state & BUSY) || (state & required) != required)
 		return false;
-	return atomic_compare_exchange_strong_explicit(&conn->state, &state, state | BUSY,
-						       memory_order_acquire, memory_order_relaxed);
+	return ta_swap64(&conn->state, state, state | BUSY);
 }
 
 /* False: it is gone, or still somebody else's. */
@@ -174,7 +175,7 @@ void ta_conn_release(struct ta_conn *conn)
 {
 	/* BUSY is ours and therefore set.  A subtraction is one instruction; x86 makes
 	 * a loop of a fetch_and whose result is used. */
-	uint64_t state = atomic_fetch_sub_explicit(&conn->state, BUSY, memory_order_release);
+	uint64_t state = ta_add64(&conn->state, -(uint64_t)BUSY);
 
 	if (state & CLOSING)
 		finish_if_closing(conn, (uint32_t)(state >> 32));
@@ -222,7 +223,7 @@ static void reset(struct ta_conn *conn, struct ta_thread *thread)
 {
 	size_t from = offsetof(struct ta_conn, mode), to = offsetof(struct ta_conn, peer_bytes);
 
-	memset((char *)conn + from, 0, to - from);
+	ta_clear((char *)conn + from, to - from);
 	atomic_store(&conn->fds, 1);
 	conn->queue = conn->inline_queue;
 	conn->queue_size = TA_REQUESTS_INLINE;
@@ -502,7 +503,10 @@ void ta_conn_attend(struct ta_thread *thread, uint32_t index, uint32_t generatio
 	if (conn == NULL)
 		return;
 	thread->visits++;
-	atomic_store(&conn->attendant, thread->index + 1);
+	if (ta_is_alone())
+		atomic_store_explicit(&conn->attendant, thread->index + 1, memory_order_relaxed);
+	else
+		atomic_store(&conn->attendant, thread->index + 1);
 	if (atomic_load_explicit(&conn->parked, memory_order_relaxed))
 		ta_conn_review(conn);
 }
@@ -514,7 +518,10 @@ void ta_conn_unattend(struct ta_thread *thread, uint32_t index, uint32_t generat
 
 	if (conn == NULL)
 		return;
-	atomic_compare_exchange_strong(&conn->attendant, &own, 0);
+	if (!ta_is_alone())
+		atomic_compare_exchange_strong(&conn->attendant, &own, 0);
+	else if (atomic_load_explicit(&conn->attendant, memory_order_relaxed) == own)
+		atomic_store_explicit(&conn->attendant, 0, memory_order_relaxed);
 	ta_conn_review(conn);
 }
 

@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "runtime/core/alone.h"
 #include "runtime/core/arena.h"
+#include "runtime/core/clear.h"
 #include "runtime/core/company.h"
 #include "runtime/core/conn.h"
 #include "runtime/core/runtime.h"
@@ -49,7 +51,7 @@ struct ta_request *ta_conn_queue_place(struct ta_conn *conn)
 	struct ta_request *request =
 		&conn->queue[wrapped(conn, conn->queue_first + conn->queue_count)];
 
-	memset(request, 0, sizeof(*request));
+	ta_clear(request, sizeof(*request));
 	return request;
 }
 
@@ -57,7 +59,7 @@ struct ta_request *ta_conn_queue_place(struct ta_conn *conn)
 void ta_conn_leave_queue(struct ta_conn *conn)
 {
 	if (conn->mode == TA_CONN_HTTP)
-		atomic_fetch_sub_explicit(&ta_runtime.unanswered, 1, memory_order_relaxed);
+		ta_count32(&ta_runtime.unanswered, -1);
 	ta_context_drop(&conn->served);
 	conn->served = ta_conn_oldest(conn)->context;
 	ta_company_drop(conn->served.span_id);

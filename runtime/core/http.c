@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "runtime/core/alone.h"
 #include "runtime/core/arena.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/company.h"
@@ -123,7 +124,7 @@ void ta_http_publish(struct ta_conn *conn, struct ta_thread *thread, struct ta_r
 	struct ta_emit emit;
 	enum remote remote = remote_parent(head, &parent);
 
-	atomic_fetch_add_explicit(&ta_runtime.unanswered, 1, memory_order_relaxed);
+	ta_count32(&ta_runtime.unanswered, 1);
 	ta_http_choose_ids(conn, thread, &request->context, remote ? &parent : NULL);
 	bool continued = remote && request->context.trace_hi == parent.trace_hi &&
 			 request->context.trace_lo == parent.trace_lo;

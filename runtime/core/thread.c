@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "runtime/core/alone.h"
 #include "runtime/core/arena.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/conn.h"
@@ -206,6 +207,8 @@ static bool may_try_lane(void)
 	return ta_tls.lane_tries++ % RETRY_EVERY == 0;
 }
 
+static _Atomic bool attached_before;
+
 struct ta_thread *ta_thread_attach(void)
 {
 	uint64_t token;
@@ -227,6 +230,9 @@ struct ta_thread *ta_thread_attach(void)
 		thread->main_busy = thread->signal_busy = 0;
 		bind_lane(thread, (uint32_t)(thread - ta_arena.threads), token);
 		ta_tls.thread = thread;
+		/* One that no hook has seen begin, perhaps. */
+		if (atomic_exchange(&attached_before, true))
+			ta_is_threaded();
 	}
 	atomic_signal_fence(memory_order_seq_cst);
 	ta_tls.attaching = 0;
