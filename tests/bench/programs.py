@@ -110,10 +110,11 @@ MaxKeepAliveRequests 0
 KeepAliveTimeout 30
 StartServers 1
 ServerLimit 1
-ThreadsPerChild 16
-MaxRequestWorkers 16
+ThreadsPerChild 64
+MaxRequestWorkers 64
 MinSpareThreads 1
-MaxSpareThreads 16
+ThreadLimit 64
+MaxSpareThreads 64
 MaxConnectionsPerChild 0
 """)
     return [lib.find("apache2"), "-f", conf, "-DFOREGROUND"]
