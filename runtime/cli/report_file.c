@@ -26,13 +26,15 @@ static void interrupted(int number)
 	raise(number);
 }
 
+/* What is ignored (nohup) stays so. */
 static void watch(const char *path)
 {
 	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
 
 	unfinished = path;
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		signal(numbers[i], path ? interrupted : SIG_DFL);
+		if (signal(numbers[i], path ? interrupted : SIG_DFL) == SIG_IGN)
+			signal(numbers[i], SIG_IGN);
 }
 
 /* Readable as the one before; else by its owner only: what users sent is in it. */
