@@ -3,10 +3,12 @@
 
 import os
 import re
+import resource
 import signal
+import subprocess
 import time
 
-from lib import Failure, check, wait_until
+from lib import check, wait_until
 
 from numbers_of import FULL, Running, build, memory, mib, most_resident, table, us
 
@@ -48,8 +50,10 @@ def threads(count):
     return test
 
 
-def connections(count):
+def connections(wanted):
     def test(home):
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        count = wanted if most == resource.RLIM_INFINITY else min(wanted, (most - 200) // 2)
         wrap = ["prlimit", f"--nofile={2 * count + 200}"]
         plain, ours = both(home, ["connections", count], wrap)
         check(plain.said["made"] == ours.said["made"] == count,
@@ -129,7 +133,6 @@ def one_trace(home):
     count = 1000000 if FULL else 100000
     highest, pss = 0, 0
     program = build(home, "load")
-    import subprocess
     process = home.start([program, str(count), "1000000", "1", "60"], stdout=subprocess.PIPE, env={
         "TAGALONG_FLUSH_INTERVAL_MS": "1000"})
     while process.poll() is None:
