@@ -80,9 +80,12 @@ class Outcomes(dict):
         self[test] = outcome
         self.details[test] = detail
 
-    def count(self, outcome):
-        """What is in brackets after an outcome is compared as well, but says no more about success."""
-        return sum(value.split(" (")[0] == outcome for value in self.values())
+    def counts(self):
+        """(tests, passed, skipped).  Statuses of whole programs and plans are compared, but are no tests; what is
+        in brackets after an outcome is compared as well, but says no more about success."""
+        tests = [outcome.split(" (")[0] for test, outcome in self.items()
+                 if not test.endswith("exit status") and not outcome.startswith("1..")]
+        return len(tests), sum(tests.count(good) for good in ("passed", "failed as expected")), tests.count("skipped")
 
 
 def agents(home):

@@ -36,9 +36,7 @@ HEAD = """\
 
 def row(result):
     """The cells of one part."""
-    tests = [outcome for test, outcome in result.plain.items() if not test.endswith("exit status")]
-    passed = sum(outcome in ("passed", "failed as expected") or outcome.startswith("1..") for outcome in tests)
-    counts = (len(tests), passed, tests.count("skipped"), len(result.unstable), len(result.once), result.spans,
+    counts = (*result.plain.counts(), len(result.unstable), len(result.once), result.spans,
               len(result.differences[common.EVERYTHING]), len(result.differences[common.KILLED]), result.kills)
     return [str(count) for count in counts]
 
