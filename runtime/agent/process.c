@@ -295,15 +295,14 @@ bool ta_segment_outlived(struct ta_worker *worker, const struct ta_mapped *mappe
 
 	if (mapped->created_wall_ns == 0)
 		return false;
-	if (mapped->created_ns > now_ns)
-		return true;
 	clock_gettime(CLOCK_REALTIME, &wall);
 	int64_t now_offset = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec -
 			     (int64_t)now_ns;
 	int64_t offset = (int64_t)(mapped->created_wall_ns - mapped->created_ns);
 	int64_t apart = offset > now_offset ? offset - now_offset : now_offset - offset;
 
-	return apart > CLOCK_SLACK_NS && maps_file(mapped->pid, mapped->device, mapped->inode) == 0 &&
+	return (mapped->created_ns > now_ns || apart > CLOCK_SLACK_NS) &&
+	       maps_file(mapped->pid, mapped->device, mapped->inode) == 0 &&
 	       find_mappers(worker, mapped)->count == 0;
 }
 
@@ -317,7 +316,9 @@ static bool is_alive(struct ta_worker *worker, struct ta_proc *proc)
 		return unknown_alive(worker, proc, mapped);
 	if (proc->pidfd < 0)
 		watch_pid(worker, proc);
-	if (!pid_alive(proc))
+	/* One whose clock is another than ours looks older or younger than it is. */
+	if (!pid_alive(proc) &&
+	    maps_file(proc->process.pid, mapped->device, mapped->inode) != 1)
 		return false;
 	return proc->exec_ns == 0 || image_alive(worker, proc, mapped);
 }

@@ -220,6 +220,16 @@ static bool take_key(struct ta_segments *segments, uint32_t key)
 	return true;
 }
 
+/* Whether a file that cannot be served is one more of those that were told. */
+static bool is_told(struct ta_segments *segments, uint64_t id)
+{
+	for (uint32_t i = 0; i < TA_REFUSED_MAX && i < segments->refused_count; i++)
+		if (segments->refused[i] == id)
+			return true;
+	segments->refused[segments->refused_count++ % TA_REFUSED_MAX] = id;
+	return false;
+}
+
 static void consider(struct ta_segments *segments, const char *name, ta_segment_found_fn *found,
 		     ta_segment_reject_fn *reject, void *user)
 {
@@ -244,7 +254,8 @@ static void consider(struct ta_segments *segments, const char *name, ta_segment_
 		memcpy(file.name, mapped->name, sizeof(file.name));
 		free(mapped);
 		segments->unfinished += error == -EAGAIN;
-		reject(user, &file);
+		if (error == -EAGAIN || !is_told(segments, id))
+			reject(user, &file);
 		return;
 	}
 	ta_list_append(&segments->mapped, &mapped->link);

@@ -75,6 +75,7 @@ struct ta_waiting_segment {
  * it holds the locks of all keys that it has met, so that none will. */
 #define TA_KEY_ALL 0u
 #define TA_KEYS_MAX 64u
+#define TA_REFUSED_MAX 64u
 
 struct ta_segments {
 	int dir_fd;
@@ -85,6 +86,8 @@ struct ta_segments {
 	struct ta_list mapped;
 	uint32_t count;
 	uint32_t unfinished; /* files that had no header at the last look */
+	uint64_t refused[TA_REFUSED_MAX]; /* the newest, told once each */
+	uint32_t refused_count;
 };
 
 /* Opens and checks the run directory.  Returns 0, -EPERM when it is not ours
