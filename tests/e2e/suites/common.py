@@ -7,7 +7,7 @@ A suite is a module of this directory with
     need()                              raises Skip where it cannot run
     parts(full) -> [Part]               what runs as one: a module, a script, a program's scenario
     run(part, place, only) -> Outcomes  runs it there; only: None, or the tests that are wanted
-    can_choose(tests)                   whether it can run these alone, each of them told
+    can_choose(tests)                   whether it can run these alone, each of them told; may be missing
 
 A Place is a directory for one run in one mode.  Every part is run plain (twice),
 preloaded with everything switched on, and preloaded while its agents are killed; the
