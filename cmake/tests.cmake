@@ -50,7 +50,8 @@ foreach(source ${TA_UNIT_TESTS})
   target_link_libraries(unit_${name} PRIVATE ${TA_TESTED} Threads::Threads m)
   add_dependencies(unit unit_${name})
   add_test(NAME unit/${name} COMMAND unit_${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  set_tests_properties(unit/${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 120)
+  set_tests_properties(unit/${name} PROPERTIES SKIP_RETURN_CODE 77
+    TIMEOUT $<IF:$<BOOL:${CMAKE_CROSSCOMPILING}>,600,120>) # an emulator takes longer
 endforeach()
 
 if(TA_HOST_ONLY)
