@@ -30,6 +30,10 @@ def run_once(bench, case, variant, requests, tool, more=None):
     env = bench.environment(variant)
     env.update(case.env if variant == "preloaded" else {})
     env.update(more or {})
+    if variant == "preloaded":
+        # An agent that this server starts would be traced and counted with it.
+        env["TAGALONG_AGENT_LINGER_MS"] = "5000"
+        subprocess.run(["true"], env=env, check=False)
     preload = [f"LD_PRELOAD={env.pop('LD_PRELOAD')}"] if "LD_PRELOAD" in env else []
     if tool and tool[0] == "strace":
         command = tool + (["-E", preload[0]] if preload else [])
@@ -101,12 +105,12 @@ def functions(bench, case, variant, requests):
     out = bench.path("callgrind.out")
     run_once(bench, case, variant, requests,
              ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"])
-    said = subprocess.run(["callgrind_annotate", "--threshold=100", out], stdout=subprocess.PIPE,
+    said = subprocess.run(["callgrind_annotate", "--auto=no", "--threshold=100", out], stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL, text=True).stdout
     found = collections.Counter()
     for line in said.splitlines():
-        part = re.match(r"\s*([\d,]+) \([ \d.]+%\)\s+(?:\S+:)?(\S+)", line)
-        if part and part[2] not in ("PROGRAM", "TOTALS"):
+        part = re.match(r"\s*([\d,]+) \([ \d.]+%\)\s+\S+:(\S+)", line)
+        if part:
             where = "libtagalong" if "libtagalong" in line or lib.ROOT + "/" in line else "others"
             found[part[2].split("'")[0], where] += int(part[1].replace(",", ""))
     return found
