@@ -247,6 +247,9 @@ class Home:
             TAGALONG_AGENT_LINGER_MS="300", TAGALONG_FLUSH_INTERVAL_MS="200",
             TAGALONG_FILE_MAX_BYTES=str(1 << 40),
             TAGALONG_PROCESSES="0")  # tests/processes is about these; here spans are counted
+        if "TAGALONG_TEST_AGENT" in os.environ:  # another one than that of the build: tests/sanitized
+            environment["TAGALONG_AGENT"] = os.environ["TAGALONG_TEST_AGENT"]
+            environment.update({key: value for key, value in os.environ.items() if key.endswith("SAN_OPTIONS")})
         environment.update({key: value for key, value in more.items() if value is not None})
         return environment
 
