@@ -152,13 +152,13 @@ static void found(void *user, struct ta_mapped *mapped)
 	};
 
 	memcpy(event.exe, mapped->exe, sizeof(event.exe));
+	mapped->foreign = event.foreign != 0;
 	mapped->earlier_boot = ta_segment_outlived(worker, mapped);
 	/* A clock that began elsewhere, of an earlier boot or of a time namespace. */
 	if (mapped->earlier_boot || mapped->created_ns > ta_host_now_ns())
 		event.wall_offset_ns = (int64_t)(mapped->created_wall_ns - mapped->created_ns);
 	ta_worker_event(worker, TA_EVENT_ATTACH, &event, sizeof(event));
 	if (!worker->keep) {
-	mapped->foreign = event.foreign != 0;
 		free_agent_lanes(mapped);
 		ta_asks_attach(mapped);
 		atomic_store(&mapped->shared->agent_pid, (uint32_t)getpid());
