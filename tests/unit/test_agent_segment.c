@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/agent/agent.h"
@@ -225,23 +226,35 @@ static void killed_agents(void)
 }
 
 /* A file from before a reboot: our own pid lives, its process does not. */
+/* Its process had the pid of one that lives now, and maps nothing: whoever started us. */
 static void before_a_reboot(void)
 {
 	struct host host;
-	struct host_thread thread;
-	uint64_t hour = 3600000000000ull;
+	struct timespec now;
+	uint32_t pid = (uint32_t)getppid();
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	uint64_t created_ns = ((uint64_t)now.tv_sec + 3600) * 1000000000u;
 
 	host_dir(&host, 0xabd9);
-	host_segment(&host, (uint32_t)getpid(), 4);
-	host.segment->created_ns += hour;
-	host.segment->created_wall_ns = 1000000000000000000ull + host.segment->created_ns;
-	host_thread(&host, &thread, 0, host.proc_id, 0, (uint32_t)getpid(), (uint32_t)getpid());
-	host_start_at(&thread, 1, 11, host.segment->created_ns + 5);
+	pid_t program = fork();
+
+	if (program == 0) {
+		struct host_thread thread;
+
+		host_segment(&host, pid, 4);
+		host.segment->created_ns = created_ns;
+		host.segment->created_wall_ns = 1000000000000000000ull + created_ns;
+		host_thread(&host, &thread, 0, host.proc_id, 0, pid, pid);
+		host_start_at(&thread, 1, 11, created_ns + 5);
+		_exit(0);
+	}
+	waitpid(program, NULL, 0);
 	check_same(host_agent(&host, NULL), 0);
 	char want[64];
 
 	snprintf(want, sizeof(want), "\"startTimeUnixNano\":\"%llu\"",
-		 1000000000000000005ull + (unsigned long long)host.segment->created_ns);
+		 1000000000000000005ull + (unsigned long long)created_ns);
 	check_same(host_count(&host, want), 1);
 	check_same(host_count(&host, "process ended with the span open"), 1);
 	check_same(files_ending(&host, ".seg"), 0);

@@ -76,7 +76,7 @@ static void test_tree(void)
 		   "|  `- a1       10.0 ms    ##                \n"
 		   "`- b           50.0 ms            ##########\n\n");
 	expect_text("tree/cut", print(false, true, 40),
-		   "trace " TRACE "  2001-09-09 01:46:40.000  4 spans  100 ms  app[42]\n"
+		   "trace " TRACE "  01:46:40  4 spans  100 ms  ~\n" /* the id stays whole */
 		   "GET /x          100 ms  ########  500  ~\n"
 		   "|- a           50.0 ms  ####    \n"
 		   "|  `- a1       10.0 ms   #      \n"
