@@ -2,8 +2,8 @@
 #
 #   cmake -S . -B DIR -DCMAKE_TOOLCHAIN_FILE=cmake/aarch64.cmake [-DTA_SYSROOT=ROOT | -DTA_HOST_ONLY=ON]
 #
-# ROOT has the libraries of the command and the agent for arm64 (tests/portability/sysroot makes
-# one); without it there is the host's side only.  Tests run under qemu-user.
+# ROOT is a root directory with the libraries of the command and the agent for arm64; without
+# it there is the host's side only.  Tests run under qemu-user.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
