@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "runtime/cli/cli.h"
+#include "runtime/cli/progress.h"
 
 #define EXPORT_PARTLY 3
 
@@ -202,8 +203,11 @@ static int write_output(struct export_store *store, const struct request *reques
 static int convert(struct export_store *store, const struct request *request)
 {
 	struct timespec now;
-	int error = ta_export_read(store, request->path, request->all);
+	int error;
 
+	store->progress = ta_cli_progress_lines;
+	error = ta_export_read(store, request->path, request->all);
+	ta_cli_progress_end();
 	if (error) {
 		ta_cli_say("cannot read %s: %s. Give the file that `tagalong run -o FILE` wrote",
 			   request->path, strerror(-error));

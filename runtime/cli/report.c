@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "runtime/cli/cli.h"
+#include "runtime/cli/progress.h"
 
 #define LARGE 500000u /* spans: browsers begin to be slow */
 
@@ -98,22 +99,17 @@ static int read_arguments(int argc, char **argv, struct request *request)
 	return 0;
 }
 
-static void count_line(uint64_t lines)
-{
-	ta_report_progress("lines read", lines);
-}
-
 /* 0 or the exit status. */
 static int read_files(struct export_store *store, const struct request *request,
 		      const char *const *paths, int count)
 {
-	store->progress = count_line;
+	store->progress = ta_cli_progress_lines;
 	for (int i = 0; i < count; i++) {
 		int error = ta_export_read(store, paths[i], request->all);
 
 		if (!error)
 			continue;
-		ta_report_progress_end();
+		ta_cli_progress_end();
 		ta_cli_say("cannot read %s: %s. Give the file that `tagalong run -o FILE` wrote",
 			   paths[i], strerror(-error));
 		return 1;
@@ -188,7 +184,7 @@ static int write_page(struct report *report, const char *path)
 	error = ta_report_file_open(&file, path);
 	if (!error)
 		error = ta_report_file_close(&file, ta_report_write(report, file.out));
-	ta_report_progress_end();
+	ta_cli_progress_end();
 	if (error)
 		ta_cli_say("report: cannot write %s: %s; name another file with -o", path,
 			   strerror(-error));

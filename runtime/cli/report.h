@@ -5,7 +5,7 @@
  * report.c reads the command line, report_file.c replaces the page in one step,
  * report_page.c has the page that is in the command (page/), report_write.c puts data into it;
  * report_spans.c, report_captured.c and report_values.c make columns of what was read,
- * report_table.c has texts once, report_progress.c says how far it is.
+ * report_table.c has texts once.
  *
  * Files are read by the functions of `tagalong export` (export.h).  Spans are rows: trace by
  * trace, the oldest first, in a trace parents before their children and these by start.
@@ -109,9 +109,5 @@ struct report_file {
 };
 int ta_report_file_open(struct report_file *file, const char *path); /* 0 or -errno */
 int ta_report_file_close(struct report_file *file, int error);	     /* the same; error: give up */
-
-/* report_progress.c: on a terminal, and when it takes long. */
-void ta_report_progress(const char *what, uint64_t count);
-void ta_report_progress_end(void);
 
 #endif

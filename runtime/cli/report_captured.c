@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+#include "runtime/cli/progress.h"
+
 static bool is_stack(struct ta_json_slice quoted)
 {
 	struct ta_json_slice key = ta_json_string(quoted);
@@ -93,7 +95,7 @@ static void take(void *user, const struct show_trace *trace, struct export_event
 	if (!near && ta_export_find_trace(report->store, trace->hi, trace->lo) == trace)
 		return;
 	put_event(report, event, near, span_row(trace, event->show.span_id, near));
-	ta_report_progress("events written", report->captured_count);
+	ta_cli_progress("events written", report->captured_count);
 }
 
 void ta_report_captured(struct report *report)

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/cli/progress.h"
+
 static int by_start(const void *a, const void *b)
 {
 	const struct export_span *x = *(struct export_span *const *)a;
@@ -275,7 +277,7 @@ static void put_trace(struct report *report, const struct show_trace *trace)
 	ta_report_put(&report->trace_counts, trace->count);
 	for (uint32_t i = 0; i < trace->count; i++) {
 		put_span(report, spans[i]);
-		ta_report_progress("spans written", spans[i]->row);
+		ta_cli_progress("spans written", spans[i]->row);
 	}
 	free(spans);
 }

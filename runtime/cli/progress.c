@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * report_progress.c - how far it is, on a terminal, when it takes longer than a moment.
+ * progress.c - how far it is, on a terminal, when it takes longer than a moment.
  *
  * Runs: the command line, one thread.
  */
-#include "runtime/cli/report.h"
+#include "runtime/cli/progress.h"
 
+#include <stdbool.h>
+#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,7 +25,7 @@ static uint64_t now(void)
 	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-void ta_report_progress(const char *what, uint64_t count)
+void ta_cli_progress(const char *what, uint64_t count)
 {
 	uint64_t at;
 
@@ -40,9 +42,14 @@ void ta_report_progress(const char *what, uint64_t count)
 	fflush(stderr);
 }
 
-void ta_report_progress_end(void)
+void ta_cli_progress_end(void)
 {
 	if (shown)
 		fputs("\r\033[K", stderr);
 	shown = false;
+}
+
+void ta_cli_progress_lines(uint64_t lines)
+{
+	ta_cli_progress("lines read", lines);
 }
