@@ -113,11 +113,17 @@ static bool is_second_copy(void)
 	return dlsym(RTLD_DEFAULT, "tagalong_api_v1") != (const void *)&tagalong_api_v1;
 }
 
+static bool is_our_command(void)
+{
+	return strcmp(program_file(), "tagalong") == 0;
+}
+
 static bool wanted(const struct ta_config *config, char *const *envp, uint32_t pid)
 {
 	if (getauxval(AT_SECURE) || is_second_copy() || !ta_config_wants(config, program_name()))
 		return false;
-	ta_runtime.by_environment = *env_value(envp, "LD_PRELOAD") != '\0';
+	/* Our own command preloads itself and starts programs that need not be traced. */
+	ta_runtime.by_environment = *env_value(envp, "LD_PRELOAD") != '\0' && !is_our_command();
 	ta_runtime.unfollowed = is_unfollowed(config, envp, pid);
 	return !ta_runtime.unfollowed;
 }
@@ -162,7 +168,7 @@ static void set_runtime(const struct ta_config *config, const struct ta_segment_
 	ta_runtime.commands = config->commands;
 	ta_runtime.query_text = config->query_text;
 	/* Our own command says itself what it does. */
-	ta_runtime.processes = config->processes && strcmp(program_file(), "tagalong") != 0;
+	ta_runtime.processes = config->processes && !is_our_command();
 	ta_runtime.propagate = propagation(config->propagate);
 	ta_runtime.propagators = propagators(config->propagators);
 	ta_runtime.propagate_to_all = strcmp(config->propagate_to, "all") == 0;

@@ -182,10 +182,15 @@ REMOTE = "00-11111111111111111111111111111111-2222222222222222-01"
 
 
 def carried(home):
-    """TRACESTATE and BAGGAGE go along, also where the environment is made anew; invalid ones do not."""
+    """TRACESTATE and BAGGAGE go along, also where the environment is made anew; invalid ones do not.
+
+    An environment without LD_PRELOAD is passed on as it is."""
     script = home.write("carries.py", """
 import os
-for env in (os.environ, {"PATH": "/bin"}, {"PATH": "/bin", "BAGGAGE": "own=1"}):
+made = {"PATH": "/bin", "LD_PRELOAD": os.environ["LD_PRELOAD"]}
+bare = [(os.POSIX_SPAWN_OPEN, 1, "bare.txt", os.O_WRONLY | os.O_CREAT, 0o600)]
+os.waitpid(os.posix_spawn("/usr/bin/env", ["env"], {"PATH": "/bin"}, file_actions=bare), 0)
+for env in (os.environ, made, dict(made, BAGGAGE="own=1")):
     child = os.posix_spawn("/usr/bin/env", ["env"], env)
     os.waitpid(child, 0)
 os.system("/usr/bin/env; :")
@@ -195,6 +200,7 @@ assert os.environ["TRACEPARENT"] == "%s" and "TAGALONG_STARTER" not in os.enviro
         out = run_carried(home, script, state, bag)
         starts = [dict(line.split("=", 1) for line in text.splitlines() if "=" in line) for text in split_starts(out)]
         check(len(starts) == 4, f"{len(starts)} starts")
+        check(home.read("bare.txt") == "PATH=/bin\n", f"a bare environment became {home.read('bare.txt')!r}")
         for number, start in enumerate(starts):
             wanted = "own=1" if number == 2 else bag if good else None
             check(start.get("TRACEPARENT", "").startswith("00-" + "1" * 32), f"start {number}: {start.get('TRACEPARENT')}")
