@@ -10,66 +10,14 @@
 #include "runtime/cli/status.h"
 
 #include <inttypes.h>
-#include <math.h>
-#include <string.h>
 
-#include "runtime/export/buf.h"
+#include "runtime/cli/members.h"
 
 static const char *const things[TA_THINGS] = { "spans", "events", "points" };
 
-/* A comma, where something stands in front. */
-static void separate(struct ta_buf *buf)
-{
-	if (buf->bytes && !strchr("{[:", buf->data[buf->bytes - 1]))
-		ta_buf_putc(buf, ',');
-}
-
-static void key(struct ta_buf *buf, const char *name)
-{
-	separate(buf);
-	ta_buf_put_json(buf, name, strlen(name));
-	ta_buf_putc(buf, ':');
-}
-
-static void open(struct ta_buf *buf, const char *name, char bracket)
-{
-	if (name)
-		key(buf, name);
-	else
-		separate(buf);
-	ta_buf_putc(buf, bracket);
-}
-
-static void number(struct ta_buf *buf, const char *name, uint64_t value)
-{
-	key(buf, name);
-	ta_buf_put_u64(buf, value);
-}
-
 static void count(struct ta_buf *buf, const char *name, const ta_count *value)
 {
-	number(buf, name, ta_count_get(value));
-}
-
-static void truth(struct ta_buf *buf, const char *name, bool value)
-{
-	key(buf, name);
-	ta_buf_puts(buf, value ? "true" : "false");
-}
-
-static void words(struct ta_buf *buf, const char *name, const char *value)
-{
-	key(buf, name);
-	ta_buf_put_json(buf, value, strlen(value));
-}
-
-static void real(struct ta_buf *buf, const char *name, double value)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%.3f", isfinite(value) ? value : 0.0);
-	key(buf, name);
-	ta_buf_puts(buf, text);
+	ta_member_number(buf, name, ta_count_get(value));
 }
 
 static void hex(struct ta_buf *buf, const char *name, uint64_t value, int digits)
@@ -77,7 +25,7 @@ static void hex(struct ta_buf *buf, const char *name, uint64_t value, int digits
 	char text[24];
 
 	snprintf(text, sizeof(text), "%0*" PRIx64, digits, value);
-	words(buf, name, text);
+	ta_member_words(buf, name, text);
 }
 
 /* {"text": ..., "time_ns": ...} */
@@ -86,15 +34,15 @@ static void said(struct ta_buf *buf, const char *name, const struct ta_status_te
 	char copy[TA_STATUS_TEXT];
 
 	ta_status_get(text, copy);
-	open(buf, name, '{');
-	words(buf, "text", copy);
+	ta_member_open(buf, name, '{');
+	ta_member_words(buf, "text", copy);
 	count(buf, "time_ns", &text->time_ns);
 	ta_buf_putc(buf, '}');
 }
 
 static void counts(struct ta_buf *buf, const char *name, const ta_count values[TA_THINGS])
 {
-	open(buf, name, '{');
+	ta_member_open(buf, name, '{');
 	for (int i = 0; i < TA_THINGS; i++)
 		count(buf, things[i], &values[i]);
 	ta_buf_putc(buf, '}');
@@ -102,7 +50,7 @@ static void counts(struct ta_buf *buf, const char *name, const ta_count values[T
 
 static void put_dropped(struct ta_buf *buf, const struct ta_status_queue *queue)
 {
-	open(buf, "dropped", '{');
+	ta_member_open(buf, "dropped", '{');
 	for (int i = 0; i < TA_DROPS; i++)
 		counts(buf, ta_drop_name((enum ta_drop)i), queue->dropped[i]);
 	ta_buf_putc(buf, '}');
@@ -110,14 +58,14 @@ static void put_dropped(struct ta_buf *buf, const struct ta_status_queue *queue)
 
 static void put_waiting(struct ta_buf *buf, const struct ta_status_queue *queue)
 {
-	open(buf, "waiting", '{');
+	ta_member_open(buf, "waiting", '{');
 	count(buf, "messages", &queue->waiting_messages);
 	count(buf, "bytes", &queue->waiting_bytes);
 	count(buf, "spans", &queue->waiting_spans);
 	count(buf, "events", &queue->waiting_events);
 	count(buf, "points", &queue->waiting_points);
 	count(buf, "oldest_ns", &queue->oldest_ns);
-	truth(buf, "in_memory", ta_count_get(&queue->in_memory) != 0);
+	ta_member_truth(buf, "in_memory", ta_count_get(&queue->in_memory) != 0);
 	ta_buf_putc(buf, '}');
 }
 
@@ -126,9 +74,9 @@ static void put_queue(struct ta_buf *buf, const struct ta_status_queue *queue, c
 	char shown[TA_STATUS_TEXT];
 
 	ta_status_get(&queue->shown, shown);
-	open(buf, name, '{');
-	truth(buf, "wanted", ta_count_get(&queue->wanted) != 0);
-	words(buf, "to", shown);
+	ta_member_open(buf, name, '{');
+	ta_member_truth(buf, "wanted", ta_count_get(&queue->wanted) != 0);
+	ta_member_words(buf, "to", shown);
 	counts(buf, "taken", queue->taken);
 	counts(buf, "sent", queue->sent);
 	counts(buf, "adopted", queue->adopted);
@@ -171,14 +119,14 @@ static void put_counts(struct ta_buf *buf, const struct ta_status_page *page)
 static void put_page(struct ta_buf *buf, const struct ta_status_page *page)
 {
 	put_counts(buf, page);
-	open(buf, "file", '{');
+	ta_member_open(buf, "file", '{');
 	said(buf, "path", &page->file);
 	count(buf, "spans", &page->file_spans);
 	count(buf, "events", &page->file_events);
 	count(buf, "bytes", &page->file_bytes);
 	said(buf, "error", &page->file_error);
 	ta_buf_putc(buf, '}');
-	open(buf, "destinations", '{');
+	ta_member_open(buf, "destinations", '{');
 	for (int i = 0; i < TA_QUEUES; i++)
 		put_queue(buf, &page->queues[i], ta_queue_name((enum ta_queue)i));
 	ta_buf_putc(buf, '}');
@@ -186,48 +134,48 @@ static void put_page(struct ta_buf *buf, const struct ta_status_page *page)
 
 static void put_program(struct ta_buf *buf, const struct status_program *program)
 {
-	open(buf, NULL, '{');
-	words(buf, "exe", program->exe);
-	number(buf, "pid", program->pid);
-	truth(buf, "alive", program->alive);
-	number(buf, "processes", program->processes);
-	number(buf, "started_ns", program->started_ns);
-	number(buf, "lanes", program->lanes);
-	number(buf, "lanes_ready", program->lanes_ready);
-	number(buf, "lanes_used", program->lanes_used);
-	open(buf, "lost", '{');
+	ta_member_open(buf, NULL, '{');
+	ta_member_words(buf, "exe", program->exe);
+	ta_member_number(buf, "pid", program->pid);
+	ta_member_truth(buf, "alive", program->alive);
+	ta_member_number(buf, "processes", program->processes);
+	ta_member_number(buf, "started_ns", program->started_ns);
+	ta_member_number(buf, "lanes", program->lanes);
+	ta_member_number(buf, "lanes_ready", program->lanes_ready);
+	ta_member_number(buf, "lanes_used", program->lanes_used);
+	ta_member_open(buf, "lost", '{');
 	for (int i = 0; i < TA_LOSS_COUNT; i++)
-		number(buf, ta_loss_word((enum ta_loss)i), program->lost[i]);
+		ta_member_number(buf, ta_loss_word((enum ta_loss)i), program->lost[i]);
 	ta_buf_puts(buf, "}}");
 }
 
 static void put_rates(struct ta_buf *buf, const struct status_rates *rates)
 {
-	open(buf, "rates", '{');
-	real(buf, "over_s", rates->over_s);
-	real(buf, "records_per_s", rates->records);
-	real(buf, "record_bytes_per_s", rates->record_bytes);
-	real(buf, "spans_per_s", rates->spans);
-	real(buf, "events_per_s", rates->events);
-	real(buf, "cpu", rates->cpu);
+	ta_member_open(buf, "rates", '{');
+	ta_member_real(buf, "over_s", rates->over_s);
+	ta_member_real(buf, "records_per_s", rates->records);
+	ta_member_real(buf, "record_bytes_per_s", rates->record_bytes);
+	ta_member_real(buf, "spans_per_s", rates->spans);
+	ta_member_real(buf, "events_per_s", rates->events);
+	ta_member_real(buf, "cpu", rates->cpu);
 	ta_buf_putc(buf, '}');
 }
 
 static void put_agent(struct ta_buf *buf, const struct status_agent *agent,
 		      const struct status_rates *rates)
 {
-	open(buf, NULL, '{');
-	words(buf, "run_dir", agent->run_dir);
+	ta_member_open(buf, NULL, '{');
+	ta_member_words(buf, "run_dir", agent->run_dir);
 	hex(buf, "key", agent->key, 8);
-	truth(buf, "alive", agent->alive);
-	number(buf, "pid", agent->pid);
-	truth(buf, "journal", agent->journal);
-	words(buf, "page", agent->page ? "ok" : agent->other_version ? "unreadable" : "none");
-	open(buf, "programs", '[');
+	ta_member_truth(buf, "alive", agent->alive);
+	ta_member_number(buf, "pid", agent->pid);
+	ta_member_truth(buf, "journal", agent->journal);
+	ta_member_words(buf, "page", agent->page ? "ok" : agent->other_version ? "unreadable" : "none");
+	ta_member_open(buf, "programs", '[');
 	for (const struct status_program *at = agent->programs; at; at = at->next)
 		put_program(buf, at);
 	ta_buf_putc(buf, ']');
-	number(buf, "unreadable_segments", agent->unreadable);
+	ta_member_number(buf, "unreadable_segments", agent->unreadable);
 	put_rates(buf, rates);
 	if (agent->page)
 		put_page(buf, agent->page);
@@ -243,16 +191,16 @@ static bool is_nothing(const struct status_agent *agent)
 
 static void put_spool(struct ta_buf *buf, const struct status_spool *spool)
 {
-	open(buf, NULL, '{');
-	words(buf, "path", spool->path);
-	words(buf, "destination", spool->queue);
+	ta_member_open(buf, NULL, '{');
+	ta_member_words(buf, "path", spool->path);
+	ta_member_words(buf, "destination", spool->queue);
 	hex(buf, "identity", spool->identity, 16);
 	hex(buf, "key", spool->key, 8);
-	truth(buf, "owned", spool->owned);
-	number(buf, "files", spool->files);
-	number(buf, "bad_files", spool->bad);
-	number(buf, "bytes", spool->bytes);
-	number(buf, "oldest_ns", spool->oldest_ns);
+	ta_member_truth(buf, "owned", spool->owned);
+	ta_member_number(buf, "files", spool->files);
+	ta_member_number(buf, "bad_files", spool->bad);
+	ta_member_number(buf, "bytes", spool->bytes);
+	ta_member_number(buf, "oldest_ns", spool->oldest_ns);
 	ta_buf_putc(buf, '}');
 }
 
@@ -260,17 +208,15 @@ void ta_cli_status_json(FILE *out, const struct status_view *view, const struct 
 {
 	struct ta_buf buf = { 0 };
 
-	open(&buf, NULL, '{');
-	number(&buf, "version", 1);
-	number(&buf, "time_ns", view->now_ns);
-	number(&buf, "running", (uint64_t)ta_cli_status_alive(view));
-	open(&buf, "run_dirs", '[');
-	for (uint32_t i = 0; i < view->dir_count; i++) {
-		separate(&buf);
-		ta_buf_put_json(&buf, view->dirs[i], strlen(view->dirs[i]));
-	}
+	ta_member_open(&buf, NULL, '{');
+	ta_member_number(&buf, "version", 1);
+	ta_member_number(&buf, "time_ns", view->now_ns);
+	ta_member_number(&buf, "running", (uint64_t)ta_cli_status_alive(view));
+	ta_member_open(&buf, "run_dirs", '[');
+	for (uint32_t i = 0; i < view->dir_count; i++)
+		ta_member_words(&buf, NULL, view->dirs[i]);
 	ta_buf_putc(&buf, ']');
-	open(&buf, "agents", '[');
+	ta_member_open(&buf, "agents", '[');
 	for (const struct status_agent *at = view->agents; at; at = at->next) {
 		struct status_rates rates = ta_cli_status_rates(view, at, from);
 
@@ -278,7 +224,7 @@ void ta_cli_status_json(FILE *out, const struct status_view *view, const struct 
 			put_agent(&buf, at, &rates);
 	}
 	ta_buf_putc(&buf, ']');
-	open(&buf, "spools", '[');
+	ta_member_open(&buf, "spools", '[');
 	for (const struct status_spool *at = view->spools; at; at = at->next)
 		put_spool(&buf, at);
 	ta_buf_puts(&buf, "]}\n");
