@@ -22,10 +22,13 @@ static inline void ta_note_sleeps(void)
 /* A thread that was never seen to do anything has nothing to leave. */
 static inline void ta_note_slept(uintptr_t place)
 {
-	if (ta_tls.thread)
+	if (ta_tls.thread) {
 		ta_note_slept_slow(place);
-	else
-		ta_tls.slept = 1;
+		return;
+	}
+	ta_tls.slept = 1;
+	if (!(place & TA_PLACE_FD)) /* that is an event like others */
+		ta_tls.looped = 0;
 }
 
 static inline void ta_note_wakes(uintptr_t place)

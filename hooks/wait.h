@@ -15,7 +15,7 @@ static inline void ta_about_to_wait(void)
 	const struct ta_thread *thread = ta_tls.thread;
 
 	if (thread == NULL)
-		ta_tls.slept = 1;
+		ta_tls.slept = ta_tls.looped = 1;
 	else if (thread->stack->depth | thread->unit | !thread->worked)
 		ta_about_to_wait_slow();
 }

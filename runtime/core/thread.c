@@ -178,8 +178,9 @@ static void set_base(struct ta_thread *thread, struct ta_thread_birth *birth)
 	thread->span_open = thread->span_pending = false;
 	thread->inherited_conn = 0;
 	thread->unit = 0;
-	thread->doubt = thread->worked = thread->looped = thread->claimed = false;
-	thread->adrift = false;
+	thread->doubt = thread->claimed = thread->adrift = false;
+	/* Its first connection may be one of several that became ready at once. */
+	thread->worked = thread->looped = thread->loops = ta_tls.looped;
 	thread->idled = ta_tls.slept;
 	thread->hint.span_id = 0;
 	thread->main_thread = thread->tid && thread->tid == ta_runtime.pid;

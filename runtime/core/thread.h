@@ -103,6 +103,7 @@ struct ta_tls {
 	uint8_t passive;      /* vfork child on this thread's memory: hooks pass through */
 	uint8_t attaching;
 	uint8_t slept; /* this thread has waited, before it had anything to record */
+	uint8_t looped; /* and the last time for events of any kind */
 	uint16_t altstack;    /* signal stack of ours: its number + 1; 0 none */
 	uint64_t fork_token; /* id of the child that is being forked; 0 none */
 	uint64_t lane_tries; /* calls since no lane was found: when to try again */
