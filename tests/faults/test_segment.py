@@ -77,7 +77,7 @@ def versions(home):
     place = Place(home, "versions")
     place.env["TAGALONG_AGENT_LINGER_MS"] = "2000"
     load(place, 10)
-    pids = wait_until(place.agents, 5, "an agent")
+    pids = wait_until(lambda: len(place.agents()) == 2 and place.agents(), 15, "an agent, watcher and worker")
     for number in range(3):
         status, out, err = home.run(["env", "LD_PRELOAD=" + later, program, "200"], mode="plain", env=place.env)
         check((status, err) == (0, "") and out.startswith("begun 200"), f"the later one: {status} {out!r} {err!r}")
