@@ -51,7 +51,7 @@ foreach(source ${TA_UNIT_TESTS})
   add_dependencies(unit unit_${name})
   add_test(NAME unit/${name} COMMAND unit_${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(unit/${name} PROPERTIES SKIP_RETURN_CODE 77
-    TIMEOUT $<IF:$<BOOL:${CMAKE_CROSSCOMPILING}>,600,120>) # an emulator takes longer
+    TIMEOUT $<IF:$<OR:$<BOOL:${CMAKE_CROSSCOMPILING}>,$<BOOL:${TA_SANITIZE}>>,600,120>) # emulators and sanitizers take longer
 endforeach()
 
 if(TA_HOST_ONLY)
