@@ -11,6 +11,10 @@
 #ifndef TA_PRELOAD_BASELINE_H
 #define TA_PRELOAD_BASELINE_H
 
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdlib.h>
+
 #pragma weak dlvsym
 #pragma weak dladdr1
 #pragma weak on_exit

@@ -21,7 +21,7 @@ common_words() {
 }
 
 verdict() {
-	printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$(tail -n 3 <<<"$4" | cut -c 1-200 | tr '\t\n' '  ')" >>"$SUITE_VERDICTS"
+	printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$(tail -n 3 <<<"$4" | cut -c 1-200 | tr '\t\n\r' '   ')" >>"$SUITE_VERDICTS"
 	[ -z "$SUITE_SAY" ] || printf '%s: %s\n' "$1" "$4"
 }
 
