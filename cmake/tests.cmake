@@ -41,6 +41,10 @@ if(TA_HOST_ONLY)
   endforeach()
 endif()
 find_package(Threads REQUIRED)
+set(TA_UNIT_SECONDS 120)
+if(CMAKE_CROSSCOMPILING OR TA_SANITIZE)
+  set(TA_UNIT_SECONDS 600) # emulators and sanitizers take longer
+endif()
 add_custom_target(unit)
 foreach(source ${TA_UNIT_TESTS})
   get_filename_component(name ${source} NAME_WE)
@@ -51,7 +55,7 @@ foreach(source ${TA_UNIT_TESTS})
   add_dependencies(unit unit_${name})
   add_test(NAME unit/${name} COMMAND unit_${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(unit/${name} PROPERTIES SKIP_RETURN_CODE 77
-    TIMEOUT $<IF:$<OR:$<BOOL:${CMAKE_CROSSCOMPILING}>,$<BOOL:${TA_SANITIZE}>>,600,120>) # emulators and sanitizers take longer
+    TIMEOUT ${TA_UNIT_SECONDS})
 endforeach()
 
 if(TA_HOST_ONLY)
