@@ -3,7 +3,7 @@
  * child_waits.c - every way to wait for a child, with and without a place for the status:
  * results, statuses and errno; kill() and killpg().
  *
- * Victim: runs=3
+ * Victim: runs=3 slow
  */
 #include <sys/resource.h>
 

@@ -4,7 +4,7 @@
  * ECHILD, no SIGCHLD comes, also when it is PID 1 or a subreaper, which would
  * inherit orphans.
  *
- * Victim: args='plain|subreaper|late|wall' wraps='|unshare -pf --mount-proc' root runs=4
+ * Victim: args='plain|subreaper|late|wall' wraps='|unshare -pf --mount-proc' root runs=4 slow
  */
 #include <sys/prctl.h>
 #include <sys/resource.h>

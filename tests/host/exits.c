@@ -3,7 +3,7 @@
  * exits.c - every way to end: the status, the signal, what is flushed, and the
  * order of what was registered.
  *
- * Victim: args='return|exit|_exit|_Exit|quick_exit|exit_group|raw_exit|pthread_exit|abort|handler|nested|busy_threads|segv|fpe|ill|trap|bus|kill|term|pipe|alarm|rtmin|reraise|assert|detached|sys' runs=3
+ * Victim: args='return|exit|_exit|_Exit|quick_exit|exit_group|raw_exit|pthread_exit|abort|handler|nested|busy_threads|segv|fpe|ill|trap|bus|kill|term|pipe|alarm|rtmin|reraise|assert|detached|sys' runs=3 slow
  */
 #include <assert.h>
 #include <pthread.h>

@@ -3,7 +3,7 @@
  * orphans.c - as PID 1 or subreaper: exactly the program's own orphans arrive,
  * those that exec and fork included.
  *
- * Victim: wraps='|unshare -pf --mount-proc' root runs=3
+ * Victim: wraps='|unshare -pf --mount-proc' root runs=3 slow
  */
 #include <sys/prctl.h>
 

@@ -4,7 +4,7 @@
  * mask, alternate stack, errno, nested and re-entrant delivery, SA_RESETHAND,
  * SA_NODEFER, jumps out, a changed context, threads.
  *
- * Victim: args='info|nested|resethand|nodefer|jump|errno|altstack|context|queue|threads|inherit|nocldwait|wait|small_altstack|io|swap' runs=4
+ * Victim: args='info|nested|resethand|nodefer|jump|errno|altstack|context|queue|threads|inherit|nocldwait|wait|small_altstack|io|swap' runs=4 slow
  */
 #include <pthread.h>
 #include <setjmp.h>
