@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include "runtime/core/arrival.h"
 #include "runtime/core/company.h"
 #include "runtime/core/conn.h"
 #include "runtime/core/coroutine_pool.h"
@@ -35,7 +36,7 @@ uint32_t ta_fd_count;
 struct counts {
 	uint32_t threads, births, conns, heads, queues, listeners, fds;
 	uint32_t cells, objects, sessions, handed, hubs, altstacks, units, dialogues, injections;
-	uint32_t coroutines, companies, stages;
+	uint32_t coroutines, companies, arrivals, stages;
 };
 
 static const struct counts full = { .births = 4096,
@@ -50,6 +51,7 @@ static const struct counts full = { .births = 4096,
 				    .handed = 4096,
 				    .coroutines = 4096,
 				    .companies = 1024,
+				    .arrivals = 4096,
 				    .stages = 64,
 				    .hubs = 4096,
 				    .altstacks = 512,
@@ -68,6 +70,7 @@ static const struct counts least = { .births = 32,
 				     .handed = 8,
 				     .coroutines = 8,
 				     .companies = 4,
+				     .arrivals = 8,
 				     .stages = 1,
 				     .hubs = 16,
 				     .altstacks = 2,
@@ -115,6 +118,7 @@ static size_t lay_out(struct ta_arena *arena, char *base, const struct counts *c
 	arena->hubs = piece(base, &used, counts->hubs * sizeof(*arena->hubs));
 	arena->altstacks = piece(base, &used, (size_t)counts->altstacks * TA_ALTSTACK_BYTES);
 	arena->companies = piece(base, &used, counts->companies * sizeof(*arena->companies));
+	arena->arrivals = piece(base, &used, counts->arrivals * sizeof(*arena->arrivals));
 	arena->units = piece(base, &used, counts->units * sizeof(*arena->units));
 	arena->dialogues = piece(base, &used, counts->dialogues * sizeof(*arena->dialogues));
 	arena->injections = piece(base, &used, counts->injections * sizeof(*arena->injections));
@@ -135,6 +139,7 @@ static size_t lay_out(struct ta_arena *arena, char *base, const struct counts *c
 	pool_at(&arena->queue_pool, base, &used, counts->queues);
 	arena->birth_count = counts->births;
 	arena->company_count = counts->companies;
+	arena->arrival_count = counts->arrivals;
 	arena->listener_count = counts->listeners;
 	return used;
 }
@@ -184,6 +189,7 @@ static struct counts choose(uint32_t lanes)
 				.stages = scaled(full.stages, least.stages, budget, bytes),
 				.companies =
 					scaled(full.companies, least.companies, budget, bytes),
+				.arrivals = scaled(full.arrivals, least.arrivals, budget, bytes),
 				.hubs = scaled(full.hubs, least.hubs, budget, bytes),
 				.altstacks = scaled(full.altstacks, least.altstacks, budget, bytes),
 				.units = scaled(full.units, least.units, budget, bytes),

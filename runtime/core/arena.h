@@ -17,6 +17,7 @@
 #include "runtime/core/pool.h"
 
 struct ta_cell;
+struct ta_arrival;
 struct ta_company;
 struct ta_conn;
 struct ta_coroutine;
@@ -73,6 +74,8 @@ struct ta_arena {
 	struct ta_pool stage_pool;
 	struct ta_company *companies; /* tracestate and baggage of requests */
 	uint32_t company_count;
+	struct ta_arrival *arrivals; /* requests by what they came with */
+	uint32_t arrival_count;
 	char *altstacks; /* of threads, for signals; TA_ALTSTACK_BYTES each */
 	struct ta_pool altstack_pool;
 };

@@ -62,6 +62,9 @@ void ta_client_finish(struct ta_conn *conn, struct ta_thread *thread);
 /* A request's first byte is about to be written: ids and owner of conn->next, unless it
  * has them.  False: it will not be recorded. */
 bool ta_exchange_prepare(struct ta_conn *conn, struct ta_thread *thread);
+/* Its head is known: whose it is where only that shows it (arrival.h). */
+void ta_exchange_by_head(struct ta_conn *conn, struct ta_thread *thread,
+			 const struct ta_http1_head *head);
 /* The same for one whose asker is not known: a root of its own, which nobody waits for. */
 bool ta_exchange_prepare_apart(struct ta_conn *conn, struct ta_thread *thread);
 /* Nothing of it was written after all. */

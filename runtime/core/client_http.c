@@ -49,6 +49,8 @@ bool ta_client_http_sent(struct ta_conn *conn, struct ta_thread *thread,
 	struct ta_request *request;
 	struct ta_emit emit;
 
+	if (head->traceparent_count == 1)
+		ta_exchange_by_head(conn, thread, head);
 	bool recorded = ta_exchange_open(conn, thread, &emit, TA_SPAN_HTTP_CLIENT, room_for(head),
 					 &request);
 

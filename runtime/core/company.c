@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "runtime/core/arena.h"
+#include "runtime/core/arrival.h"
 #include "runtime/core/context.h"
 #include "runtime/core/process_carried.h"
 #include "runtime/core/runtime.h"
@@ -109,12 +110,15 @@ void ta_company_keep(const struct ta_context *context, const struct ta_http1_hea
 	atomic_store_explicit(&company->span_id, context->span_id, memory_order_release);
 }
 
-void ta_company_drop_slow(uint64_t span_id)
+void ta_company_drop_slow(const struct ta_context *context)
 {
+	uint64_t span_id = context->span_id;
 	struct ta_company *company = span_id ? find(span_id) : NULL;
 
 	if (company && atomic_compare_exchange_strong(&company->span_id, &span_id, 0))
 		atomic_fetch_sub(&ta_company_count, 1);
+	if (context->parent_id)
+		ta_arrival_drop(context);
 }
 
 static void copy(struct ta_company *company, struct ta_company_copy *out)

@@ -47,14 +47,15 @@ uint32_t ta_company_tracestate(const struct ta_http1_head *head);
 void ta_company_keep(const struct ta_context *context, const struct ta_http1_head *head,
 		     bool traced);
 
+/* Entries of this table and of arrival.h's: one look for both. */
 extern _Atomic uint32_t ta_company_count __attribute__((visibility("hidden")));
-void ta_company_drop_slow(uint64_t span_id);
+void ta_company_drop_slow(const struct ta_context *context);
 
 /* It is answered. */
-static inline void ta_company_drop(uint64_t span_id)
+static inline void ta_company_drop(const struct ta_context *context)
 {
 	if (__builtin_expect(atomic_load_explicit(&ta_company_count, memory_order_relaxed) != 0, 0))
-		ta_company_drop_slow(span_id);
+		ta_company_drop_slow(context);
 }
 
 /* What goes on with requests of that trace that are made for that span, or, 0, for none. */

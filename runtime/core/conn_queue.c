@@ -62,7 +62,7 @@ void ta_conn_leave_queue(struct ta_conn *conn)
 		ta_count32(&ta_runtime.unanswered, -1);
 	ta_context_drop(&conn->served);
 	conn->served = ta_conn_oldest(conn)->context;
-	ta_company_drop(conn->served.span_id);
+	ta_company_drop(&conn->served);
 	conn->queue_first = wrapped(conn, conn->queue_first + 1);
 	conn->queue_count--;
 }
@@ -73,7 +73,7 @@ void ta_conn_drop_newest(struct ta_conn *conn)
 	struct ta_context *context =
 		&conn->queue[wrapped(conn, conn->queue_first + conn->queue_count)].context;
 
-	ta_company_drop(context->span_id);
+	ta_company_drop(context);
 	ta_context_drop(context);
 }
 

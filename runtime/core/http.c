@@ -18,6 +18,7 @@
 
 #include "runtime/core/alone.h"
 #include "runtime/core/arena.h"
+#include "runtime/core/arrival.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/company.h"
 #include "runtime/core/conn.h"
@@ -136,6 +137,8 @@ void ta_http_publish(struct ta_conn *conn, struct ta_thread *thread, struct ta_r
 					    .span_id = parent.span_id };
 	request->context.parent_id = continued ? parent.span_id : 0;
 	ta_company_keep(&request->context, head, continued && remote == REMOTE_W3C);
+	if (continued)
+		ta_arrival_keep(conn, &request->context);
 	struct ta_span_facts facts = { .context = &request->context,
 				       .scopes = ta_versions_of(&request->context),
 				       .parent_id = request->context.parent_id,

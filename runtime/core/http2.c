@@ -196,7 +196,7 @@ static void end_request(struct ta_conn *conn, struct ta_thread *thread, struct t
 	ta_count32(&ta_runtime.unanswered, -1);
 	ta_context_drop(&conn->served);
 	conn->served = request->context;
-	ta_company_drop(conn->served.span_id);
+	ta_company_drop(&conn->served);
 	ta_streams_leave(conn, request);
 }
 

@@ -407,6 +407,8 @@ static bool plan(struct ta_conn *conn, struct ta_thread *thread, bool plain,
 			break;
 	if (!probe.found || !wants_header(&thread->head) || !ta_exchange_prepare(conn, thread))
 		return false;
+	if (thread->head.traceparent_count == 1 && conn->head == NULL) /* or its text is elsewhere */
+		ta_exchange_by_head(conn, thread, &thread->head);
 	if (!plain && plan_replacement(conn, iov, iov_count, probe.at, &thread->head, ret_plan))
 		return true;
 	ret_plan->replaces = false;
