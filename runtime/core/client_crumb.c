@@ -15,14 +15,19 @@
 
 /* ---- what is asked for ---- */
 
-static void append(struct ta_conn *conn, const char *text, size_t bytes)
+struct ask {
+	char *text; /* TA_CONN_ASK_MAX */
+	size_t bytes;
+};
+
+static void append(struct ask *ask, const char *text, size_t bytes)
 {
-	size_t room = sizeof(conn->ask_text) - conn->ask_bytes;
+	size_t room = TA_CONN_ASK_MAX - ask->bytes;
 
 	if (bytes > room)
 		bytes = room;
-	memcpy(conn->ask_text + conn->ask_bytes, text, bytes);
-	conn->ask_bytes = (uint8_t)(conn->ask_bytes + bytes);
+	memcpy(ask->text + ask->bytes, text, bytes);
+	ask->bytes += bytes;
 }
 
 /* What stands behind "//" and credentials, in text that ends before query and fragment. */
@@ -44,7 +49,7 @@ static const char *end_of_path(const char *text, size_t bytes)
 }
 
 /* A target is a path of the host, a URL (to a proxy), host:port (CONNECT) or "*". */
-static void append_target(struct ta_conn *conn, const struct ta_http1_head *head)
+static void append_target(struct ask *ask, bool tls, const struct ta_http1_head *head)
 {
 	const char *target = head->target, *end = end_of_path(target, head->target_len);
 	const char *scheme = memmem(target, (size_t)(end - target), "://", 3);
@@ -52,31 +57,18 @@ static void append_target(struct ta_conn *conn, const struct ta_http1_head *head
 
 	if (head->target_len && *target == '/') {
 		if (head->host_len) {
-			append(conn, conn->tls ? "https://" : "http://", conn->tls ? 8 : 7);
-			append(conn, host, (size_t)(head->host + head->host_len - host));
+			append(ask, tls ? "https://" : "http://", tls ? 8 : 7);
+			append(ask, host, (size_t)(head->host + head->host_len - host));
 		}
-		append(conn, target, (size_t)(end - target));
+		append(ask, target, (size_t)(end - target));
 		return;
 	}
 	if (scheme) {
-		append(conn, target, (size_t)(scheme + 3 - target));
+		append(ask, target, (size_t)(scheme + 3 - target));
 		target = scheme + 3;
 	}
 	target = behind_credentials(target, end);
-	append(conn, target, (size_t)(end - target));
-}
-
-void ta_client_crumb_asked(struct ta_conn *conn, struct ta_request *request,
-			   const struct ta_http1_head *head)
-{
-	if (!ta_crumb_wanted(TA_CRUMB_HTTP) || conn->ask_bytes)
-		return;
-	append(conn, head->method, head->method_len);
-	append(conn, " ", 1);
-	append_target(conn, head);
-	conn->ask_status = 0;
-	conn->ask_owner = request->owner;
-	request->asked = true;
+	append(ask, target, (size_t)(end - target));
 }
 
 void ta_client_crumb_forget(struct ta_conn *conn)
@@ -127,6 +119,59 @@ static void leave(struct ta_conn *conn, struct ta_thread *thread, const char *wh
 	conn->ask_status = conn->ask_bytes = 0;
 }
 
+/* Of a request that there is no place for: its answer will find no text. */
+static void leave_at_once(struct ta_thread *thread, const struct ta_owner *owner,
+			  const struct ask *ask)
+{
+	struct ta_slot *scope = scope_of(thread, owner);
+	struct iovec piece = { ask->text, ask->bytes };
+
+	if (scope)
+		ta_crumb_leave_in(thread, ta_slot_cell(scope),
+				  &(struct ta_crumb_facts){ .category = "http",
+							    .level = TA_LEVEL_INFO,
+							    .text = &piece,
+							    .text_count = 1 });
+}
+
+static void put_ask(struct ask *ask, const struct ta_conn *conn, const struct ta_http1_head *head)
+{
+	append(ask, head->method, head->method_len);
+	append(ask, " ", 1);
+	append_target(ask, conn->tls, head);
+}
+
+/* Streams of HTTP/2 are open together as a rule. */
+static void asked_beside(struct ta_conn *conn, struct ta_thread *thread,
+			 const struct ta_request *request, const struct ta_http1_head *head)
+{
+	char text[TA_CONN_ASK_MAX];
+	struct ask ask = { text, 0 };
+
+	if (conn->mode != TA_CONN_HTTP2)
+		return;
+	put_ask(&ask, conn, head);
+	leave_at_once(thread, &request->owner, &ask);
+}
+
+void ta_client_crumb_asked(struct ta_conn *conn, struct ta_thread *thread,
+			   struct ta_request *request, const struct ta_http1_head *head)
+{
+	struct ask ask = { conn->ask_text, 0 };
+
+	if (!ta_crumb_wanted(TA_CRUMB_HTTP))
+		return;
+	if (conn->ask_bytes) {
+		asked_beside(conn, thread, request, head);
+		return;
+	}
+	put_ask(&ask, conn, head);
+	conn->ask_bytes = (uint8_t)ask.bytes;
+	conn->ask_status = 0;
+	conn->ask_owner = request->owner;
+	request->asked = true;
+}
+
 void ta_client_crumb_answered(struct ta_conn *conn, const struct ta_request *request,
 			      uint16_t status)
 {
@@ -138,6 +183,13 @@ void ta_client_crumb_leave(struct ta_conn *conn, struct ta_thread *thread)
 {
 	if (conn->ask_status)
 		leave(conn, thread, NULL);
+}
+
+void ta_client_crumb_reset(struct ta_conn *conn, struct ta_thread *thread,
+			   const struct ta_request *request)
+{
+	if (thread && request->asked && conn->ask_bytes && conn->ask_status == 0)
+		leave(conn, thread, "stream reset");
 }
 
 void ta_client_crumb_failed(struct ta_conn *conn, struct ta_thread *thread)

@@ -58,7 +58,7 @@ bool ta_client_http_sent(struct ta_conn *conn, struct ta_thread *thread,
 	if (request == NULL)
 		return false;
 	request->flags = head->flags;
-	ta_client_crumb_asked(conn, request, head);
+	ta_client_crumb_asked(conn, thread, request, head);
 	if (recorded) {
 		put_head(&emit, head);
 		ta_emit_commit(&emit);

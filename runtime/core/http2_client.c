@@ -8,6 +8,7 @@
  * Runs: any host thread, inside the guard; conn held.  No locks.
  */
 #include "runtime/core/client.h"
+#include "runtime/core/client_crumb.h"
 #include "runtime/core/http2.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
@@ -93,6 +94,10 @@ static void answered(struct ta_conn *conn, struct ta_thread *thread, enum ta_htt
 	if (event == TA_HTTP2_DATA)
 		return;
 	request->status = told->status;
+	if (event == TA_HTTP2_ANSWER)
+		ta_client_crumb_answered(conn, request, told->status);
+	else if (event == TA_HTTP2_RESET)
+		ta_client_crumb_reset(conn, thread, request);
 	if (event == TA_HTTP2_RESET)
 		end(conn, thread, request, TA_END_CLOSED_EARLY, ta_streams_grpc_status(told));
 	else if (event == TA_HTTP2_ENDED || !(request->flags & TA_HTTP2_GRPC))
