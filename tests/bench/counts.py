@@ -5,10 +5,15 @@ Instructions outside the kernel (callgrind), system calls (strace) and allocatio
 request of each server, plain and preloaded: two runs with different numbers of requests on one
 connection, divided by the difference, so that starts and ends do not count.
 
-Below the table: where the added instructions of the first server are.
+Two counts run at a time: nothing here depends on how quick they are.  Below the table: where the
+added instructions of the first server are.
 """
 
 import collections
+import concurrent.futures
+import contextlib
+import functools
+import itertools
 import os
 import re
 import signal
@@ -22,6 +27,8 @@ import programs
 FEW, MANY = 200, 1200
 VARIANTS = ("plain", "preloaded")
 TOP = 40
+AT_ONCE = 2
+numbers = itertools.count()
 
 
 def run_once(bench, case, variant, requests, tool, more=None):
@@ -45,7 +52,7 @@ def run_once(bench, case, variant, requests, tool, more=None):
                                stderr=subprocess.DEVNULL)
     bench.started.append(process)
     try:
-        lib.wait_for_port(port, 180)
+        lib.wait_for_port(port, 180, process)
         time.sleep(0.3)
         case.load(bench, port, 60, requests, connections=1)
     finally:
@@ -55,8 +62,9 @@ def run_once(bench, case, variant, requests, tool, more=None):
 def end(process):
     """The traced program, not the tool: that one has to write what it has seen."""
     inner = [int(pid) for pid in children(process.pid)]
-    for pid in inner or [process.pid]:
-        os.kill(pid, signal.SIGTERM)
+    for pid in inner or [process.pid] * (process.poll() is None):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
     try:
         process.wait(20)
     except subprocess.TimeoutExpired:
@@ -71,14 +79,10 @@ def children(pid):
         return []
 
 
-def per_request(bench, case, variant, count):
-    return (count(bench, case, variant, MANY) - count(bench, case, variant, FEW)) / (MANY - FEW)
-
-
 # ---- what is counted ----
 
 def calls(bench, case, variant, requests):
-    out = bench.path("strace.out")
+    out = bench.path(f"strace.{next(numbers)}")
     run_once(bench, case, variant, requests, ["strace", "-f", "-c", "-o", out])
     with open(out) as lines:
         found = re.search(r"^\s*100\.00\s.*?(\d+)\s+(?:\d+\s+)?total$", lines.read(), re.M)
@@ -89,7 +93,7 @@ def calls(bench, case, variant, requests):
 
 def allocations(bench, case, variant, requests):
     library = bench.compiled("mallocs.c", "-shared", "-fPIC")
-    out = bench.path("mallocs.out")
+    out = bench.path(f"mallocs.{next(numbers)}")
     with open(out, "wb") as page:
         page.write(bytes(4096))
     os.chmod(out, 0o666)
@@ -101,39 +105,66 @@ def allocations(bench, case, variant, requests):
 
 
 def functions(bench, case, variant, requests):
-    """Instructions by (function, object)."""
-    out = bench.path("callgrind.out")
+    """Instructions by (function, where it is written, or the file that it was found in)."""
+    out = bench.path(f"callgrind.{next(numbers)}")
     run_once(bench, case, variant, requests,
              ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"])
     said = subprocess.run(["callgrind_annotate", "--auto=no", "--threshold=100", out], stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL, text=True).stdout
     found = collections.Counter()
     for line in said.splitlines():
-        part = re.match(r"\s*([\d,]+) \([ \d.]+%\)\s+\S+:(\S+)", line)
+        part = re.match(r"\s*([\d,]+) \([ \d.]+%\)\s+(\S+?):(\S+)(?: \[(.*)\])?", line)
         if part:
-            where = "libtagalong" if "libtagalong" in line or lib.ROOT + "/" in line else "others"
-            found[part[2].split("'")[0], where] += int(part[1].replace(",", ""))
+            where = place_of(part[2], part[4] or "")
+            found[part[3].split("'")[0], where] += int(part[1].replace(",", ""))
+    if not found:
+        raise lib.Unable("callgrind has counted nothing")
     return found
 
 
-def instructions(bench, case, variant):
-    few = functions(bench, case, variant, FEW)
-    many = functions(bench, case, variant, MANY)
+@functools.lru_cache(maxsize=None)
+def place_of(source, binary):
+    """Our own file as it stands in the tree, wherever it was built; of others the binary."""
+    if "libtagalong" in binary or not binary:
+        parts = os.path.normpath(source).split("/")
+        for at in range(len(parts)):
+            if parts[at] and os.path.exists(os.path.join(lib.ROOT, *parts[at:])):
+                return "/".join(parts[at:])
+    return os.path.basename(binary or source)
+
+
+def difference(few, many):
     return {name: (many[name] - few[name]) / (MANY - FEW) for name in set(few) | set(many)}
 
 
 # ---- tables ----
 
-def row_of(bench, case, ret_functions):
-    row = [case.name]
-    by = {variant: instructions(bench, case, variant) for variant in VARIANTS}
+def row_of(case, found, ret_functions):
+    """found: what each count has returned, by (count, variant, requests)."""
+    by = {variant: difference(found[functions, variant, FEW], found[functions, variant, MANY])
+          for variant in VARIANTS}
     totals = [sum(by[variant].values()) for variant in VARIANTS]
-    row += [f"{total:.0f}" for total in totals] + [f"{totals[1] - totals[0]:+.0f}"]
+    row = [case.name] + [f"{total:.0f}" for total in totals] + [f"{totals[1] - totals[0]:+.0f}"]
     for count in (calls, allocations):
-        plain, preloaded = (per_request(bench, case, variant, count) for variant in VARIANTS)
+        plain, preloaded = ((found[count, variant, MANY] - found[count, variant, FEW]) / (MANY - FEW)
+                            for variant in VARIANTS)
         row += [f"{plain:.2f}", f"{preloaded - plain:+.2f}"]
     ret_functions.append((case.name, by))
     return row
+
+
+def all_counts(bench, cases):
+    """(case, its results or why there are none), each as soon as it is complete."""
+    bench.compiled("mallocs.c", "-shared", "-fPIC")
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        jobs = [(case, {(count, variant, requests): pool.submit(count, bench, case, variant, requests)
+                        for count in (functions, calls, allocations) for variant in VARIANTS
+                        for requests in (MANY, FEW)}) for case in cases]
+        for case, futures in jobs:
+            try:
+                yield case, {key: future.result() for key, future in futures.items()}
+            except lib.Unable as why:
+                yield case, why
 
 
 def main(bench):
@@ -142,22 +173,22 @@ def main(bench):
             print(f"counts: no {tool}: left out\n")
             return
     rows, found = [], []
-    for case in programs.chosen():
-        if not case.countable or case.missing():
-            continue
-        try:
-            case.prepare(bench)
-            rows.append(row_of(bench, case, found))
-        except lib.Unable as why:
-            print(f"{case.name}: left out: {why}\n")
+    cases = [case for case in programs.chosen() if case.countable and not case.missing()]
+    for case in cases:
+        case.prepare(bench)
+    for case, results in all_counts(bench, cases):
+        if isinstance(results, lib.Unable):
+            print(f"{case.name}: left out: {results}\n")
+        else:
+            rows.append(row_of(case, results, found))
     lib.table(f"Counts per request (one connection, {MANY - FEW} requests)",
-              ["server", "instructions", "preloaded", "added", "system calls", "added",
-               "allocations", "added"], rows)
+              ["server", "instructions", "preloaded", "added", "system calls", "added (goal 0)",
+               "allocations", "added (goal 0)"], rows)
     if found:
         name, by = found[0]
         added = {key: by["preloaded"].get(key, 0) - by["plain"].get(key, 0)
                  for key in set(by["plain"]) | set(by["preloaded"])}
         top = sorted(added.items(), key=lambda one: -one[1])[:TOP]
         lib.table(f"Added instructions of {name} by function",
-                  ["function", "where", "per request"],
+                  ["function", "file", "per request"],
                   [[key[0], key[1], f"{value:.1f}"] for key, value in top if value >= 1])

@@ -6,9 +6,11 @@ plain (nothing), disabled (preloaded, TAGALONG_DISABLED=1) and preloaded (with
 a run directory and output file of this Bench).  It stops what it has started.
 """
 
+import contextlib
 import datetime
 import os
 import platform
+import random
 import re
 import shutil
 import signal
@@ -37,6 +39,7 @@ class Bench:
         self.started = []
         self.run_dirs = [self.run_dir]
         self.programs = {}
+        self.begin(60)
 
     def __enter__(self):
         return self
@@ -54,6 +57,23 @@ class Bench:
 
     def rounds(self, usual):
         return int(os.environ.get("TAGALONG_BENCH_ROUNDS", usual))
+
+    def begin(self, seconds):
+        """A part begins, and may take so long."""
+        self.began, self.seconds = time.monotonic(), seconds
+
+    def share(self, part):
+        """The moment when this part of the time is over."""
+        return self.began + self.seconds * part
+
+    def turns(self, least, most, end):
+        """Numbers of rounds: at least so many, then while another one is over before the end."""
+        begin, most = time.monotonic(), self.rounds(most)
+        for at in range(most):
+            now = time.monotonic()
+            if at >= min(least, most) and now + (now - begin) / at > end:
+                return
+            yield at
 
     def compile(self, name, *options):
         out = self.path(name.replace(".", "_"))
@@ -135,20 +155,33 @@ def wait_for_agents(run_dir, seconds=15):
     time.sleep(1)  # the agent lingers for half of this
 
 
+ports = set()
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that nobody was given before, and that the kernel gives to no connection: a server under
+    valgrind takes its time until it listens."""
+    while True:
+        port = random.randrange(12000, 32000)
+        with socket.socket() as probe:
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                if port not in ports:
+                    ports.add(port)
+                    return port
 
 
-def wait_for_port(port, seconds):
+def wait_for_port(port, seconds, process=None):
+    """process: who shall listen; when that one has ended nobody will."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
             return
         except OSError:
-            time.sleep(0.05)
+            if process is not None and process.poll() is not None:
+                raise Unable(f"the server has ended with {process.returncode}") from None
+            time.sleep(0.02)
     raise Unable(f"nothing listens on port {port}")
 
 

@@ -2,7 +2,7 @@
 /*
  * load.c - a load for servers whose answers to one request are all of one size.
  *
- *     load PORT CONNECTIONS REQUESTS SECONDS keep|close|turn TEXT [FIRST]
+ *     load PORT CONNECTIONS REQUESTS SECONDS keep|close|turn[@RATE] TEXT [FIRST]
  *
  * Sends TEXT (with \r \n \t \\ as in C) over so many connections of 127.0.0.1, each time
  * when its answer is there, until REQUESTS answers have come or SECONDS have passed,
@@ -11,7 +11,11 @@
  * but every TURN requests a connection is closed and a new one opened.  FIRST is sent
  * once before all, to put something in.
  *
- * Prints "REQUESTS SECONDS P50_US P99_US".
+ * With a RATE requests are sent when their time has come, so many a second, not when an
+ * answer is there; one whose time comes while all connections wait for answers is late, and
+ * its latency begins when it should have been sent.
+ *
+ * Prints "REQUESTS SECONDS P50_US P99_US P99.9_US".
  *
  * Runs: alone, one thread.  Ends with 1 and a sentence when a call fails.
  */
@@ -24,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,7 +43,7 @@ static struct conn {
 	int fd;
 	size_t got;
 	uint32_t served;
-	uint64_t sent_ns;
+	uint64_t sent_ns; /* with a rate: when it should have been sent */
 } conns[CONNECTIONS_MAX];
 
 static struct {
@@ -47,7 +52,12 @@ static struct {
 	char text[4096];
 	size_t bytes;
 	size_t answer_bytes; /* 0: until the end */
+	uint64_t rate;	     /* a second; 0: as answers come */
+	uint64_t start_ns, sent; /* with a rate */
 } job;
+
+static struct conn *idle[CONNECTIONS_MAX]; /* with a rate: those that wait for nothing */
+static uint32_t idle_count;
 
 static uint32_t samples[SAMPLES_MAX];
 static uint64_t done;
@@ -141,6 +151,47 @@ static void ask(struct conn *conn)
 	say(conn->fd, job.text, job.bytes);
 }
 
+/* ---- at a rate ---- */
+
+static uint64_t due_ns(uint64_t index)
+{
+	return job.start_ns + index * 1000000000u / job.rate;
+}
+
+static void ask_what_is_due(uint64_t now)
+{
+	while (idle_count && due_ns(job.sent) <= now) {
+		struct conn *conn = idle[--idle_count];
+
+		ask(conn);
+		conn->sent_ns = due_ns(job.sent++);
+	}
+}
+
+/* Asks for what comes next on a connection that has its answer, or keeps it for later. */
+static void free_again(struct conn *conn)
+{
+	if (job.rate)
+		idle[idle_count++] = conn;
+	else
+		ask(conn);
+}
+
+/* Sleeps until an answer is there or, with a rate, the next request is due. */
+static int wait_for(int events, struct epoll_event *ready, int most)
+{
+	struct timespec time = { .tv_sec = 10 };
+
+	if (job.rate && idle_count) {
+		uint64_t now = now_ns(), due = due_ns(job.sent);
+		uint64_t left = due > now ? due - now : 0;
+
+		time = (struct timespec){ .tv_sec = (time_t)(left / 1000000000u),
+					  .tv_nsec = (long)(left % 1000000000u) };
+	}
+	return epoll_pwait2(events, ready, most, &time, NULL);
+}
+
 static void open_conn(int events, struct conn *conn)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = conn };
@@ -180,12 +231,14 @@ static void run(uint32_t count, uint64_t requests, uint64_t end_ns)
 
 	for (uint32_t i = 0; i < count; i++) {
 		open_conn(events, &conns[i]);
-		ask(&conns[i]);
+		free_again(&conns[i]);
 	}
 	while (done < requests && now_ns() < end_ns) {
-		int found = epoll_wait(events, ready, 64, 10000);
+		if (job.rate)
+			ask_what_is_due(now_ns());
+		int found = wait_for(events, ready, 64);
 
-		if (found <= 0)
+		if (found < 0 || (found == 0 && (!job.rate || idle_count == 0)))
 			die("no answer for ten seconds");
 		for (int i = 0; i < found && done < requests; i++) {
 			struct conn *conn = ready[i].data.ptr;
@@ -194,7 +247,7 @@ static void run(uint32_t count, uint64_t requests, uint64_t end_ns)
 				continue;
 			answered(events, conn);
 			if (done < requests)
-				ask(conn);
+				free_again(conn);
 		}
 	}
 	for (uint32_t i = 0; i < count; i++)
@@ -208,35 +261,39 @@ static int by_value(const void *left, const void *right)
 	return (a > b) - (a < b);
 }
 
-static double quantile_us(uint64_t of_hundred)
+static double quantile_us(uint64_t of_thousand)
 {
 	uint64_t count = done < SAMPLES_MAX ? done : SAMPLES_MAX;
 
-	return count ? samples[(count - 1) * of_hundred / 100] / 100.0 : 0;
+	return count ? samples[(count - 1) * of_thousand / 1000] / 100.0 : 0;
 }
 
 int main(int argc, char **argv)
 {
 	if (argc < 7) {
-		fprintf(stderr, "usage: load PORT CONNECTIONS REQUESTS SECONDS keep|close|turn TEXT "
-				"[FIRST]\n");
+		fprintf(stderr, "usage: load PORT CONNECTIONS REQUESTS SECONDS keep|close|turn[@RATE] "
+				"TEXT [FIRST]\n");
 		return 2;
 	}
 	uint32_t count = (uint32_t)strtoul(argv[2], NULL, 10);
 
 	job.port = (unsigned short)strtoul(argv[1], NULL, 10);
-	job.mode = strcmp(argv[5], "close") == 0 ? CLOSE : strcmp(argv[5], "turn") == 0 ? TURNS : KEEP;
+	const char *rate = strchr(argv[5], '@');
+
+	job.mode = argv[5][0] == 'c' ? CLOSE : argv[5][0] == 't' ? TURNS : KEEP;
+	job.rate = rate ? strtoull(rate + 1, NULL, 10) : 0;
+	prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
 	job.bytes = unescape(job.text, sizeof(job.text), argv[6]);
 	learn(argc > 7 ? argv[7] : NULL);
 	if (count > CONNECTIONS_MAX)
 		count = CONNECTIONS_MAX;
-	uint64_t start = now_ns();
+	uint64_t start = job.start_ns = now_ns();
 
 	run(count, strtoull(argv[3], NULL, 10), start + (uint64_t)(strtod(argv[4], NULL) * 1e9));
 	double seconds = (double)(now_ns() - start) / 1e9;
 
 	qsort(samples, done < SAMPLES_MAX ? done : SAMPLES_MAX, sizeof(samples[0]), by_value);
-	printf("%llu %.6f %.1f %.1f\n", (unsigned long long)done, seconds, quantile_us(50),
-	       quantile_us(99));
+	printf("%llu %.6f %.1f %.1f %.1f\n", (unsigned long long)done, seconds, quantile_us(500),
+	       quantile_us(990), quantile_us(999));
 	return 0;
 }

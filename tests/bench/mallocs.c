@@ -17,13 +17,27 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-extern void *__libc_malloc(size_t bytes);
-extern void *__libc_calloc(size_t count, size_t bytes);
-extern void *__libc_realloc(void *old, size_t bytes);
-extern void *__libc_memalign(size_t alignment, size_t bytes);
-
 static _Atomic uint64_t before_mapping;
 static _Atomic uint64_t *counter = &before_mapping;
+
+static struct {
+	void *(*malloc)(size_t bytes);
+	void *(*calloc)(size_t number, size_t bytes);
+	void *(*realloc)(void *old, size_t bytes);
+	void *(*memalign)(size_t alignment, size_t bytes);
+	void *(*aligned_alloc)(size_t alignment, size_t bytes);
+	int (*posix_memalign)(void **ret_memory, size_t alignment, size_t bytes);
+} next;
+
+/* The allocator that the program has: redis brings jemalloc.  dlsym takes no memory when it
+ * finds the name. */
+static void find(void **ret_function, const char *name)
+{
+	if (!*ret_function)
+		*ret_function = dlsym(RTLD_NEXT, name);
+}
+
+#define NEXT(name) (find((void **)&next.name, #name), next.name)
 
 static void count(void)
 {
@@ -33,38 +47,37 @@ static void count(void)
 void *malloc(size_t bytes)
 {
 	count();
-	return __libc_malloc(bytes);
+	return NEXT(malloc)(bytes);
 }
 
 void *calloc(size_t number, size_t bytes)
 {
 	count();
-	return __libc_calloc(number, bytes);
+	return NEXT(calloc)(number, bytes);
 }
 
 void *realloc(void *old, size_t bytes)
 {
 	count();
-	return __libc_realloc(old, bytes);
+	return NEXT(realloc)(old, bytes);
 }
 
 void *memalign(size_t alignment, size_t bytes)
 {
 	count();
-	return __libc_memalign(alignment, bytes);
+	return NEXT(memalign)(alignment, bytes);
 }
 
 void *aligned_alloc(size_t alignment, size_t bytes)
 {
 	count();
-	return __libc_memalign(alignment, bytes);
+	return NEXT(aligned_alloc)(alignment, bytes);
 }
 
 int posix_memalign(void **ret_memory, size_t alignment, size_t bytes)
 {
 	count();
-	*ret_memory = __libc_memalign(alignment, bytes);
-	return *ret_memory ? 0 : ENOMEM;
+	return NEXT(posix_memalign)(ret_memory, alignment, bytes);
 }
 
 __attribute__((constructor)) static void begin(void)

@@ -21,6 +21,7 @@ HTTP = "GET {path} HTTP/1.1\\r\\nHost: 127.0.0.1:8080\\r\\nUser-Agent: bench/1.0
 KEEP = HTTP.format(path="{path}", more="")
 CLOSE = HTTP.format(path="{path}", more="Connection: close\\r\\n")
 PG_CONNECTIONS = 4
+PACED_CONNECTIONS = 64
 
 
 class Case:
@@ -45,14 +46,20 @@ class Case:
 
     def load(self, bench, port, seconds, requests=1 << 40, connections=None):
         """(requests, seconds, p50 in us, p99 in us)"""
+        return self.ask(bench, port, seconds, self.mode, requests, connections)[:4]
+
+    def paced(self, bench, port, seconds, rate):
+        """The same and p99.9, with so many requests a second, answered or not."""
+        return self.ask(bench, port, seconds, f"{self.mode}@{rate:.0f}", connections=PACED_CONNECTIONS)
+
+    def ask(self, bench, port, seconds, mode, requests=1 << 40, connections=None):
         words = [bench.compiled("load.c"), str(port), str(connections or self.connections),
-                 str(requests), str(seconds), self.mode, self.text]
+                 str(requests), str(seconds), mode, self.text]
         done = subprocess.run(words + ([self.first] if self.first else []),
                               stdout=subprocess.PIPE, text=True)
         if done.returncode != 0:
             raise lib.Unable(f"{self.name}: load ended with {done.returncode}")
-        found = done.stdout.split()
-        return int(found[0]), float(found[1]), float(found[2]), float(found[3])
+        return tuple(map(float, done.stdout.split()))
 
 
 # ---- command lines ----
@@ -224,22 +231,23 @@ class Postgres(Case):
                             self.place, "-c", "fsync=off", "-c", "listen_addresses=127.0.0.1",
                             "-c", "logging_collector=off"], variant, env, **self.who())
 
-    def load(self, bench, port, seconds, requests=1 << 40, connections=None):
+    def ask(self, bench, port, seconds, mode, requests=1 << 40, connections=None):
+        rate = ["-R", mode.split("@")[1]] if "@" in mode else []
         log = os.path.join(self.place, f"log-{port}")
         self.until_it_answers(bench, port)
         said = self.run(bench, of_postgres("pgbench"), "-S", "-n", "-c", str(PG_CONNECTIONS), "-j",
                         "1", "-T", str(max(1, round(seconds))), "-l", "--log-prefix", log,
-                        *self.to(port))
+                        *rate, *self.to(port))
         done = int(re.search(r"actually processed: (\d+)", said)[1])
-        rate = float(re.search(r"tps = ([0-9.]+)", said)[1])
+        per_second = float(re.search(r"tps = ([0-9.]+)", said)[1])
         micros = []
         for path in glob.glob(log + "*"):
             with open(path) as lines:
                 micros += [int(line.split()[2]) for line in lines]
             os.unlink(path)
         micros.sort()
-        return (done, done / rate, float(micros[len(micros) // 2]),
-                float(micros[len(micros) * 99 // 100]))
+        return (done, done / per_second, *(float(micros[len(micros) * part // 1000])
+                                           for part in (500, 990, 999)))
 
 
 GET = "*2\\r\\n$3\\r\\nGET\\r\\n$5\\r\\nbench\\r\\n"
