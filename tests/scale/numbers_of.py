@@ -13,6 +13,7 @@ from lib import ROOT, check, need_program
 FULL = os.environ.get("TAGALONG_TEST_FULL") == "1"
 HERE = os.path.dirname(os.path.abspath(__file__))
 DOC = os.path.join(ROOT, "docs/scale.md")
+LOAD = os.getloadavg()[0]
 TABLES = {}  # title -> (heads, rows)
 
 
@@ -109,7 +110,7 @@ def machine():
     with open("/proc/cpuinfo") as lines:
         found = re.search(r"model name\s*: (.*)", lines.read())
         model = found[1] if found else model
-    return f"{model}, {os.cpu_count()} processors, Linux {platform.release()}"
+    return f"{model}, {os.cpu_count()} processors, Linux {platform.release()}; load average at the start {LOAD:.1f}"
 
 
 def write():
