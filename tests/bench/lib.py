@@ -58,6 +58,11 @@ class Bench:
     def rounds(self, usual):
         return int(os.environ.get("TAGALONG_BENCH_ROUNDS", usual))
 
+    @staticmethod
+    def budget(usual):
+        """Seconds that are wanted in all."""
+        return float(os.environ.get("TAGALONG_BENCH_SECONDS", usual))
+
     def begin(self, seconds):
         """A part begins, and may take so long."""
         self.began, self.seconds = time.monotonic(), seconds
@@ -153,6 +158,18 @@ def wait_for_agents(run_dir, seconds=15):
             break
         time.sleep(0.1)
     time.sleep(1)  # the agent lingers for half of this
+
+
+def agents_of(run_dir):
+    """The processes of the agents of a run directory: those that say so."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{pid}/cmdline", "rb") as line:
+                words = line.read().split(b"\0")
+            if words[1:4] == [b"agent", b"--run-dir", run_dir.encode()]:
+                found.append(int(pid))
+    return found
 
 
 ports = set()

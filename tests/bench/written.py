@@ -12,7 +12,6 @@ import re
 
 import lib
 
-PARTS = ("ops", "servers", "counts")
 PATH = os.path.join(lib.ROOT, "docs", "benchmarks.md")
 
 
