@@ -31,23 +31,9 @@
 #include <syslog.h>
 #include <ucontext.h>
 
-#include "victim.h"
+#include "family.h"
 
-extern void *__libc_malloc(size_t);
-extern void *__libc_calloc(size_t, size_t);
-extern void *__libc_realloc(void *, size_t);
-extern void *__libc_memalign(size_t, size_t);
-extern void __libc_free(void *);
 extern char **environ;
-
-static int heap_calls;
-
-void *malloc(size_t size) { heap_calls++; return __libc_malloc(size); }
-void *calloc(size_t count, size_t size) { heap_calls++; return __libc_calloc(count, size); }
-void *realloc(void *old, size_t size) { heap_calls++; return __libc_realloc(old, size); }
-void *memalign(size_t align, size_t size) { heap_calls++; return __libc_memalign(align, size); }
-void *aligned_alloc(size_t align, size_t size) { heap_calls++; return __libc_memalign(align, size); }
-void free(void *old) { __libc_free(old); }
 
 static int client, server, listener, pair[2], pipe_fds[2], epoll_fd, file;
 static struct sockaddr_in address;
@@ -390,17 +376,6 @@ static long do_swapcontext(void)
 	return swapcontext(&here, &there);
 }
 
-#define LIGHT 0
-#define HEAVY 32768 /* what libc may need by itself: stdio, loader, resolver, a child's start */
-
-struct call {
-	const char *name;
-	long (*run)(void);
-	size_t more;
-};
-#define ROW(name) {#name, name, LIGHT}
-#define BIG(name) {#name, name, HEAVY}
-
 static const struct call calls[] = {
 	ROW(do_accept), ROW(do_accept4), ROW(bad_accept), ROW(do_listen), ROW(bad_listen), ROW(bad_close), ROW(do_dup),
 	ROW(do_dup2), ROW(do_dup3), ROW(bad_dup), ROW(bad_dup2), ROW(do_fcntl), ROW(bad_fcntl), ROW(do_close_range),
@@ -424,60 +399,6 @@ static const struct call calls[] = {
 };
 #define CALLS (sizeof(calls) / sizeof(calls[0]))
 
-static void with_errno(const struct call *call)
-{
-	long result;
-	int error;
-
-	errno = ERRNO_MARK;
-	result = call->run();
-	error = errno;
-	say("%s = %ld, errno %s\n", call->name, result, errno_word(error));
-}
-
-static void with_heap(const struct call *call)
-{
-	int before = heap_calls;
-
-	call->run();
-	say("%s: %d heap calls\n", call->name, heap_calls - before);
-}
-
-/* ---- on a stack of its own ---- */
-
-#define STACK 4096
-#define GUARD 4096
-
-static ucontext_t scheduler, routine;
-static const struct call *current;
-static volatile long outcome;
-
-static void run_current(void)
-{
-	outcome = current->run();
-}
-
-static void on_stack(const struct call *call)
-{
-	size_t size = GUARD + STACK + call->more;
-	volatile size_t written = 0;
-	unsigned char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	NEED(memory != MAP_FAILED);
-	memset(memory, 0xa5, GUARD);
-	NEED(getcontext(&routine) == 0);
-	routine.uc_stack.ss_sp = memory + GUARD;
-	routine.uc_stack.ss_size = size - GUARD;
-	routine.uc_link = &scheduler;
-	current = call;
-	makecontext(&routine, run_current, 0);
-	NEED(swapcontext(&scheduler, &routine) == 0);
-	for (size_t at = 0; at < GUARD; at++)
-		written += memory[at] != 0xa5;
-	say("%s = %ld, %zu bytes below the stack\n", call->name, outcome, written);
-	munmap(memory, size);
-}
-
 static void prepare(void)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -497,14 +418,7 @@ int main(int argc, char **argv)
 	const char *how = argc > 1 ? argv[1] : "errno";
 
 	prepare();
-	for (size_t i = 0; i < CALLS; i++) {
-		if (!strcmp(how, "errno"))
-			with_errno(&calls[i]);
-		if (!strcmp(how, "heap"))
-			with_heap(&calls[i]);
-		if (!strcmp(how, "stack"))
-			on_stack(&calls[i]);
-	}
+	all_calls(how, calls, CALLS);
 	say_fds("at the end");
 	say_no_children("at the end");
 	return 0;
