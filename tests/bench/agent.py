@@ -77,8 +77,9 @@ class Traced:
         return now
 
     def slice(self, rate):
-        """Spans asked for, microseconds of the agent for all of them, requests a second."""
-        before = self.settled_cpu()
+        """Requests, microseconds of the agent for all of them, requests a second.  There was nothing left
+        to do before."""
+        before = self.cpu()
         if rate:
             requests, seconds = self.case.paced(self.bench, self.port, SLICE_SECONDS, rate)[:2]
         else:
@@ -132,7 +133,8 @@ def records(bench):
         raise lib.Unable(f"no {program}: build with tests")
     rows = []
     for rate in RATES:
-        said = subprocess.run([program, str(rate), "3", "2"], stdout=subprocess.PIPE, text=True).stdout
+        said = subprocess.run([program, str(rate), "3", "2"], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True).stdout
         found = re.search(r"records (\d+), lost (\d+); spans (\d+), whole (\d+), written (\d+)\n.*, (\d+) ns per record, "
                           r"(\d+)% .*\nagent: (\d+) KiB.*writer ([\d.]+) ms", said)
         if found is None:

@@ -191,8 +191,8 @@ def chosen(variable, usual, kind=str):
 def rates(bench):
     names = [name.replace("_", " ") for name in chosen("TAGALONG_BENCH_EXPORTERS", EXPORTERS)]
     found = {}
-    for _ in range(bench.rounds(3)):
-        for rate in chosen("TAGALONG_BENCH_RATES", (1000, 10000, 50000), int):
+    for _ in bench.turns(1, 3, bench.share(0.5)):
+        for rate in chosen("TAGALONG_BENCH_RATES", (10000, 50000), int):
             for name in names:
                 found.setdefault((rate, name), []).append(measure(bench, name, rate))
     rows = []
@@ -203,7 +203,7 @@ def rates(bench):
                      lib.spread([run["cpu"] for run in runs]), f"{middle['share']:.1f}",
                      f"{middle['peak']:.1f}", f"{middle['bytes']:.0f}", total["known"], total["arrived"],
                      total["counted"], total["lost"]])
-    lib.table(f"Delivery: cost of a span ({bench.rounds(3)} runs of {SECONDS} s each)",
+    lib.table(f"Delivery: cost of a span ({len(runs)} runs of {SECONDS} s each)",
               ["exporter, spans", "us/span", "range", "% of a core", "MiB at most", "bytes/span", "spans",
                "arrived", "counted", "records lost"], rows)
 
@@ -307,7 +307,7 @@ def overload(bench, rate, seconds, away=False, no_disk=False, no_file=False):
 
 
 def memory(bench):
-    seconds = int(os.environ.get("TAGALONG_BENCH_SECONDS", "60"))
+    seconds = min(60, max(5, int(bench.seconds / 25)))
     rows = [[name, *overload(bench, 1000000, seconds, **case)] for name, case in CASES.items()]
     lib.table(f"Delivery: far too much for {seconds} s, everything configured, 64 MiB allowed",
               ["case", "spans", "in a lane", "given up", "collector: taken", "sent", "dropped", "MiB of its own",
@@ -316,9 +316,9 @@ def memory(bench):
 
 def main(bench):
     parts = chosen("TAGALONG_BENCH_DELIVERY", ("rates", "idle", "memory"))
-    if "memory" in parts:
-        memory(bench)
     if "rates" in parts:
         rates(bench)
     if "idle" in parts:
         idle(bench)
+    if "memory" in parts:
+        memory(bench)
