@@ -8,8 +8,9 @@
  *     growth trace N BATCHES         traces of N spans, one root and the others below it
  *     growth memory N 0              what lanes of N threads take
  *
- * The first four print nanoseconds: the median over BATCHES of the time of one span (of
- * connections: of recv, send and the span of a request).  Batches write less than half a lane,
+ * The first four print "NANOSECONDS CLOCKS": medians over BATCHES of the time of one span (of
+ * connections: of recv, send and the span of a request), and of that in readings of the clock
+ * right after the batch, because a machine changes its pace from process to process.  Batches write less than half a lane,
  * and between them the agent takes what there is, outside the time.  Who takes turns has been
  * all over a lane before; of more than SEATS threads that have recorded, SEATS take turns.
  *
@@ -42,10 +43,11 @@
 #define TURNS 32u   /* requests of a batch */
 #define FILLING 20u /* batches that have been all over a lane */
 #define WARM_UP 100u
+#define CLOCKS 200u
 #define SEATS 64u
 
 static unsigned int number, batches, per_batch = SPANS;
-static double samples[BATCHES_MAX];
+static double samples[BATCHES_MAX], clocks[BATCHES_MAX];
 
 static void die(const char *what)
 {
@@ -79,6 +81,17 @@ static void rest(void)
 		die("the agent does not answer");
 	if (tagalong())
 		nanosleep(&nap, NULL);
+}
+
+/* What a batch of this time is worth, beside the clock as it is now. */
+static void note(unsigned int at, double time)
+{
+	uint64_t start = now_ns(), end = start;
+
+	for (unsigned int i = 0; i < CLOCKS; i++)
+		end = now_ns();
+	samples[at] = time;
+	clocks[at] = time * CLOCKS / (double)(end - start);
 }
 
 static void spans(unsigned int count)
@@ -168,7 +181,7 @@ static void measure_threads(void)
 		double time = turn_of(i % seats * (number / seats));
 
 		if (i >= warm)
-			samples[i - warm] = time;
+			note(i - warm, time);
 		rest();
 	}
 }
@@ -360,7 +373,7 @@ static void measure_connections(const char *self)
 		rest();
 	}
 	for (unsigned int i = 0; i < batches; i++) {
-		samples[i] = serve_batch(i * TURNS % number);
+		note(i, serve_batch(i * TURNS % number));
 		rest();
 	}
 }
@@ -377,7 +390,7 @@ static void measure_spans(unsigned int tags)
 		tagalong_set_tag(key, "some value");
 	}
 	for (unsigned int i = 0; i < WARM_UP + batches; i++) {
-		samples[i < WARM_UP ? 0 : i - WARM_UP] = batch();
+		note(i < WARM_UP ? 0 : i - WARM_UP, batch());
 		rest();
 	}
 	tagalong_isolation_pop();
@@ -410,7 +423,7 @@ static void measure_traces(void)
 		double time = trace_batch(&left);
 
 		if (i >= WARM_UP && i - WARM_UP < batches)
-			samples[i - WARM_UP] = time;
+			note(i - WARM_UP, time);
 		rest();
 		if (i >= WARM_UP + batches && left)
 			tagalong_span_end(), left = 0;
@@ -430,7 +443,8 @@ static int by_value(const void *left, const void *right)
 static void report(void)
 {
 	qsort(samples, batches, sizeof(samples[0]), by_value);
-	printf("%.2f\n", samples[batches / 2]);
+	qsort(clocks, batches, sizeof(clocks[0]), by_value);
+	printf("%.2f %.3f\n", samples[batches / 2], clocks[batches / 2]);
 	fflush(stdout);
 }
 
