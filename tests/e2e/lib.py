@@ -8,6 +8,7 @@ belong to the Home are ever signalled.  Everything that waits is bounded.
 """
 
 import collections
+import concurrent.futures
 import json
 import os
 import shutil
@@ -501,26 +502,34 @@ def attempt(build, name, test):
     return verdict, " ".join(why.split()), home.notes, overflowed
 
 
-def main(argv, tests):
+def repeated(build, name, test):
+    """The lines to print for a test, and whether it failed."""
+    lines = []
+    for number in range(1, ATTEMPTS + 1):
+        verdict, why, notes, overflowed = attempt(build, name, test)
+        if not overflowed or number == ATTEMPTS:
+            break
+        lines.append(f"# {name}, attempt {number}: {why}")
+    lines.append(f"{verdict} {name}" + (f": {why}" if why else "") + (f" ({'; '.join(notes)})" if notes else ""))
+    return lines, verdict == "not ok"
+
+
+def main(argv, tests, jobs=1):
     """The runner: prints one line per test, ends with 1 if one failed.
 
     A lane that overflows because something else had the processors is a counted
     loss, not a lie; such a run says nothing about truth and is made again, said
     aloud.  Any other difference fails at once, and so does the third overflow.
+    jobs, or TAGALONG_TEST_JOBS: how many tests run side by side, for those that mostly wait.
     """
     if len(argv) < 2 or not os.path.exists(os.path.join(argv[1], "libtagalong.so")):
         sys.stderr.write("tests/e2e/run BUILD_DIR [NAME...]: BUILD_DIR has to hold libtagalong.so and tagalong\n")
         return 2
-    failed = 0
-    for name, test in tests:
-        if argv[2:] and not any(word in name for word in argv[2:]):
-            continue
-        for number in range(1, ATTEMPTS + 1):
-            verdict, why, notes, overflowed = attempt(argv[1], name, test)
-            if not overflowed or number == ATTEMPTS:
-                break
-            print(f"# {name}, attempt {number}: {why}", flush=True)
-        failed += verdict == "not ok"
-        print(f"{verdict} {name}" + (f": {why}" if why else "") + (f" ({'; '.join(notes)})" if notes else ""),
-              flush=True)
-    return 1 if failed else 0
+    chosen = [(name, test) for name, test in tests if not argv[2:] or any(word in name for word in argv[2:])]
+    status = 0
+    with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("TAGALONG_TEST_JOBS", jobs))) as pool:
+        for begun in [pool.submit(repeated, argv[1], name, test) for name, test in chosen]:
+            lines, failed = begun.result()
+            print("\n".join(lines), flush=True)
+            status |= failed
+    return int(status)

@@ -77,19 +77,15 @@ SQUATS = [
 
 def modes(home):
     """With the most generous umask: nobody else reads anything."""
-    old = os.umask(0)
-    try:
-        run_dir = home.path("fresh/run")
-        os.rmdir(os.path.dirname(home.path("out/x")))
-        env = {"TAGALONG_RUN_DIR": run_dir, "TAGALONG_FILE": home.path("out/spans.jsonl"), "TAGALONG_LOG_LEVEL": "debug",
-               "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "XDG_STATE_HOME": home.path("state/x")}
-        code = "import ctypes, time; t = ctypes.CDLL(None); time.sleep(30)"
-        process = home.start(["python3", "-c", code], env=env)
-        wait_until(lambda: os.path.isdir(run_dir) and len(os.listdir(run_dir)) >= 3, 10, "segment, lock, status are there")
-        home.stop(process, signal.SIGTERM)
-        wait_until(lambda: home.read("out/spans.jsonl") or home.read("agent.log"), 10, "spans or a log")
-    finally:
-        os.umask(old)
+    run_dir = home.path("fresh/run")
+    os.rmdir(os.path.dirname(home.path("out/x")))
+    env = {"TAGALONG_RUN_DIR": run_dir, "TAGALONG_FILE": home.path("out/spans.jsonl"), "TAGALONG_LOG_LEVEL": "debug",
+           "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "XDG_STATE_HOME": home.path("state/x")}
+    code = "import ctypes, time; t = ctypes.CDLL(None); time.sleep(30)"
+    process = home.start(["python3", "-c", code], env=env, wrap=["sh", "-c", 'umask 0; exec "$@"', "sh"])
+    wait_until(lambda: os.path.isdir(run_dir) and len(os.listdir(run_dir)) >= 3, 10, "segment, lock, status are there")
+    home.stop(process, signal.SIGTERM)
+    wait_until(lambda: home.read("out/spans.jsonl") or home.read("agent.log"), 10, "spans or a log")
     seen = 0
     for top in (home.path("fresh/run"), home.path("out/x").rsplit("/", 1)[0], home.path("state/x")):
         for folder, _, names in os.walk(top):
