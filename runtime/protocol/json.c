@@ -18,6 +18,12 @@ struct scan {
 	unsigned int depth;
 };
 
+/* What is not there is a text of nothing at NULL, to which not even nothing may be added. */
+static struct scan scan_of(const char *text, size_t bytes)
+{
+	return (struct scan){ .at = text, .end = bytes ? text + bytes : text };
+}
+
 static void skip_space(struct scan *scan)
 {
 	while (scan->at < scan->end && (*scan->at == ' ' || *scan->at == '\n' ||
@@ -213,7 +219,7 @@ static bool scan_value(struct scan *scan)
 
 bool ta_json_valid(const char *text, size_t bytes)
 {
-	struct scan scan = { .at = text, .end = text + bytes };
+	struct scan scan = scan_of(text, bytes);
 
 	if (!scan_value(&scan))
 		return false;
@@ -223,7 +229,7 @@ bool ta_json_valid(const char *text, size_t bytes)
 
 enum ta_json_kind ta_json_kind(const char *text, size_t bytes)
 {
-	struct scan scan = { .at = text, .end = text + bytes };
+	struct scan scan = scan_of(text, bytes);
 
 	skip_space(&scan);
 	if (scan.at == scan.end)
@@ -248,7 +254,7 @@ enum ta_json_kind ta_json_kind(const char *text, size_t bytes)
 
 bool ta_json_walk(struct ta_json_walk *walk, const char *text, size_t bytes)
 {
-	struct scan scan = { .at = text, .end = text + bytes };
+	struct scan scan = scan_of(text, bytes);
 
 	*walk = (struct ta_json_walk){ .at = scan.end, .end = scan.end };
 	skip_space(&scan);
@@ -396,7 +402,7 @@ static size_t cut_character(const char *out, size_t written, char next)
 
 size_t ta_json_unescape(const char *text, size_t bytes, char *out, size_t capacity)
 {
-	const char *at = text, *end = text + bytes;
+	const char *at = text, *end = scan_of(text, bytes).end;
 	size_t written = 0;
 
 	while (at < end) {
