@@ -25,9 +25,11 @@ struct output {
 /* JSON: '<' and the two line ends that are none elsewhere only ever stand in strings. */
 static void put_json(FILE *out, const struct ta_buf *buf)
 {
-	const char *at = buf->data, *end = at + buf->bytes, *plain = at;
+	const char *at = buf->data, *end, *plain = at;
 
-	for (; at && at < end; at++) {
+	if (!at)
+		return;
+	for (end = at + buf->bytes; at < end; at++) {
 		bool line = (unsigned char)at[0] == 0xe2 && end - at > 2 &&
 			    (unsigned char)at[1] == 0x80 && ((unsigned char)at[2] & 0xfe) == 0xa8;
 
@@ -38,8 +40,7 @@ static void put_json(FILE *out, const struct ta_buf *buf)
 		at += line ? 2 : 0;
 		plain = at + 1;
 	}
-	if (plain)
-		fwrite(plain, 1, (size_t)(end - plain), out);
+	fwrite(plain, 1, (size_t)(end - plain), out);
 }
 
 static void put_list(FILE *out, const char *name, const struct ta_buf *list)
