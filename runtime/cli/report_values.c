@@ -72,9 +72,9 @@ void ta_report_aside(struct report *report, const char *key, struct ta_json_slic
 static void take_asides(struct taking *taking)
 {
 	struct ta_buf *list = &taking->report->list;
-	const char *at = list->data, *end = at + list->bytes;
+	const char *at = list->data, *end = at ? at + list->bytes : at;
 
-	for (bool name = true; at && at < end; name = !name) {
+	for (bool name = true; at < end; name = !name) {
 		const char *comma = memchr(at, ',', (size_t)(end - at));
 		struct ta_buf *to = name ? taking->shape : &taking->numbers;
 
