@@ -18,7 +18,9 @@ same signal debug 'handle SIGUSR1 stop print nopass' run 'print $_siginfo.si_sig
 same handler debug 'break on_signal' run 'print number' delete continue --
 export TAGALONG_AGENT=none
 same fork debug 'catch fork' run 'delete' continue --
-same follow_child debug 'set follow-fork-mode child' run --
+# The parent, which gdb has let go, and gdb speak at the same time.
+follow_child() { debug 'set follow-fork-mode child' run -- | sort; }
+same follow_child follow_child
 unset TAGALONG_AGENT
 same crash debug run 'backtrace' 'print sum' kill -- crash
 same call debug 'break main' run 'call (int)getpid() > 0' 'call (int)strlen("four")' 'print deeper(3)' kill --

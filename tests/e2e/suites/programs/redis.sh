@@ -10,7 +10,16 @@ same digest cli debug digest
 same script cli eval 'local s = 0; for i = 1, 100 do s = s + i end; redis.call("SET", "sum", s); return s' 0
 same transaction bash -c "printf 'MULTI\nINCR n\nINCR n\nEXEC\n' | redis-cli -h 127.0.0.1 -p $SUITE_PORT"
 same blocking bash -c "redis-cli -h 127.0.0.1 -p $SUITE_PORT BLPOP waiting 20 | tail -n 1 & sleep 0.5; redis-cli -h 127.0.0.1 -p $SUITE_PORT RPUSH waiting x >/dev/null; wait"
-same subscribe bash -c "timeout 2 redis-cli -h 127.0.0.1 -p $SUITE_PORT SUBSCRIBE news & sleep 1; redis-cli -h 127.0.0.1 -p $SUITE_PORT PUBLISH news hello; wait"
+subscribe() {
+	cli subscribe news >subscribed &
+	until_there bash -c "redis-cli -h 127.0.0.1 -p $SUITE_PORT pubsub numsub news | grep -qx 1"
+	cli publish news hello
+	until_there grep -qx hello subscribed
+	kill $!
+	wait $!
+	cat subscribed
+}
+same subscribe subscribe
 same benchmark bash -c "redis-benchmark -h 127.0.0.1 -p $SUITE_PORT -n 2000 -c 20 -t set,get,incr,lpush,rpop,sadd,hset,zadd,mset --csv | cut -d, -f1"
 same pipelined bash -c "redis-benchmark -h 127.0.0.1 -p $SUITE_PORT -n 5000 -P 16 -r 1000 -t set,get --csv | cut -d, -f1"
 is saved OK cli save
