@@ -106,9 +106,27 @@ TA_HOOK int pselect(int count, fd_set *restrict in, fd_set *restrict out, fd_set
 	return TA_REAL(pselect)(count, in, out, except, timeout, mask);
 }
 
+/* ---- loops that are watched ---- */
+
+static int woken(int timeout, const struct epoll_event *events, int result)
+{
+	TA_GUARD(guard);
+
+	if (guard.entered)
+		ta_cause_woken(ta_tls.thread, timeout, result, result > 0 ? events[0].data.u64 : 0);
+	return result;
+}
+
+static inline bool is_watched(void)
+{
+	return __builtin_expect(ta_tls.thread && ta_tls.thread->watched, 0);
+}
+
 TA_HOOK int epoll_wait(int fd, struct epoll_event *events, int count, int timeout)
 {
 	ta_about_to_wait();
+	if (is_watched())
+		return woken(timeout, events, TA_REAL(epoll_wait)(fd, events, count, timeout));
 	return TA_REAL(epoll_wait)(fd, events, count, timeout);
 }
 
@@ -116,6 +134,9 @@ TA_HOOK int epoll_pwait(int fd, struct epoll_event *events, int count, int timeo
 			const sigset_t *mask)
 {
 	ta_about_to_wait();
+	if (is_watched())
+		return woken(timeout, events,
+			     TA_REAL(epoll_pwait)(fd, events, count, timeout, mask));
 	return TA_REAL(epoll_pwait)(fd, events, count, timeout, mask);
 }
 

@@ -11,6 +11,7 @@
 
 #include "runtime/core/arena.h"
 #include "runtime/core/arrival.h"
+#include "runtime/core/cause.h"
 #include "runtime/core/client_crumb.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/command.h"
@@ -271,11 +272,12 @@ bool ta_exchange_prepare_apart(struct ta_conn *conn, struct ta_thread *thread)
 
 void ta_exchange_let_go(struct ta_thread *thread, const struct ta_request *request)
 {
+	ta_cause_expects(&request->waits, -1, false);
 	let_go(thread, request);
 }
 
 /* Streams are in no order. */
-static struct ta_request *enqueue(struct ta_conn *conn)
+static struct ta_request *enqueue(struct ta_conn *conn, const struct ta_thread *thread)
 {
 	bool queued = conn->mode != TA_CONN_HTTP2;
 	struct ta_request *place = queued ? ta_conn_queue_place(conn) : ta_streams_place(conn);
@@ -285,6 +287,7 @@ static struct ta_request *enqueue(struct ta_conn *conn)
 		return NULL;
 	}
 	*place = conn->next;
+	ta_cause_expects(&place->waits, 1, ta_outward_in_loop(thread));
 	conn->queue_count += queued;
 	return place;
 }
@@ -293,7 +296,7 @@ bool ta_exchange_open(struct ta_conn *conn, struct ta_thread *thread, struct ta_
 		      uint8_t type, uint32_t attr_bytes, struct ta_request **ret_request)
 {
 	bool recorded = ta_exchange_prepare(conn, thread);
-	struct ta_request *request = enqueue(conn);
+	struct ta_request *request = enqueue(conn, thread);
 
 	*ret_request = request;
 	conn->next_ready = false;
@@ -355,7 +358,7 @@ void ta_exchange_touched(struct ta_conn *conn, const struct ta_request *request)
 
 void ta_exchange_leave(struct ta_conn *conn, struct ta_thread *thread)
 {
-	let_go(thread, ta_conn_oldest(conn));
+	ta_exchange_let_go(thread, ta_conn_oldest(conn));
 	conn->queue_first = (conn->queue_first + 1) & (conn->queue_size - 1);
 	conn->queue_count--;
 	ta_conn_shrink_queue(conn);

@@ -109,6 +109,8 @@ struct ta_conn {
 	uint64_t outward_span;	 /* the request that waits for others, and for how many */
 	_Atomic uint32_t outward_open;
 	uint32_t outward_count; /* and for how many it has */
+	uint64_t asking_span;	/* the same for requests and commands that are out, alone */
+	uint32_t asking_open;
 	struct ta_context opening; /* client side: ids of the span of its opening */
 	struct ta_owner opener;	   /* client side: who opened it, until it is first written to */
 	struct ta_owner opener_waits;

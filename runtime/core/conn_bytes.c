@@ -51,7 +51,8 @@ static void settle_reading(struct ta_conn *conn, struct ta_thread *thread)
 		ta_unit_settle_slow(thread);
 	}
 	ta_unit_leave(thread);
-	thread->doubt = thread->adrift = false;
+	thread->doubt = false;
+	thread->resumed = 0;
 	thread->hint.span_id = 0;
 	conn->reader = thread->index + 1;
 }

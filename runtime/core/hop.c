@@ -100,7 +100,8 @@ static void leave(struct ta_thread *thread)
 	ta_context_leave_conn(thread);
 	ta_unit_leave(thread);
 	thread->idled = true;
-	thread->doubt = thread->looped = thread->adrift = false;
+	thread->doubt = thread->looped = false;
+	thread->resumed = 0;
 	thread->visits = 0;
 }
 

@@ -63,12 +63,23 @@ static bool is_first(const struct ta_conn *on)
 	return on && on->request_count == 0;
 }
 
+/* An answer to one may have made room for what another has kept, and be waiting for an event
+ * of its own all the same: in programs that ask several at a time. */
+static bool may_have_room(const struct ta_thread *thread)
+{
+	return thread->resumed &&
+	       atomic_load_explicit(&ta_runtime.segment->fans_out, memory_order_relaxed) &&
+	       atomic_load_explicit(&ta_runtime.unanswered, memory_order_relaxed) > 1;
+}
+
 /* Whether what a handler of an event loop does may be for somebody else than the event.  It
  * cannot while every request that is unanswered waits for an event of its own.  It is
  * taken to be possible in a program that has been seen to let requests lie before it asks
  * anybody for them, or to ask by timers; and in each one at first. */
 static bool may_be_others(const struct ta_thread *thread)
 {
+	if (ta_outward_in_loop(thread) && may_have_room(thread))
+		return true;
 	if (!ta_outward_in_loop(thread) ||
 	    atomic_load_explicit(&ta_runtime.parked, memory_order_relaxed) <= 0)
 		return false;
@@ -89,19 +100,18 @@ static struct ta_owner owner_of(const struct ta_frame *frame, const struct ta_co
 				  .span_id = context->span_id };
 }
 
-/* Who opened a connection is who writes to it first. */
-static bool for_opener(struct ta_thread *thread, const struct ta_conn *on,
-		       struct ta_asking *asking)
+/* For a request that is known to be asked for; false: it is over. */
+static bool for_owner(struct ta_thread *thread, const struct ta_owner *owner,
+		      struct ta_asking *asking)
 {
-	const struct ta_owner *opener = &on->opener;
 	const struct ta_context *context =
-		ta_conn_context(opener->index, opener->generation, opener->span_id);
+		ta_conn_context(owner->index, owner->generation, owner->span_id);
 
-	if (ta_conn_turn(opener->index, opener->generation, context) == TA_TURN_NONE)
+	if (ta_conn_turn(owner->index, owner->generation, context) == TA_TURN_NONE)
 		return false;
 	ta_unit_leave(thread);
 	asking->parent = *context;
-	asking->owner = asking->waits = *opener;
+	asking->owner = asking->waits = *owner;
 	return true;
 }
 
@@ -155,13 +165,15 @@ static bool base_is_parent(struct ta_thread *thread)
 /* An event loop, between connections that it serves; or back in a unit, with an answer. */
 static bool in_loop(struct ta_thread *thread, struct ta_asking *asking)
 {
-	struct ta_owner unit = ta_unit_owner(thread);
+	struct ta_owner unit = ta_unit_owner(thread), owner;
 
+	if (!may_have_room(thread) && ta_cause_owner(thread, &owner))
+		return for_owner(thread, &owner, asking);
 	if (thread->unit && !may_be_others(thread))
 		return in_unit(thread, NULL, TA_GUESS_NONE, asking);
 	if (thread->unit)
 		return in_new_unit(thread, &ta_unit_of(&unit)->link, TA_GUESS_LOOP, asking);
-	if (!thread->adrift)
+	if (!(thread->resumed & TA_ADRIFT))
 		atomic_store_explicit(&ta_runtime.segment->defers, 1, memory_order_relaxed);
 	return in_new_unit(thread, NULL, TA_GUESS_NONE, asking);
 }
@@ -200,7 +212,7 @@ bool ta_outward_asks(struct ta_thread *thread, const struct ta_conn *on,
 		return true;
 	if (frame->kind == TA_FRAME_CONN || frame->kind == TA_FRAME_BASE)
 		if (is_first(on) && on->opener.kind == TA_OWNER_REQUEST &&
-		    for_opener(thread, on, ret_asking))
+		    for_owner(thread, &on->opener, ret_asking))
 			return true;
 	if (frame->kind == TA_FRAME_CONN)
 		return for_conn(thread, frame, ret_asking);
@@ -236,11 +248,13 @@ void ta_outward_ids(struct ta_thread *thread, const struct ta_context *parent,
 
 void ta_outward_return(struct ta_thread *thread, const struct ta_owner *owner)
 {
+	thread->resumed = TA_RESUMED;
 	if (owner->kind == TA_OWNER_UNIT) {
 		if (ta_context_conn_frame(thread) == NULL || !thread->doubt)
 			ta_context_leave_conn(thread);
 		ta_unit_enter(thread, owner);
-		thread->adrift = thread->unit == 0;
+		if (thread->unit == 0)
+			thread->resumed |= TA_ADRIFT;
 		return;
 	}
 	ta_unit_leave(thread);
@@ -251,7 +265,7 @@ void ta_outward_return(struct ta_thread *thread, const struct ta_owner *owner)
 		return;
 	}
 	ta_context_leave_conn(thread);
-	thread->adrift = true;
+	thread->resumed |= TA_ADRIFT;
 }
 
 /* ---- in one piece ---- */

@@ -178,7 +178,9 @@ static void set_base(struct ta_thread *thread, struct ta_thread_birth *birth)
 	thread->span_open = thread->span_pending = false;
 	thread->inherited_conn = 0;
 	thread->unit = 0;
-	thread->doubt = thread->claimed = thread->adrift = false;
+	thread->doubt = thread->claimed = thread->watched = false;
+	thread->resumed = 0;
+	thread->cause.returned_ns = 0;
 	/* Its first connection may be one of several that became ready at once. */
 	thread->worked = thread->looped = thread->loops = ta_tls.looped;
 	thread->idled = ta_tls.slept;

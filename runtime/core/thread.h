@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "runtime/core/cause.h"
 #include "runtime/core/context.h"
 #include "runtime/core/id.h"
 #include "runtime/core/runtime.h"
@@ -39,6 +40,11 @@ struct ta_signal_level {
 	struct ta_stack *stack; /* of contexts, that was in use, and its frames below */
 	uint32_t depth;
 	bool framed;	       /* it has a context frame and a span */
+};
+
+enum ta_resumed {
+	TA_RESUMED = 1, /* it has read an answer */
+	TA_ADRIFT = 2,	/* to nobody that is still there */
 };
 
 struct ta_thread {
@@ -75,9 +81,11 @@ struct ta_thread {
 	bool idled; /* it has waited for work */
 	bool worked; /* it has answered somebody, or waited for events, since it last slept */
 	bool doubt; /* it has slept since it last touched the connection that it works for */
-	bool adrift; /* it has read an answer to nobody that is still there */
+	uint8_t resumed; /* enum ta_resumed: since it last waited for events, or read a request */
 	bool looped; /* what it last waited for was events of any kind */
 	bool loops; /* and once it has, it may always be in a loop */
+	bool watched; /* it has asked between connections: what wakes it up is noted in cause */
+	struct ta_cause cause;
 	uint32_t visits; /* connections that it has gone to work on since it last waited for events */
 	bool claimed; /* its unit is going to be adopted by *claimant, unless another claims it */
 	struct ta_context claimant; /* ids */

@@ -140,6 +140,7 @@ struct ta_segment {
 	_Atomic uint32_t loop_calls, queue_calls;
 	_Atomic uint32_t defers;      /* an event loop of it asks others by timers, or queues */
 	_Atomic uint32_t interleaves; /* it asks others for a request while an older one waits */
+	_Atomic uint32_t fans_out;    /* it asks several at a time for one request */
 	_Atomic uint32_t hands_on;    /* what it asks others carries trace headers of its own */
 	_Alignas(TA_CACHE_LINE) _Atomic uint64_t lost[32]; /* by enum ta_loss */
 

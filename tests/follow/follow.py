@@ -10,9 +10,11 @@ import collections
 import http.client
 import os
 import pwd
+import random
 import re
 import subprocess
 import threading
+import time
 
 from lib import SERVER, Skip, check, free_port, need_program, need_root, wait_until
 
@@ -75,8 +77,9 @@ class Tree:
         return [(exe(one), one.kind) for one in reversed(line)]
 
 
-def load(port, count, prefix="/r/", threads=8, keep=True, verify=None, headers=None):
-    """count requests PREFIX + id by several clients; all have to be answered with 200."""
+def load(port, count, prefix="/r/", threads=8, keep=True, verify=None, headers=None, pause=0.0):
+    """count requests PREFIX + id by several clients, each with a pause of up to so many seconds before it; all have
+    to be answered with 200."""
     ids = iter(range(1, count + 1))
     lock, problems = threading.Lock(), []
 
@@ -87,6 +90,8 @@ def load(port, count, prefix="/r/", threads=8, keep=True, verify=None, headers=N
                 number = next(ids, None)
             if number is None or len(problems) > 3:
                 return
+            if pause:
+                time.sleep(random.random() * pause)
             try:
                 connection = connection or http.client.HTTPConnection("127.0.0.1", port, timeout=30)
                 connection.request("GET", f"{prefix}{number}", headers=headers(number) if headers else {})

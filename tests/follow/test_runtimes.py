@@ -137,12 +137,12 @@ def start_downstream(home):
     return home.start([program, str(port), log], "plain", port=port), port, log
 
 
-def judged(home, command, name, told, why="", requests=REQUESTS, seconds=15, env=None):
+def judged(home, command, name, told, why="", requests=REQUESTS, seconds=15, env=None, threads=16, pause=0.0):
     """Runs a server under load and judges its spans."""
     downstream, down, log = start_downstream(home)
     port = free_port()
     server = home.start([*command, str(port), str(down)], port=port, seconds=seconds, env=env)
-    load(port, requests, threads=16, verify=lambda number, body: body.startswith(b"%d.0=" % number)
+    load(port, requests, threads=threads, pause=pause, verify=lambda number, body: body.startswith(b"%d.0=" % number)
          and b"\n%d.1=" % number in body)
     home.stop(server)
     home.stop(downstream)
@@ -165,8 +165,87 @@ def python_asyncio(home):
            "a task goes on in the loop's next round")
 
 
+def python_asyncio_one(home):
+    """One request at a time: what woke the loop up says whose work its queue holds."""
+    judged(home, [need_program("python3"), home.write("tasks.py", ASYNCIO)], "asyncio", True, requests=200, threads=1,
+           pause=0.02)
+
+
+# What asks is not what was asked: both calls at once, places to call from are few, workers take jobs from a
+# queue, and everybody sleeps for a while first, or not.
+ASYNCIO_ODD = ASYNCIO.split("async def serve")[0] + '''
+import random
+
+async def nap():
+    if random.random() < 0.5:
+        await asyncio.sleep(random.random() * 0.004)
+
+async def guarded(path):
+    async with places:
+        await nap()
+        return await call(path)
+
+async def worker():
+    while True:
+        path, done = await jobs.get()
+        done.set_result(await call(path))
+
+async def queued(path):
+    done = asyncio.get_running_loop().create_future()
+    jobs.put_nowait((path, done))
+    return await done
+
+async def serve(reader, writer):
+    while True:
+        try:
+            head = await reader.readuntil(b"\\r\\n\\r\\n")
+        except asyncio.IncompleteReadError:
+            break
+        number = head.split(b" ")[1].rsplit(b"/", 1)[1]
+        await nap()
+        ways = [random.choice((call, guarded, queued))(b"/d/%s/%d" % (number, i)) for i in range(2)]
+        body = b"".join(await asyncio.gather(*ways) if random.random() < 0.5 else [await way for way in ways])
+        await nap()
+        writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body) + body)
+    writer.close()
+
+async def main():
+    global places, jobs, workers
+    places, jobs = asyncio.Semaphore(2), asyncio.Queue()
+    server = await asyncio.start_server(serve, "127.0.0.1", int(sys.argv[1]), backlog=128)
+    workers = [asyncio.ensure_future(worker()) for _ in range(2)]
+    await server.serve_forever()
+
+asyncio.run(main())
+'''
+
+
+def python_asyncio_odd(threads, pause):
+    def test(home):
+        judged(home, [need_program("python3"), home.write("odd.py", ASYNCIO_ODD)], "asyncio", False, "see above",
+               threads=threads, pause=pause)
+    return test
+
+
 def node(home):
     judged(home, [need_program("node"), home.write("shop.js", NODE)], "node", True)
+
+
+def node_limited(sockets):
+    """Both calls at once, and fewer connections than there are calls: an answer to one sends another's."""
+    text = NODE.replace("keepAlive: true", f"keepAlive: true, maxSockets: {sockets}").replace(
+        "call(`/d/${id}/0`, (first) => call(`/d/${id}/1`, (second) => response.end(first + second)));",
+        """const found = [];
+	for (const number of [0, 1])
+		call(`/d/${id}/${number}`, (body) => {
+			found[number] = body;
+			if (found[0] && found[1])
+				response.end(found[0] + found[1]);
+		});""")
+
+    def test(home):
+        judged(home, [need_program("node"), home.write("limited.js", text)], "node", False, "see above", threads=32)
+    return test
 
 
 def java(home):
@@ -177,5 +256,10 @@ def java(home):
     judged(home, [machine, "-Xshare:auto", "-Xmx128m", "-cp", home.dir, "Shop"], "java", True, seconds=40)
 
 
-TESTS = [("follow/python-threads", python_threads), ("follow/python-asyncio", python_asyncio), ("follow/node", node),
+TESTS = [("follow/python-threads", python_threads), ("follow/python-asyncio", python_asyncio),
+         ("follow/python-asyncio-one", python_asyncio_one),
+         ("follow/python-asyncio-odd-2", python_asyncio_odd(2, 0.01)), ("follow/python-asyncio-odd-4", python_asyncio_odd(4, 0.02)),
+         ("follow/python-asyncio-odd-64", python_asyncio_odd(64, 0.2)), ("follow/node-limited-6", node_limited(6)), ("follow/node-limited-40", node_limited(40)),
+         ("follow/node-parallel", node_limited(1000)),
+         ("follow/node", node),
          ("follow/java", java)]
