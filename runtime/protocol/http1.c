@@ -139,12 +139,16 @@ static const char *feed_head(struct ta_http1 *parser, struct ta_http1_head *head
 			     const char *end, enum ta_http1_event *ret_event)
 {
 	const char *first = at;
+	bool begins = parser->state == TA_STATE_START;
 
-	if (parser->state == TA_STATE_START)
+	if (begins)
 		start_head(parser, head);
 	if ((size_t)(end - at) > TA_HTTP1_HEAD_BYTES_MAX - parser->head_bytes)
 		end = at + (TA_HTTP1_HEAD_BYTES_MAX - parser->head_bytes);
-	at = read_head(parser, head, at, end);
+	if (begins)
+		at = ta_http1_whole_head(parser, head, at, end);
+	if (parser->state != TA_STATE_HEAD_END)
+		at = read_head(parser, head, at, end);
 	parser->head_bytes += (uint32_t)(at - first);
 	if (parser->state == TA_STATE_HEAD_END) {
 		end_head(parser, head);
@@ -315,6 +319,17 @@ static bool pending_event(struct ta_http1 *parser, enum ta_http1_event *ret_even
 	}
 }
 
+bool ta_http1_start(struct ta_http1 *parser, char first)
+{
+	bool between = parser->state == TA_STATE_IDLE ||
+		       (parser->state == TA_STATE_DONE && !(parser->flags & TA_SEEN_BARE));
+
+	if (!between || (unsigned char)first <= ' ')
+		return false;
+	parser->state = TA_STATE_START;
+	return true;
+}
+
 static const char *feed_idle(struct ta_http1 *parser, const char *at, const char *end,
 			     enum ta_http1_event *ret_event)
 {
@@ -346,6 +361,8 @@ size_t ta_http1_feed(struct ta_http1 *parser, struct ta_http1_head *head, const 
 	const char *first = data, *at = first;
 
 	*ret_event = TA_HTTP1_MORE;
+	if (parser->state == TA_STATE_START && bytes)
+		return (size_t)(feed_head(parser, head, at, first + bytes, ret_event) - first);
 	if (pending_event(parser, ret_event) || bytes == 0)
 		return 0;
 	if (parser->state == TA_STATE_IDLE)

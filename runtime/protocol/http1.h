@@ -123,6 +123,10 @@ void ta_http1_init(struct ta_http1 *parser, enum ta_http1_direction direction);
 size_t ta_http1_feed(struct ta_http1 *parser, struct ta_http1_head *head, const void *data,
 		     size_t bytes, enum ta_http1_event *ret_event);
 
+/* Whether a message begins with this byte, which is fed next.  Then neither STARTED nor the
+ * DONE of the message before are told. */
+bool ta_http1_start(struct ta_http1 *parser, char first);
+
 /* Bytes that went by unseen (sendfile, splice).  Takes only body bytes: returns
  * how many it took, with the same events; 0 and BROKEN when it stands in a head
  * or between chunks and so cannot know what they were. */

@@ -70,7 +70,7 @@ static const char *line_begin(struct ta_http1 *parser, struct ta_http1_head *hea
 			      const char *end)
 {
 	at = ta_http1_whole_lines(parser, head, at, end);
-	if (at == end)
+	if (at == end || parser->state == TA_STATE_HEAD_END)
 		return at;
 	if (*at == ' ' || *at == '\t') {
 		parser->state = parser->header == TA_HEADER_NONE ? TA_STATE_SKIP : TA_STATE_VALUE;

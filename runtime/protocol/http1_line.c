@@ -166,33 +166,12 @@ static void end_request_line(struct ta_http1 *parser, struct ta_http1_head *head
 	parser->state = head->target_len ? TA_STATE_LINE : TA_STATE_BROKEN;
 }
 
-/* The usual case, a whole tail with nothing odd at its end. */
-static bool whole_tail(struct ta_http1 *parser, struct ta_http1_head *head, const char *at,
-		       const char *line_end)
-{
-	size_t bytes = (size_t)(line_end - at);
-
-	if (bytes > 0 && line_end[-1] == '\r')
-		bytes--;
-	if (head->target_total || bytes <= VERSION_BYTES ||
-	    ta_http1_blank(at[bytes - VERSION_BYTES - 1]) ||
-	    memcmp(at + bytes - VERSION_BYTES, " HTTP/1.", VERSION_BYTES - 1) != 0 ||
-	    (at[bytes - 1] != '1' && at[bytes - 1] != '0'))
-		return false;
-	append_tail(parser, head, at, bytes - VERSION_BYTES);
-	parser->version_minor = at[bytes - 1] == '1';
-	parser->state = TA_STATE_LINE;
-	return true;
-}
-
 static const char *read_tail(struct ta_http1 *parser, struct ta_http1_head *head, const char *at,
 			     const char *end)
 {
 	const char *line_end = memchr(at, '\n', (size_t)(end - at));
 	const char *stop = line_end ? line_end : end;
 
-	if (line_end && whole_tail(parser, head, at, line_end))
-		return line_end + 1;
 	follow_version(parser, at, (size_t)(stop - at), head->target_total);
 	append_tail(parser, head, at, (size_t)(stop - at));
 	if (!line_end)
@@ -241,30 +220,8 @@ static bool status_byte(struct ta_http1 *parser, char byte)
 	return byte == pattern[step];
 }
 
-static bool is_digit(char byte)
-{
-	return byte >= '0' && byte <= '9';
-}
-
-/* The usual case: all of "HTTP/1.d ddd" and the byte behind it, nothing odd. */
-static bool whole_status(struct ta_http1 *parser, const char *at, const char *end)
-{
-	if (parser->matched || end - at <= STATUS_END || memcmp(at, "HTTP/1.", STATUS_MINOR) != 0 ||
-	    !is_digit(at[STATUS_MINOR]) || at[STATUS_FIRST - 1] != ' ' ||
-	    at[STATUS_FIRST] < '1' || at[STATUS_FIRST] > '9' || !is_digit(at[STATUS_FIRST + 1]) ||
-	    !is_digit(at[STATUS_FIRST + 2]) || !ta_http1_blank(at[STATUS_END]))
-		return false;
-	parser->version_minor = at[STATUS_MINOR] != '0';
-	parser->status = (uint16_t)((at[STATUS_FIRST] - '0') * 100 +
-				    (at[STATUS_FIRST + 1] - '0') * 10 + at[STATUS_FIRST + 2] - '0');
-	parser->state = TA_STATE_REASON;
-	return true;
-}
-
 const char *ta_http1_status_line(struct ta_http1 *parser, const char *at, const char *end)
 {
-	if (parser->state == TA_STATE_STATUS && whole_status(parser, at, end))
-		at += STATUS_END;
 	for (; at < end && parser->state == TA_STATE_STATUS; at++) {
 		if (!status_byte(parser, *at)) {
 			parser->state = TA_STATE_BROKEN;

@@ -56,14 +56,23 @@ static uint16_t *length_of(struct ta_http1_head *head, uint8_t header)
 	return (uint16_t *)(void *)((char *)head + places[header].length);
 }
 
+/* Blanks behind a value are no part of it. */
+static bool is_blank(const char *piece, size_t bytes)
+{
+	while (bytes > 0 && ta_http1_blank(piece[bytes - 1]))
+		bytes--;
+	return bytes == 0;
+}
+
 static void append(struct ta_http1_head *head, uint8_t header, const char *piece, size_t bytes)
 {
 	uint16_t *length = length_of(head, header);
 	size_t room = (size_t)places[header].max - *length;
 
 	if (bytes > room) {
+		if (!is_blank(piece + room, bytes - room))
+			head->cut |= (uint8_t)(1u << header);
 		bytes = room;
-		head->cut |= (uint8_t)(1u << header);
 	}
 	memcpy((char *)head + places[header].text + *length, piece, bytes);
 	*length = (uint16_t)(*length + bytes);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * http1_whole.c - header lines that lie in one piece, which is nearly all of them.
+ * http1_whole.c - lines that lie in one piece, which is nearly all of them.
  *
- * What http1_field.c and http1_value.c do byte by byte is done here in a few steps for
- * lines whose end is there, that are not continued by the next one, and whose value
- * has its usual form.  Everything else is left to them, so there is one truth:
+ * What http1_line.c, http1_field.c and http1_value.c do byte by byte is done here in a few
+ * steps for lines whose end is there, that are not continued by the next one, and that
+ * have their usual form.  Everything else is left to them, so there is one truth:
  * the results are the same, and tests/fuzz compares the two.
  *
  * Runs: anywhere; pure.
@@ -12,6 +12,9 @@
 #include "runtime/protocol/http1_parser.h"
 
 #include <string.h>
+
+#include "runtime/protocol/http1_scan.h"
+#include "runtime/protocol/short.h"
 
 #define LETTER(letter) (1u << ((letter) & 31))
 
@@ -52,9 +55,9 @@ static inline struct line value_of(struct line line, size_t name_bytes)
 {
 	const char *at = line.text + name_bytes + 1, *end = line.text + line.bytes;
 
-	while (at < end && ta_http1_blank(*at))
+	while (at < end && *at <= ' ' && ta_http1_blank(*at))
 		at++;
-	while (end > at && ta_http1_blank(end[-1]))
+	while (end > at && end[-1] <= ' ' && ta_http1_blank(end[-1]))
 		end--;
 	return (struct line){ at, (size_t)(end - at) };
 }
@@ -65,7 +68,7 @@ static inline bool take_text(struct line value, char *text, uint16_t *length, si
 	if (value.bytes > max)
 		return false;
 	if (*length == 0) {
-		memcpy(text, value.text, value.bytes);
+		ta_short_copy(text, value.text, value.bytes);
 		*length = (uint16_t)value.bytes;
 	}
 	return true;
@@ -110,13 +113,16 @@ static bool take_coding(struct ta_http1 *parser, struct line value)
 	return true;
 }
 
-/* False: it is for the others. */
+/* A line that begins like one that matters for framing.  False: it is for the others. */
 static bool take_framing(struct ta_http1 *parser, struct line line)
 {
-	if (IS_NAME(line, "connection"))
-		return take_connection(parser, value_of(line, sizeof("connection") - 1));
-	if (IS_NAME(line, "content-length"))
-		return take_length(parser, value_of(line, sizeof("content-length") - 1));
+	if ((*line.text | 0x20) == 'c') {
+		if (IS_NAME(line, "content-length"))
+			return take_length(parser, value_of(line, sizeof("content-length") - 1));
+		if (IS_NAME(line, "connection"))
+			return take_connection(parser, value_of(line, sizeof("connection") - 1));
+		return true;
+	}
 	if (IS_NAME(line, "transfer-encoding"))
 		return take_coding(parser, value_of(line, sizeof("transfer-encoding") - 1));
 	return true;
@@ -157,6 +163,45 @@ static bool take_of_request(struct ta_http1 *parser, struct ta_http1_head *head,
 	return !may_be_rare(line) && take_framing(parser, line);
 }
 
+/* CR LF or LF where a line begins; how many bytes, 0: something else. */
+static inline size_t empty_line(const char *at, const char *end)
+{
+	if (*at == '\n')
+		return 1;
+	return *at == '\r' && end - at > 1 && at[1] == '\n' ? 2 : 0;
+}
+
+/* Header lines from at on, of which the scan tells the ends, and the empty one. */
+__attribute__((always_inline)) static inline const char *
+take_lines(struct ta_http1 *parser, struct ta_http1_head *head, const char *at,
+	   struct ta_http1_scan *scan, bool request)
+{
+	uint32_t letters = request ? IN_REQUESTS : IN_RESPONSES;
+
+	while (at < scan->end) {
+		if ((unsigned char)*at <= ' ') {
+			size_t empty = empty_line(at, scan->end);
+
+			if (empty)
+				parser->state = TA_STATE_HEAD_END;
+			return at + empty;
+		}
+		const char *line_end = ta_scan_next(scan);
+
+		if (line_end == NULL)
+			break;
+		struct line line = { at, (size_t)(line_end - at) };
+
+		/* What is of no interest may be continued: no more is what continues it. */
+		if (letters >> (*at & 31) & 1 &&
+		    (line_end + 1 == scan->end || is_continued_by(line_end[1]) ||
+		     !(request ? take_of_request(parser, head, line) : take_framing(parser, line))))
+			break;
+		at = line_end + 1;
+	}
+	return at;
+}
+
 /* The line before has ended for good. */
 static void end_line_before(struct ta_http1 *parser)
 {
@@ -169,21 +214,105 @@ static void end_line_before(struct ta_http1 *parser)
 const char *ta_http1_whole_lines(struct ta_http1 *parser, struct ta_http1_head *head,
 				 const char *at, const char *end)
 {
-	bool request = parser->direction == TA_HTTP1_REQUEST;
-	uint32_t letters = request ? IN_REQUESTS : IN_RESPONSES;
+	struct ta_http1_scan scan;
 
-	if (at < end && !is_continued_by(*at))
-		end_line_before(parser);
-	while (at < end && (unsigned char)*at > ' ') {
-		const char *line_end = memchr(at, '\n', (size_t)(end - at));
-		struct line line = { at, line_end ? (size_t)(line_end - at) : 0 };
+	if (at == end || is_continued_by(*at))
+		return at;
+	end_line_before(parser);
+	ta_scan_begin(&scan, at, end);
+	return take_lines(parser, head, at, &scan, parser->direction == TA_HTTP1_REQUEST);
+}
 
-		if (line_end == NULL || line_end + 1 == end || is_continued_by(line_end[1]))
-			break;
-		if (letters >> (*at & 31) & 1 && !(request ? take_of_request(parser, head, line) :
-							     take_framing(parser, line)))
-			break;
-		at = line_end + 1;
-	}
-	return at;
+/* ---- first lines ---- */
+
+#define VERSION_BYTES 9 /* " HTTP/1.1" */
+
+static void take_method(struct ta_http1 *parser, struct ta_http1_head *head, const char *method,
+			size_t bytes)
+{
+	if (bytes == 4 && memcmp(method, "HEAD", 4) == 0)
+		parser->flags |= TA_HTTP1_IS_HEAD;
+	if (bytes == 7 && memcmp(method, "CONNECT", 7) == 0)
+		parser->flags |= TA_HTTP1_IS_CONNECT;
+	ta_short_copy(head->method, method, bytes);
+	head->method_len = (uint8_t)bytes;
+}
+
+/* A method, a space, a target without blanks around it, " HTTP/1.0" or " HTTP/1.1". */
+static bool take_request_line(struct ta_http1 *parser, struct ta_http1_head *head, const char *at,
+			      size_t bytes)
+{
+	size_t method = 0;
+
+	if (bytes > 0 && at[bytes - 1] == '\r')
+		bytes--;
+	if (bytes <= VERSION_BYTES || memcmp(at + bytes - VERSION_BYTES, " HTTP/1.", 8) != 0 ||
+	    (at[bytes - 1] != '1' && at[bytes - 1] != '0'))
+		return false;
+	bytes -= VERSION_BYTES;
+	/* The version begins with a space: it ends there, if not before. */
+	while ((unsigned char)(at[method] - '!') <= '~' - '!')
+		method++;
+	const char *target = at + method + 1;
+
+	if (at[method] != ' ' || method == 0 || method > TA_HTTP1_METHOD_MAX ||
+	    method + 1 >= bytes || ta_http1_blank(*target) || ta_http1_blank(at[bytes - 1]))
+		return false;
+	bytes -= method + 1;
+	head->target_total = (uint32_t)bytes;
+	head->target_len = (uint16_t)(bytes < TA_HTTP1_TARGET_MAX ? bytes : TA_HTTP1_TARGET_MAX);
+	ta_short_copy(head->target, target, head->target_len);
+	take_method(parser, head, at, method);
+	parser->version_minor = target[bytes + VERSION_BYTES - 1] == '1';
+	return true;
+}
+
+static bool is_digit(char byte)
+{
+	return byte >= '0' && byte <= '9';
+}
+
+#define STATUS_MINOR 7
+#define STATUS_FIRST 9
+#define STATUS_END 12
+
+/* "HTTP/1.d ddd" and a blank. */
+static bool take_status_line(struct ta_http1 *parser, const char *at, size_t bytes)
+{
+	const char *status = at + STATUS_FIRST;
+
+	if (bytes <= STATUS_END || memcmp(at, "HTTP/1.", STATUS_MINOR) != 0 ||
+	    !is_digit(at[STATUS_MINOR]) || status[-1] != ' ' || !is_digit(status[0]) ||
+	    status[0] == '0' || !is_digit(status[1]) || !is_digit(status[2]) ||
+	    !ta_http1_blank(at[STATUS_END]))
+		return false;
+	parser->version_minor = at[STATUS_MINOR] != '0';
+	parser->status = (uint16_t)((status[0] - '0') * 100 + (status[1] - '0') * 10 +
+				    status[2] - '0');
+	return true;
+}
+
+/* Twice, for each direction by itself. */
+__attribute__((always_inline)) static inline const char *
+take_head(struct ta_http1 *parser, struct ta_http1_head *head, const char *at, const char *end,
+	  bool request)
+{
+	struct ta_http1_scan scan;
+
+	ta_scan_begin(&scan, at, end);
+	const char *line_end = ta_scan_next(&scan);
+	size_t bytes = line_end ? (size_t)(line_end - at) : 0;
+
+	if (request ? !take_request_line(parser, head, at, bytes) :
+		      !take_status_line(parser, at, bytes))
+		return at;
+	parser->state = TA_STATE_LINE;
+	return take_lines(parser, head, at + bytes + 1, &scan, request);
+}
+
+const char *ta_http1_whole_head(struct ta_http1 *parser, struct ta_http1_head *head,
+				const char *at, const char *end)
+{
+	return parser->direction == TA_HTTP1_REQUEST ? take_head(parser, head, at, end, true) :
+						       take_head(parser, head, at, end, false);
 }

@@ -483,6 +483,51 @@ static void long_heads(void)
 }
 
 /* One byte less than the bound is a head, the bound is not. */
+/* Nothing of a value that just fits is cut, whatever blanks stand behind it. */
+static void full_values(void)
+{
+	static struct ta_http1_head head;
+	char text[512];
+	int bytes = snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: %0*d  \r\n\r\n",
+			     TA_HTTP1_HOST_MAX, 7);
+
+	for (int step = 1; step <= bytes; step += bytes - 1) {
+		struct ta_http1 parser;
+		enum ta_http1_event event = TA_HTTP1_MORE;
+		int at = 0;
+
+		ta_http1_init(&parser, TA_HTTP1_REQUEST);
+		while (at < bytes && event != TA_HTTP1_HEAD)
+			at += (int)ta_http1_feed(&parser, &head, text + at, (size_t)step, &event);
+		check(event == TA_HTTP1_HEAD && head.host_len == TA_HTTP1_HOST_MAX && head.cut == 0,
+		      "steps of %d: %u bytes, cut %u", step, head.host_len, head.cut);
+	}
+}
+
+/* A message that is known to begin goes straight to its head. */
+static void known_start(void)
+{
+	static const char text[] = "GET /a HTTP/1.1\r\nHost: b\r\n\r\n";
+	static struct ta_http1_head head;
+	enum ta_http1_event event;
+	struct ta_http1 parser;
+
+	ta_http1_init(&parser, TA_HTTP1_REQUEST);
+	for (int turn = 0; turn < 3; turn++) {
+		check(!ta_http1_start(&parser, '\r'), "a blank line is no start");
+		check(ta_http1_start(&parser, *text), "turn %d", turn);
+		check(!ta_http1_start(&parser, *text), "begun already");
+		check(ta_http1_feed(&parser, &head, text, sizeof(text) - 1, &event) ==
+				      sizeof(text) - 1 &&
+			      event == TA_HTTP1_HEAD && head.target_len == 2,
+		      "turn %d: event %d", turn, (int)event);
+	}
+	ta_http1_start(&parser, 'G');
+	check(ta_http1_feed(&parser, &head, "GET /\n", 6, &event) == 6 && event == TA_HTTP1_HEAD,
+	      "a bare request");
+	check(!ta_http1_start(&parser, 'G'), "nothing follows a bare request");
+}
+
 static void head_bound(void)
 {
 	size_t frame = strlen("GET / HTTP/1.1\r\nX: \r\n\r\n"), bound = 256 * 1024;
@@ -659,6 +704,8 @@ int main(void)
 	check_group("pipeline", pipeline);
 	check_group("long targets", long_targets);
 	check_group("long heads", long_heads);
+	check_group("values that just fit", full_values);
+	check_group("a start that is known", known_start);
 	check_group("bound of a head", head_bound);
 	check_group("bounds between chunks", chunk_bounds);
 	check_group("unseen body bytes", skip_body);
