@@ -21,7 +21,7 @@
 static __attribute__((noinline)) void note_read(uint64_t word, const struct iovec *iov,
 						int iov_count, ssize_t result, int flags)
 {
-	TA_GUARD(guard);
+	TA_GUARD_INLINE(guard);
 
 	if (!guard.entered || flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB))
 		return;

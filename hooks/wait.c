@@ -14,7 +14,7 @@
 
 void ta_about_to_wait_slow(void)
 {
-	TA_GUARD(guard);
+	TA_GUARD_INLINE(guard);
 
 	struct ta_thread *thread = guard.entered ? ta_tls.thread : NULL;
 

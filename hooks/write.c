@@ -48,7 +48,7 @@ static void note_failed(uint64_t word, int error, const struct iovec *iov, int i
 static __attribute__((noinline)) void note_wrote(uint64_t word, const struct iovec *iov,
 						 int iov_count, ssize_t result)
 {
-	TA_GUARD(guard);
+	TA_GUARD_INLINE(guard);
 
 	if (!guard.entered)
 		return;

@@ -25,6 +25,7 @@
 #include "runtime/core/clear.h"
 #include "runtime/core/client.h"
 #include "runtime/core/command.h"
+#include "runtime/core/conn_hold.h"
 #include "runtime/core/fd.h"
 #include "runtime/core/http2.h"
 #include "runtime/core/listener.h"
@@ -35,23 +36,16 @@
 #include "runtime/core/span.h"
 #include "runtime/core/sys.h"
 
-#define BUSY 1u
-#define CLOSING 2u
-#define LIVE 4u
-#define TORN 8u
+#define BUSY TA_CONN_BUSY
+#define CLOSING TA_CONN_CLOSING
+#define LIVE TA_CONN_LIVE
+#define TORN TA_CONN_TORN
 #define SPINS 2000
 #define TURNS 64 /* of other threads, for one that has lost its processor while it held it */
 
-/* Without a division: an index that is out of range (there is none) gets entry 0,
- * whose generation tells that it is another connection. */
-static struct ta_conn *conn_at(uint32_t index)
-{
-	return &ta_arena.conns[index < ta_arena.conn_pool.size ? index : 0];
-}
-
 static struct ta_conn *conn_of(uint64_t word)
 {
-	return conn_at(ta_fd_index(word));
+	return ta_conn_at(ta_fd_index(word));
 }
 
 static void relax(void)
@@ -171,14 +165,14 @@ static void finish_if_closing(struct ta_conn *conn, uint32_t generation)
 		finish(conn);
 }
 
+void ta_conn_release_closing(struct ta_conn *conn, uint32_t generation)
+{
+	finish_if_closing(conn, generation);
+}
+
 void ta_conn_release(struct ta_conn *conn)
 {
-	/* BUSY is ours and therefore set.  A subtraction is one instruction; x86 makes
-	 * a loop of a fetch_and whose result is used. */
-	uint64_t state = ta_add64(&conn->state, -(uint64_t)BUSY);
-
-	if (state & CLOSING)
-		finish_if_closing(conn, (uint32_t)(state >> 32));
+	ta_conn_let_go(conn);
 }
 
 void ta_conn_ref(uint64_t word)
@@ -338,7 +332,7 @@ int ta_conn_unbind(int fd)
 
 static struct ta_conn *find(uint32_t index, uint32_t generation)
 {
-	struct ta_conn *conn = conn_at(index);
+	struct ta_conn *conn = ta_conn_at(index);
 	uint64_t state = atomic_load_explicit(&conn->state, memory_order_acquire);
 
 	return (uint32_t)(state >> 32) == generation && (state & LIVE) ? conn : NULL;

@@ -222,6 +222,8 @@ void ta_conn_referenced(uint32_t index, uint32_t generation);
  * long.  Until ta_conn_release(). */
 struct ta_conn *ta_conn_hold(uint64_t word);
 void ta_conn_release(struct ta_conn *conn);
+/* conn_hold.h has the common case of both inline: ta_conn_take(), ta_conn_let_go(). */
+void ta_conn_release_closing(struct ta_conn *conn, uint32_t generation);
 /* A new connection for fd, held; NULL: no room (counted). */
 struct ta_conn *ta_conn_new(struct ta_thread *thread, int fd);
 bool ta_conn_is_torn(const struct ta_conn *conn);
@@ -232,7 +234,10 @@ bool ta_conn_awaits_tls(const struct ta_conn *conn);
 uint64_t ta_conn_word_of(const struct ta_conn *conn);
 
 /* Queues. */
-struct ta_request *ta_conn_oldest(struct ta_conn *conn);
+static inline struct ta_request *ta_conn_oldest(struct ta_conn *conn)
+{
+	return conn->queue_count ? &conn->queue[conn->queue_first] : NULL;
+}
 /* A place behind the newest, cleared; NULL: no room.  Counting it makes it one. */
 struct ta_request *ta_conn_queue_place(struct ta_conn *conn);
 void ta_conn_leave_queue(struct ta_conn *conn);

@@ -15,6 +15,7 @@
 #include "runtime/core/client.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/command.h"
+#include "runtime/core/conn_hold.h"
 #include "runtime/core/fd.h"
 #include "runtime/core/http2.h"
 #include "runtime/core/outward.h"
@@ -91,7 +92,8 @@ static void torn(struct ta_conn *conn, struct ta_thread *thread)
 		ta_streams_lost(conn, thread);
 }
 
-static void enter(struct ta_conn *conn, struct ta_thread *thread, uint64_t word, enum way way)
+static inline void enter(struct ta_conn *conn, struct ta_thread *thread, uint64_t word,
+			 enum way way)
 {
 	uint64_t request = 0;
 
@@ -99,7 +101,13 @@ static void enter(struct ta_conn *conn, struct ta_thread *thread, uint64_t word,
 		settle_reading(conn, thread);
 	else
 		request = settle_writing(conn, thread);
-	ta_context_enter_request(thread, ta_fd_index(word), (uint32_t)word, request);
+	struct ta_frame *top = ta_frame_top(thread);
+
+	if (top->kind == TA_FRAME_CONN && top->conn == ta_fd_index(word) &&
+	    top->conn_generation == (uint32_t)word)
+		top->request = request;
+	else
+		ta_context_enter_request(thread, ta_fd_index(word), (uint32_t)word, request);
 }
 
 /* Which stream it is, and whether any, is known when its bytes are. */
@@ -112,10 +120,11 @@ static void enter_streams(struct ta_conn *conn, struct ta_thread *thread, enum w
 
 /* The connection of word, entered by this thread, ready to take bytes; NULL when
  * there is nothing to do. */
-static struct ta_conn *begin(uint64_t word, struct ta_thread **ret_thread, enum way way)
+__attribute__((always_inline)) static inline struct ta_conn *
+begin(uint64_t word, struct ta_thread **ret_thread, enum way way)
 {
 	struct ta_thread *thread = ta_thread_self();
-	struct ta_conn *conn = thread ? ta_conn_hold(word) : NULL;
+	struct ta_conn *conn = thread ? ta_conn_take(word) : NULL;
 
 	if (conn == NULL)
 		return NULL;
@@ -127,7 +136,9 @@ static struct ta_conn *begin(uint64_t word, struct ta_thread **ret_thread, enum 
 		enter_streams(conn, thread, way);
 	else if (conn->side == TA_SIDE_SERVER)
 		enter(conn, thread, word, way);
-	if (ta_conn_is_torn(conn))
+	if (__builtin_expect(atomic_load_explicit(&conn->state, memory_order_relaxed) &
+				     TA_CONN_TORN,
+			     0))
 		torn(conn, thread);
 	return conn;
 }
@@ -136,15 +147,13 @@ static struct ta_conn *begin(uint64_t word, struct ta_thread **ret_thread, enum 
  * what the connection is; any other connection makes it a root. */
 static void settle_thread(struct ta_conn *conn, struct ta_thread *thread)
 {
-	bool own = thread->inherited_conn == ta_conn_index(conn) + 1;
-
-	if (!thread->span_pending || thread->inherited_conn == 0)
+	if (__builtin_expect(!thread->span_pending || thread->inherited_conn == 0, 1))
 		return;
-	if (!own || conn->published || conn->first_taken)
+	if (thread->inherited_conn != ta_conn_index(conn) + 1 || conn->published || conn->first_taken)
 		ta_thread_publish(thread, conn);
 }
 
-static void done(struct ta_conn *conn, struct ta_thread *thread, enum way way)
+static inline void done(struct ta_conn *conn, struct ta_thread *thread, enum way way)
 {
 	if (conn->side == TA_SIDE_SERVER && conn->mode == TA_CONN_HTTP2) {
 		if (way == READS)
@@ -155,7 +164,7 @@ static void done(struct ta_conn *conn, struct ta_thread *thread, enum way way)
 	}
 	if (conn->side == TA_SIDE_SERVER)
 		settle_thread(conn, thread);
-	ta_conn_release(conn);
+	ta_conn_let_go(conn);
 }
 
 /* Whether another process has published the connection and is in the middle of
@@ -309,8 +318,43 @@ static take_fn *take_for(const struct ta_conn *conn, enum way way, bool plain)
 
 /* ---- from the hooks ---- */
 
-static void transfer(uint64_t word, enum way way, bool plain, const struct iovec *iov,
-		     int iov_count, uint64_t bytes)
+/* What most bytes are: of HTTP/1, in the clear, on a connection that was accepted. */
+static inline bool is_usual(const struct ta_conn *conn)
+{
+	return conn->mode == TA_CONN_HTTP && conn->side == TA_SIDE_SERVER && !conn->tls;
+}
+
+static inline void take_usual(struct ta_conn *conn, struct ta_thread *thread, enum way way,
+			      const char *data, uint64_t bytes)
+{
+	if (way == READS) {
+		conn->bytes_in += bytes;
+		conn->turn = true;
+		ta_http_read(conn, thread, data, bytes);
+	} else {
+		conn->bytes_out += bytes;
+		conn->turn = false;
+		ta_http_wrote(conn, thread, data, bytes);
+	}
+}
+
+static inline void take_pieces(struct ta_conn *conn, struct ta_thread *thread, enum way way,
+			       bool plain, const struct iovec *iov, int iov_count, uint64_t bytes)
+{
+	for (; iov_count > 0 && bytes > 0 && is_usual(conn); iov++, iov_count--) {
+		uint64_t length = iov->iov_len < bytes ? iov->iov_len : bytes;
+
+		if (length)
+			take_usual(conn, thread, way, iov->iov_base, length);
+		bytes -= length;
+	}
+	if (bytes)
+		for_each_piece(conn, thread, take_for(conn, way, plain), iov, iov_count, bytes);
+}
+
+__attribute__((always_inline)) static inline void transfer(uint64_t word, enum way way, bool plain,
+							   const struct iovec *iov, int iov_count,
+							   uint64_t bytes)
 {
 	struct ta_thread *thread;
 	struct ta_conn *conn = begin(word, &thread, way);
@@ -320,7 +364,7 @@ static void transfer(uint64_t word, enum way way, bool plain, const struct iovec
 	if (conn->side == TA_SIDE_CLIENT)
 		ta_client_touch(conn, thread);
 	if (!is_foreign(conn) && (!plain || conn->tls))
-		for_each_piece(conn, thread, take_for(conn, way, plain), iov, iov_count, bytes);
+		take_pieces(conn, thread, way, plain, iov, iov_count, bytes);
 	if (conn->side == TA_SIDE_CLIENT && way == READS)
 		ta_client_return(conn, thread);
 	done(conn, thread, way);

@@ -23,11 +23,6 @@ static uint32_t wrapped(const struct ta_conn *conn, uint32_t place)
 _Static_assert((TA_REQUESTS_INLINE & (TA_REQUESTS_INLINE - 1)) == 0, "queues wrap by a mask");
 _Static_assert((TA_QUEUE_LONG & (TA_QUEUE_LONG - 1)) == 0, "queues wrap by a mask");
 
-struct ta_request *ta_conn_oldest(struct ta_conn *conn)
-{
-	return conn->queue_count ? &conn->queue[conn->queue_first] : NULL;
-}
-
 static bool grow(struct ta_conn *conn)
 {
 	int index = conn->queue == conn->inline_queue ? ta_pool_take(&ta_arena.queue_pool) : -1;

@@ -275,8 +275,8 @@ void ta_context_enter_request(struct ta_thread *thread, uint32_t conn, uint32_t 
 		ta_frame_top(thread)->request = request;
 		return;
 	}
-	floor = ta_context_floor(thread);
-	while ((at = find_conn_frame(stack, floor)) != 0) {
+	floor = stack->depth ? ta_context_floor(thread) : 0;
+	while (stack->depth && (at = find_conn_frame(stack, floor)) != 0) {
 		struct ta_frame *frame = &stack->frames[at];
 
 		if (is_frame_of(frame, conn, generation))
@@ -296,7 +296,17 @@ void ta_context_enter_request(struct ta_thread *thread, uint32_t conn, uint32_t 
 
 void ta_context_leave_conn(struct ta_thread *thread)
 {
-	uint32_t at = find_conn_frame(thread->stack, ta_context_floor(thread));
+	struct ta_stack *stack = thread->stack;
+	struct ta_frame *only = &stack->frames[1];
+
+	if (stack->depth == 1 && only->kind == TA_FRAME_CONN) {
+		stack->overflow = 0;
+		ta_conn_unattend(thread, only->conn, only->conn_generation);
+		atomic_signal_fence(memory_order_seq_cst);
+		stack->depth = 0;
+		return;
+	}
+	uint32_t at = find_conn_frame(stack, ta_context_floor(thread));
 
 	if (at && !has_blocks_above(thread->stack, at))
 		ta_context_unwind(thread, at - 1);

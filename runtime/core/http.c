@@ -26,6 +26,7 @@
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/span.h"
+#include "runtime/protocol/short.h"
 #include "runtime/protocol/traceparent.h"
 
 void ta_http_start(struct ta_conn *conn)
@@ -45,28 +46,37 @@ static uint32_t start_room(const struct ta_conn *conn, const struct ta_http1_hea
 	       5 * TA_ATTR_ROOM(8);
 }
 
+static void put_text(struct ta_emit *emit, enum ta_attr_key key, enum ta_attr_type type,
+		     const char *text, uint32_t bytes)
+{
+	if (bytes)
+		ta_short_copy(ta_put_attr(emit, (uint8_t)key, type, bytes), text, bytes);
+}
+
+/* As many at most as start_room() says. */
 static void put_start_attrs(struct ta_emit *emit, const struct ta_conn *conn,
 			    const struct ta_http1_head *head, bool remote, bool incomplete)
 {
-	ta_emit_string(emit, TA_ATTR_HTTP_METHOD, head->method, head->method_len);
-	ta_emit_string(emit, TA_ATTR_HTTP_TARGET, head->target, head->target_len);
-	if (head->target_total > head->target_len)
-		ta_emit_int(emit, TA_ATTR_TARGET_TRUNCATED, head->target_total);
-	ta_emit_int(emit, TA_ATTR_HTTP_VERSION_MINOR, head->version_minor);
-	ta_emit_string(emit, TA_ATTR_HTTP_HOST, head->host, head->host_len);
-	ta_emit_string(emit, TA_ATTR_USER_AGENT, head->user_agent, head->user_agent_len);
-	ta_emit_string(emit, TA_ATTR_FORWARDED_FOR, head->forwarded, head->forwarded_len);
-	if (remote && head->tracestate_len)
+	put_text(emit, TA_ATTR_HTTP_METHOD, TA_ATTR_STRING, head->method, head->method_len);
+	put_text(emit, TA_ATTR_HTTP_TARGET, TA_ATTR_STRING, head->target, head->target_len);
+	if (__builtin_expect(head->target_total > head->target_len, 0))
+		ta_put_int(emit, TA_ATTR_TARGET_TRUNCATED, head->target_total);
+	ta_put_int(emit, TA_ATTR_HTTP_VERSION_MINOR, head->version_minor);
+	put_text(emit, TA_ATTR_HTTP_HOST, TA_ATTR_STRING, head->host, head->host_len);
+	put_text(emit, TA_ATTR_USER_AGENT, TA_ATTR_STRING, head->user_agent, head->user_agent_len);
+	put_text(emit, TA_ATTR_FORWARDED_FOR, TA_ATTR_STRING, head->forwarded,
+		 head->forwarded_len);
+	if (__builtin_expect(remote && head->tracestate_len, 0))
 		ta_emit_string(emit, TA_ATTR_TRACESTATE, head->tracestate,
 			       ta_company_tracestate(head));
 	if (head->flags & TA_HTTP1_HAS_LENGTH)
-		ta_emit_int(emit, TA_ATTR_REQUEST_BODY_SIZE, (int64_t)head->content_length);
+		ta_put_int(emit, TA_ATTR_REQUEST_BODY_SIZE, (int64_t)head->content_length);
 	if (incomplete)
 		ta_emit_bool(emit, TA_ATTR_INCOMPLETE, true);
 	if (conn->tls)
 		ta_emit_bool(emit, TA_ATTR_TLS, true);
-	ta_emit_bytes(emit, TA_ATTR_PEER, conn->peer, conn->peer_bytes);
-	ta_emit_bytes(emit, TA_ATTR_LOCAL, conn->local, conn->local_bytes);
+	put_text(emit, TA_ATTR_PEER, TA_ATTR_BYTES, conn->peer, conn->peer_bytes);
+	put_text(emit, TA_ATTR_LOCAL, TA_ATTR_BYTES, conn->local, conn->local_bytes);
 }
 
 enum remote { REMOTE_NONE, REMOTE_W3C, REMOTE_SENTRY };
@@ -123,27 +133,30 @@ void ta_http_publish(struct ta_conn *conn, struct ta_thread *thread, struct ta_r
 {
 	struct ta_traceparent parent;
 	struct ta_emit emit;
-	enum remote remote = remote_parent(head, &parent);
+	enum remote remote = head->traceparent_count | head->sentry_trace_count ?
+				     remote_parent(head, &parent) :
+				     REMOTE_NONE;
 
 	ta_count32(&ta_runtime.unanswered, 1);
 	ta_http_choose_ids(conn, thread, &request->context, remote ? &parent : NULL);
 	bool continued = remote && request->context.trace_hi == parent.trace_hi &&
 			 request->context.trace_lo == parent.trace_lo;
-	struct ta_context link = { 0 };
+	struct ta_context link;
 
 	if (remote && !continued)
 		link = (struct ta_context){ .trace_hi = parent.trace_hi,
 					    .trace_lo = parent.trace_lo,
 					    .span_id = parent.span_id };
 	request->context.parent_id = continued ? parent.span_id : 0;
-	ta_company_keep(&request->context, head, continued && remote == REMOTE_W3C);
+	if (head->tracestate_len | head->baggage_len)
+		ta_company_keep(&request->context, head, continued && remote == REMOTE_W3C);
 	if (continued)
 		ta_arrival_keep(conn, &request->context);
 	struct ta_span_facts facts = { .context = &request->context,
 				       .scopes = ta_versions_of(&request->context),
 				       .parent_id = request->context.parent_id,
 				       .start_ns = request->start_ns,
-				       .link = &link,
+				       .link = remote && !continued ? &link : NULL,
 				       .type = TA_SPAN_HTTP_SERVER,
 				       .flags = continued ? TA_SPAN_REMOTE_PARENT : 0 };
 
@@ -173,19 +186,25 @@ static void request_arrived(struct ta_conn *conn, struct ta_thread *thread,
 }
 
 /* What a parser event behind the bytes taken so far means for the requests. */
+static void began_request(struct ta_conn *conn)
+{
+	conn->request_open = true;
+	if (conn->request_ns == 0)
+		conn->request_ns = ta_now_ns();
+}
+
 static void on_request_event(struct ta_conn *conn, struct ta_thread *thread,
 			     enum ta_http1_event event, const struct ta_http1_head *head)
 {
 	switch (event) {
 	case TA_HTTP1_STARTED:
-		conn->request_open = true;
-		if (conn->request_ns == 0)
-			conn->request_ns = ta_now_ns();
+		began_request(conn);
 		break;
 	case TA_HTTP1_HEAD:
 		conn->request_open = false;
 		request_arrived(conn, thread, head, false);
-		ta_conn_return_head(conn);
+		if (conn->head)
+			ta_conn_return_head(conn);
 		break;
 	case TA_HTTP1_BROKEN:
 		conn->request_broken = true;
@@ -201,6 +220,9 @@ void ta_http_read(struct ta_conn *conn, struct ta_thread *thread, const char *da
 
 	while (bytes > 0 && !conn->request_broken && !conn->tunnel && !conn->last_answered) {
 		struct ta_http1_head *head = conn->head ? conn->head : &thread->head;
+
+		if (ta_http1_start(&conn->in, *data))
+			began_request(conn);
 		size_t used = ta_http1_feed(&conn->in, head, data, bytes, &event);
 
 		data += used;
@@ -242,7 +264,7 @@ static void end_request(struct ta_conn *conn, struct ta_thread *thread, enum ta_
 		return;
 	((struct ta_record_span_end *)(void *)emit.record)->reason = (uint8_t)reason;
 	if (request->status)
-		ta_emit_int(&emit, TA_ATTR_HTTP_STATUS, request->status);
+		ta_put_int(&emit, TA_ATTR_HTTP_STATUS, request->status);
 	if (conn->error && reason == TA_END_CLOSED_EARLY)
 		ta_emit_int(&emit, TA_ATTR_ERRNO, conn->error);
 	if (conn->tunnel)
@@ -261,7 +283,8 @@ static void answer_done(struct ta_conn *conn, struct ta_thread *thread)
 	} else if (conn->skipped) {
 		conn->skipped--;
 	}
-	ta_conn_shrink_queue(conn);
+	if (conn->queue != conn->inline_queue)
+		ta_conn_shrink_queue(conn);
 }
 
 /* The program answers before the head is complete, or answers what is no HTTP:
@@ -323,14 +346,16 @@ void ta_http_wrote(struct ta_conn *conn, struct ta_thread *thread, const char *d
 
 	/* The end of an answer without a body, or a tunnel, comes behind its last byte. */
 	while ((bytes > 0 || conn->answering) && !conn->tunnel && conn->mode == TA_CONN_HTTP) {
-		if (!conn->answering)
+		if (!conn->answering) {
 			begin_answer(conn, thread);
+			ta_http1_start(&conn->out, *data);
+		}
 		size_t used = ta_http1_feed(&conn->out, &thread->head, data, bytes, &event);
 
 		data += used;
 		bytes -= used;
 		on_answer_event(conn, thread, event, &thread->head);
-		if (event == TA_HTTP1_MORE)
+		if (event == TA_HTTP1_MORE || (bytes == 0 && ta_http1_body_left(&conn->out)))
 			break;
 	}
 	if (conn->tunnel && bytes && conn->mode == TA_CONN_HTTP)

@@ -112,6 +112,24 @@ static inline char *ta_emit_attr(struct ta_emit *emit, uint8_t key, enum ta_attr
 	return value;
 }
 
+/* The same where the caller has asked for room for all that it puts. */
+static inline char *ta_put_attr(struct ta_emit *emit, uint8_t key, enum ta_attr_type type,
+				uint32_t bytes)
+{
+	struct ta_attr attr = { .key = key, .type = (uint8_t)type, .bytes = (uint16_t)bytes };
+	char *at = emit->cursor;
+
+	emit->cursor += TA_ATTR_ROOM(bytes);
+	memset(emit->cursor - 4, 0, 4);
+	memcpy(at, &attr, sizeof(attr));
+	return at + sizeof(attr);
+}
+
+static inline void ta_put_int(struct ta_emit *emit, enum ta_attr_key key, int64_t value)
+{
+	memcpy(ta_put_attr(emit, (uint8_t)key, TA_ATTR_INT, sizeof(value)), &value, sizeof(value));
+}
+
 /* A value of any type, as enum ta_attr_type says; nothing for 0 bytes. */
 static inline void ta_emit_typed(struct ta_emit *emit, enum ta_attr_key key, enum ta_attr_type type,
 				 const void *value, uint32_t bytes)

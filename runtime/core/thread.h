@@ -240,6 +240,19 @@ static inline void ta_guard_drop(const bool *taken)
 #define TA_GUARD(name)                                                                             \
 	struct ta_guard name __attribute__((cleanup(ta_guard_leave), unused)) = ta_guard_enter()
 
+/* The same without a call, for the few hooks that every request goes through. */
+static inline struct ta_guard ta_guard_enter_inline(uintptr_t stack)
+{
+	struct ta_guard guard = { .saved_errno = errno };
+
+	guard.entered = ta_guard_take(stack);
+	return guard;
+}
+
+#define TA_GUARD_INLINE(name)                                                                      \
+	struct ta_guard name __attribute__((cleanup(ta_guard_leave), unused)) =                    \
+		ta_guard_enter_inline((uintptr_t)__builtin_frame_address(0))
+
 /* For what may interrupt itself: the thread's state without the guard, or NULL when
  * nothing is to be recorded.  Touches no frame. */
 static inline struct ta_thread *ta_thread_reentrant(void)
