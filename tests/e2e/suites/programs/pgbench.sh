@@ -12,7 +12,7 @@ same initdb "${as[@]}" initdb -D data --no-sync -A trust -U bench --locale=C
 background "${as[@]}" postgres -D data -p "$SUITE_PORT" -k "$PWD" -c fsync=off -c listen_addresses=127.0.0.1
 export PGHOST=127.0.0.1 PGPORT=$SUITE_PORT PGUSER=bench PGDATABASE=postgres
 until_there psql -XAtqc 'select 1'
-same fill bash -c 'pgbench -i -q -s 2 --unlogged-tables 2>&1 | grep -v "^done in"'
+same fill bash -c 'pgbench -i -q -s 2 --unlogged-tables 2>&1 | grep -v -e "^done in" -e elapsed'
 facts() { "$@" 2>&1 | grep -E '^(number of transactions actually|number of failed|query mode|number of clients)'; }
 for mode in simple extended prepared; do same "$mode" facts pgbench -n -c 4 -j 2 -t 100 -M $mode; done
 same select facts pgbench -n -S -c 4 -t 300

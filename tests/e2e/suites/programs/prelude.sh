@@ -17,7 +17,7 @@ export PATH=$PATH:$(dirname "$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null |
 common_words() {
 	sed -e "s#$SUITE_PLACE#PLACE#g" -e "s#\b$SUITE_PORT\b#PORT#g" -e "s#\b$SUITE_PORT2\b#PORT2#g" \
 		-e 's#0x[0-9a-f]\{6,\}#ADDRESS#g' -e 's#==[0-9]\{1,\}==#==PID==#g' \
-		-e 's#\(line [0-9]*: *\)[0-9]\+ #\1PID #'
+		-e 's#\(line [0-9]*:\) *[0-9]\+ #\1 PID #'
 }
 
 verdict() {
