@@ -64,6 +64,7 @@ def connections(wanted):
         row("Connections that are open at once", count, plain, ours)
         home.note(f"exchange {us(plain.said['op'])} plain, {us(ours.said['op'])} with us; {spans} spans of {want}, "
                   f"host {mib(plain.memory['Pss'])} and {mib(ours.memory['Pss'])}, agent {mib(ours.agent('Pss'))}")
+        home.note(", ".join(f"{told(home, kind)} {kind}" for kind in ("conn_pool", "fd_range", "lane_full", "head_pool") if told(home, kind)))
         counted = told(home, "conn_pool", "fd_range", "lane_full", "head_pool")
         check(spans <= want and want - spans <= counted, f"{spans} spans of {want}, {counted} counted")
     return test
