@@ -56,6 +56,10 @@ struct ta_bucket {
 	bool counted_active, counted_open; /* in struct ta_bucket_counts */
 };
 
+#define TA_RECORDS_FIRST 3u /* a start, attributes, an end */
+#define TA_RECORD_ROOM 112u /* behind the start record, for those that come later */
+
+/* One piece of memory with its first records: most spans need no other. */
 struct ta_held {
 	struct ta_span span;
 	struct ta_map_node node; /* by span_id, until exported */
@@ -74,6 +78,9 @@ struct ta_held {
 	uint32_t record_bytes;
 	uint32_t thinned_bytes; /* record_bytes when replaced attributes were last taken out */
 	bool recorded_end; /* it has an end record */
+	struct ta_record *first[TA_RECORDS_FIRST]; /* span.records.items, until there are more */
+	uint32_t room, room_bytes; /* used of own, and in all */
+	char own[] __attribute__((aligned(8))); /* records; others are malloc'd */
 };
 
 /* Spans that leave together: a trace, or the part of it that had ended. */
@@ -81,7 +88,7 @@ struct ta_group {
 	struct ta_list link;
 	struct ta_list trace_link;
 	struct ta_bucket *bucket;
-	struct ta_held **spans;
+	struct ta_held **spans; /* own, or malloc'd */
 	uint32_t count;
 	uint32_t capacity;
 	uint64_t bytes; /* of all their records */
@@ -89,6 +96,7 @@ struct ta_group {
 	bool unsampled; /* by head sampling: for metrics only */
 	bool partial;	/* spans of its trace were open when it was made */
 	struct ta_trace_session session; /* what its spans point to, from the time it leaves */
+	struct ta_held *own[];
 };
 
 struct ta_bucket_counters {

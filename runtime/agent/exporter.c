@@ -180,8 +180,11 @@ static void one_turn(struct ta_exporter *exporter)
 	take_turn(exporter, step);
 	pthread_mutex_lock(&exporter->mutex);
 	exporter->step = step + 1;
+	/* Whoever wakes wants the lock: not while it is held. */
+	pthread_mutex_unlock(&exporter->mutex);
 	pthread_cond_broadcast(&exporter->changed);
 	ta_watch_poke(exporter->watch);
+	pthread_mutex_lock(&exporter->mutex);
 }
 
 static void collect_now(struct ta_exporter *exporter)
@@ -248,8 +251,8 @@ static void set_step(struct ta_exporter *exporter, enum ta_export_step step)
 	}
 	pthread_mutex_lock(&exporter->mutex);
 	exporter->step = step;
-	pthread_cond_broadcast(&exporter->changed);
 	pthread_mutex_unlock(&exporter->mutex);
+	pthread_cond_broadcast(&exporter->changed);
 }
 
 void ta_exporter_encode(struct ta_exporter *exporter, enum ta_output output)

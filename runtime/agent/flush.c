@@ -20,6 +20,7 @@
 #include "runtime/agent/worker.h"
 
 #define PER_LINE 500u
+#define BACKLOG 4u /* full buffers that make larger lines better than as many as there are buffers */
 #define PER_RETRY 20u /* what fits into a nearly full disk */
 #define LINE_BYTES (1u << 20) /* of events' records */
 #define DELAY_FIRST_NS 100000000ull
@@ -166,17 +167,26 @@ static enum ta_flush_reason reason_now(const struct ta_worker *worker)
 
 /* ---- a run ---- */
 
+/* So many spans fill the buffer.  When more came than one by one can be written, a line
+ * takes as many as it may: it costs the same to begin and to end. */
+static uint64_t full_at(const struct ta_worker *worker)
+{
+	uint64_t max = worker->config.max_spans;
+
+	return worker->state.buckets.group_spans >= BACKLOG * max && max < PER_LINE ? PER_LINE : max;
+}
+
 /* How many of the oldest groups go out: all (at most), or up to and with the one with
  * which the buffer was full. */
 static uint32_t count_groups(const struct ta_worker *worker, bool full, uint32_t most,
 			     uint64_t *ret_spans)
 {
 	const struct ta_list *groups = &worker->state.buckets.groups;
+	uint64_t spans = 0, enough = full ? full_at(worker) : UINT64_MAX;
 	uint32_t count = 0;
-	uint64_t spans = 0;
 
 	for (const struct ta_list *at = groups->next; at != groups && count < most; at = at->next) {
-		if (full && spans >= worker->config.max_spans)
+		if (spans >= enough)
 			break;
 		spans += TA_CONTAINER(at, struct ta_group, link)->count;
 		count++;

@@ -8,6 +8,7 @@
  * Runs: agent, one thread.  No clock, no I/O.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/agent/held.h"
 #include "runtime/agent/order.h"
@@ -16,15 +17,12 @@
 struct ta_group *ta_group_new(struct ta_buckets *buckets, struct ta_bucket *bucket,
 			      uint32_t capacity)
 {
-	struct ta_group *group = calloc(1, sizeof(*group));
+	struct ta_group *group = malloc(sizeof(*group) + (capacity + 1u) * sizeof(group->own[0]));
 
 	if (!group)
 		return NULL;
-	group->spans = calloc(capacity + 1u, sizeof(group->spans[0]));
-	if (!group->spans) {
-		free(group);
-		return NULL;
-	}
+	memset(group, 0, sizeof(*group));
+	group->spans = group->own;
 	group->capacity = capacity + 1;
 	group->bucket = bucket;
 	ta_list_append(&buckets->groups, &group->link);
@@ -35,13 +33,16 @@ struct ta_group *ta_group_new(struct ta_buckets *buckets, struct ta_bucket *buck
 
 static bool make_place(struct ta_group *group)
 {
+	bool own = group->spans == group->own;
 	struct ta_held **spans;
 
 	if (group->count < group->capacity)
 		return true;
-	spans = realloc(group->spans, group->capacity * 2 * sizeof(spans[0]));
+	spans = realloc(own ? NULL : group->spans, group->capacity * 2 * sizeof(spans[0]));
 	if (!spans)
 		return false;
+	if (own)
+		memcpy(spans, group->own, group->count * sizeof(spans[0]));
 	group->spans = spans;
 	group->capacity *= 2;
 	return true;
@@ -183,7 +184,8 @@ static void drop(struct ta_buckets *buckets, struct ta_group *group)
 		ta_held_free(buckets, group->spans[i]);
 	}
 	ta_session_drop(&buckets->sessions, &group->session);
-	free(group->spans);
+	if (group->spans != group->own)
+		free(group->spans);
 	free(group);
 	ta_bucket_release(buckets, bucket);
 }

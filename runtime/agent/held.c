@@ -90,19 +90,46 @@ bool ta_held_has_room(const struct ta_buckets *buckets, const struct ta_held *he
 	       ta_buckets_bytes(buckets) + bytes <= buckets->bytes_max;
 }
 
-static bool make_place(struct ta_record_list *list)
+static bool make_place(struct ta_held *held)
 {
-	uint32_t capacity = list->capacity ? list->capacity * 2 : 2;
+	struct ta_record_list *list = &held->span.records;
+	bool first = list->items == held->first;
 	struct ta_record **items;
 
 	if (list->count < list->capacity)
 		return true;
-	items = realloc(list->items, capacity * sizeof(items[0]));
+	items = realloc(first ? NULL : list->items, list->capacity * 2 * sizeof(items[0]));
 	if (!items)
 		return false;
+	if (first)
+		memcpy(items, held->first, sizeof(held->first));
 	list->items = items;
-	list->capacity = capacity;
+	list->capacity *= 2;
 	return true;
+}
+
+static bool is_own(const struct ta_held *held, const struct ta_record *record)
+{
+	return (const char *)record >= held->own && (const char *)record < held->own + held->room_bytes;
+}
+
+void ta_held_let_go(struct ta_held *held, struct ta_record *record)
+{
+	if (!is_own(held, record))
+		free(record);
+}
+
+/* In the span's own memory as long as there is room. */
+static struct ta_record *copy_of(struct ta_held *held, const struct ta_record *record)
+{
+	uint32_t bytes = bytes_of(record);
+	char *own = held->own + held->room;
+
+	if (bytes > held->room_bytes - held->room)
+		return ta_record_copy(record);
+	held->room += bytes;
+	memcpy(own, record, bytes);
+	return (struct ta_record *)own;
 }
 
 /* When attributes were set; 0: at no time in particular (tags of a trace), they stay
@@ -139,8 +166,8 @@ bool ta_held_keep_own(struct ta_buckets *buckets, struct ta_held *held, struct t
 	struct ta_record_list *list = &held->span.records;
 	uint32_t bytes = bytes_of(record), last = list->count;
 
-	if (!make_place(list)) {
-		free(record);
+	if (!make_place(held)) {
+		ta_held_let_go(held, record);
 		return false;
 	}
 	list->items[list->count++] = record;
@@ -156,7 +183,7 @@ bool ta_held_keep_own(struct ta_buckets *buckets, struct ta_held *held, struct t
 
 bool ta_held_keep(struct ta_buckets *buckets, struct ta_held *held, const struct ta_record *record)
 {
-	struct ta_record *copy = ta_record_copy(record);
+	struct ta_record *copy = copy_of(held, record);
 
 	return copy && ta_held_keep_own(buckets, held, copy);
 }
@@ -190,18 +217,31 @@ static void fill_span(struct ta_span *span, const struct ta_record_span_start *s
 	span->flags = start->flags;
 }
 
-struct ta_held *ta_held_new(struct ta_buckets *buckets, struct ta_proc *proc, uint64_t family,
-			    uint32_t tid, const struct ta_record_span_start *start)
+static struct ta_held *new_held(uint32_t start_bytes)
 {
-	struct ta_held *held = calloc(1, sizeof(*held));
+	uint32_t room = start_bytes + TA_RECORD_ROOM;
+	struct ta_held *held = malloc(sizeof(*held) + room);
 
 	if (!held)
 		return NULL;
+	memset(held, 0, sizeof(*held));
+	held->room_bytes = room;
+	held->span.records.items = held->first;
+	held->span.records.capacity = TA_RECORDS_FIRST;
 	ta_list_init(&held->link);
 	ta_list_init(&held->proc_link);
+	return held;
+}
+
+struct ta_held *ta_held_new(struct ta_buckets *buckets, struct ta_proc *proc, uint64_t family,
+			    uint32_t tid, const struct ta_record_span_start *start)
+{
+	struct ta_held *held = new_held(bytes_of(&start->head));
+
+	if (!held)
+		return NULL;
 	if (!ta_held_has_room(buckets, held, bytes_of(&start->head)) ||
 	    !ta_held_keep(buckets, held, &start->head)) {
-		free(held->span.records.items);
 		free(held);
 		return NULL;
 	}
@@ -225,8 +265,9 @@ void ta_held_free(struct ta_buckets *buckets, struct ta_held *held)
 	ta_list_remove(&held->link);
 	ta_list_remove(&held->proc_link);
 	for (uint32_t i = 0; i < held->span.records.count; i++)
-		free(held->span.records.items[i]);
-	free(held->span.records.items);
+		ta_held_let_go(held, held->span.records.items[i]);
+	if (held->span.records.items != held->first)
+		free(held->span.records.items);
 	buckets->held_count--;
 	buckets->held_bytes -= held->record_bytes;
 	ta_proc_unref(buckets->procs, held->proc);

@@ -34,6 +34,9 @@ bool ta_held_keep(struct ta_buckets *buckets, struct ta_held *held, const struct
 /* The same with a record from malloc(), which the span takes over; freed on failure. */
 bool ta_held_keep_own(struct ta_buckets *buckets, struct ta_held *held, struct ta_record *record);
 
+/* Gives back the memory of one of its records, which is no longer in its list. */
+void ta_held_let_go(struct ta_held *held, struct ta_record *record);
+
 /* The end record's copy, without its attributes when they are too many. */
 bool ta_held_keep_end(struct ta_buckets *buckets, struct ta_held *held,
 		      const struct ta_record_span_end *end);

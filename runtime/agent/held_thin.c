@@ -140,7 +140,7 @@ static void take_out(struct ta_buckets *buckets, struct ta_held *held, const boo
 			continue;
 		}
 		bytes += (uint32_t)list->items[i]->units * 8;
-		free(list->items[i]);
+		ta_held_let_go(held, list->items[i]);
 	}
 	list->count = count;
 	held->record_bytes -= bytes;

@@ -77,7 +77,7 @@ enum ta_span_end {
 };
 
 struct ta_record_list {
-	struct ta_record **items; /* copies, each malloc'd */
+	struct ta_record **items; /* copies */
 	uint32_t count;
 	uint32_t capacity;
 };

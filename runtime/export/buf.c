@@ -27,12 +27,14 @@ void ta_buf_clear(struct ta_buf *buf)
 	buf->failed = false;
 }
 
-static bool grow(struct ta_buf *buf, size_t more)
+bool ta_buf_grow(struct ta_buf *buf, size_t more)
 {
 	size_t wanted = buf->bytes + more;
 	size_t capacity = buf->capacity ? buf->capacity : FIRST_CAPACITY;
 	char *data;
 
+	if (buf->failed)
+		return false;
 	if (wanted < more || wanted > SIZE_MAX / 2) {
 		buf->failed = true;
 		return false;
@@ -49,58 +51,65 @@ static bool grow(struct ta_buf *buf, size_t more)
 	return true;
 }
 
-/* Whether more bytes may be written at data + bytes. */
-static inline bool reserve(struct ta_buf *buf, size_t more)
-{
-	if (buf->failed)
-		return false;
-	if (__builtin_expect(more <= buf->capacity - buf->bytes, 1))
-		return true;
-	return grow(buf, more);
-}
-
-void ta_buf_put(struct ta_buf *buf, const void *data, size_t bytes)
-{
-	if (!bytes || !reserve(buf, bytes))
-		return;
-	memcpy(buf->data + buf->bytes, data, bytes);
-	buf->bytes += bytes;
-}
-
-char *ta_buf_reserve(struct ta_buf *buf, size_t bytes)
-{
-	return reserve(buf, bytes) ? buf->data + buf->bytes : NULL;
-}
-
 void ta_buf_puts(struct ta_buf *buf, const char *text)
 {
 	ta_buf_put(buf, text, strlen(text));
 }
 
-void ta_buf_putc(struct ta_buf *buf, char c)
+static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+			    "25262728293031323334353637383940414243444546474849"
+			    "50515253545556575859606162636465666768697071727374"
+			    "75767778798081828384858687888990919293949596979899";
+
+/* Eight digits, whatever the value. */
+static char *write_eight(char *at, uint32_t value)
 {
-	if (!reserve(buf, 1))
-		return;
-	buf->data[buf->bytes++] = c;
+	uint32_t high = value / 10000, low = value % 10000;
+
+	memcpy(at, pairs + high / 100 * 2, 2);
+	memcpy(at + 2, pairs + high % 100 * 2, 2);
+	memcpy(at + 4, pairs + low / 100 * 2, 2);
+	memcpy(at + 6, pairs + low % 100 * 2, 2);
+	return at + 8;
+}
+
+/* Without zeros in front, but for a zero itself. */
+static char *write_some(char *at, uint32_t value)
+{
+	char digits[10];
+	size_t first = sizeof(digits);
+
+	while (value >= 10) {
+		first -= 2;
+		memcpy(digits + first, pairs + value % 100 * 2, 2);
+		value /= 100;
+	}
+	if (value || first == sizeof(digits))
+		digits[--first] = (char)('0' + value);
+	return ta_write(at, digits + first, sizeof(digits) - first);
+}
+
+char *ta_write_u64(char *at, uint64_t value)
+{
+	const uint32_t eight = 100000000u;
+
+	if (value < eight)
+		return write_some(at, (uint32_t)value);
+	if (value < (uint64_t)eight * eight) {
+		at = write_some(at, (uint32_t)(value / eight));
+	} else {
+		at = write_some(at, (uint32_t)(value / eight / eight));
+		at = write_eight(at, (uint32_t)(value / eight % eight));
+	}
+	return write_eight(at, (uint32_t)(value % eight));
 }
 
 void ta_buf_put_u64(struct ta_buf *buf, uint64_t value)
 {
-	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
-				    "25262728293031323334353637383940414243444546474849"
-				    "50515253545556575859606162636465666768697071727374"
-				    "75767778798081828384858687888990919293949596979899";
-	char digits[20];
-	size_t at = sizeof(digits);
+	char *at = ta_buf_reserve(buf, TA_U64_DIGITS);
 
-	while (value >= 10) {
-		at -= 2;
-		memcpy(digits + at, pairs + value % 100 * 2, 2);
-		value /= 100;
-	}
-	if (value || at == sizeof(digits))
-		digits[--at] = (char)('0' + value);
-	ta_buf_put(buf, digits + at, sizeof(digits) - at);
+	if (at)
+		ta_buf_wrote(buf, ta_write_u64(at, value));
 }
 
 void ta_buf_put_i64(struct ta_buf *buf, int64_t value)
@@ -113,14 +122,28 @@ void ta_buf_put_i64(struct ta_buf *buf, int64_t value)
 	ta_buf_put_u64(buf, (uint64_t)value);
 }
 
+typedef unsigned char bytes16 __attribute__((vector_size(16)));
+typedef uint64_t words2 __attribute__((vector_size(16)));
+
+/* All digits at once: halves of bytes side by side, then what makes a digit of each. */
+char *ta_write_hex64(char *at, uint64_t value)
+{
+	const words2 fifteens = { 0x0f0f0f0f0f0f0f0full, 0x0f0f0f0f0f0f0f0full };
+	words2 halves = (words2){ value, value >> 4 } & fifteens;
+	bytes16 digits = __builtin_shufflevector((bytes16)halves, (bytes16)halves, 15, 7, 14, 6, 13,
+						 5, 12, 4, 11, 3, 10, 2, 9, 1, 8, 0);
+
+	digits += '0' + ((bytes16)(digits > 9) & ('a' - '0' - 10));
+	memcpy(at, &digits, sizeof(digits));
+	return at + sizeof(digits);
+}
+
 void ta_buf_put_hex64(struct ta_buf *buf, uint64_t value)
 {
-	static const char hex[] = "0123456789abcdef";
-	char digits[16];
+	char *at = ta_buf_reserve(buf, TA_HEX64_DIGITS);
 
-	for (int i = 15; i >= 0; i--, value >>= 4)
-		digits[i] = hex[value & 15];
-	ta_buf_put(buf, digits, sizeof(digits));
+	if (at)
+		ta_buf_wrote(buf, ta_write_hex64(at, value));
 }
 
 static inline uint64_t load8(const unsigned char *text)
@@ -280,23 +303,55 @@ bool ta_text_plain(const char *text, size_t bytes)
 	return plain_prefix((const unsigned char *)text, bytes) == bytes;
 }
 
-void ta_buf_put_json(struct ta_buf *buf, const char *text, size_t bytes)
+/* Eight bytes and more, read once; the last ones overlap those before them. */
+static bool copy_words(char *at, const unsigned char *from, size_t bytes)
+{
+	uint64_t word;
+	bool plain = true;
+
+	for (size_t i = 0; i + 8 < bytes; i += 8) {
+		word = load8(from + i);
+		plain &= plain_word(word);
+		memcpy(at + i, &word, 8);
+	}
+	word = load8(from + bytes - 8);
+	memcpy(at + bytes - 8, &word, 8);
+	return plain & plain_word(word);
+}
+
+static bool copy_few(char *at, const unsigned char *from, size_t bytes)
+{
+	bool plain = true;
+
+	for (size_t i = 0; i < bytes; i++) {
+		plain &= plain_byte(from[i]);
+		at[i] = (char)from[i];
+	}
+	return plain;
+}
+
+char *ta_write_plain(char *at, const char *text, size_t bytes)
 {
 	const unsigned char *from = (const unsigned char *)text;
-	size_t plain = bytes ? plain_prefix(from, bytes) : 0;
+	bool plain = bytes >= 8 ? copy_words(at, from, bytes) : copy_few(at, from, bytes);
 
-	if (plain == bytes && reserve(buf, bytes + 2)) {
-		char *at = buf->data + buf->bytes;
+	return plain ? at + bytes : NULL;
+}
 
-		at[0] = '"';
-		if (bytes)
-			memcpy(at + 1, text, bytes);
-		at[bytes + 1] = '"';
-		buf->bytes += bytes + 2;
+void ta_buf_put_json(struct ta_buf *buf, const char *text, size_t bytes)
+{
+	char *at = bytes < SIZE_MAX - 2 ? ta_buf_reserve(buf, bytes + 2) : NULL, *end;
+
+	if (!at)
+		return;
+	*at = '"';
+	end = ta_write_plain(at + 1, text, bytes);
+	if (end) {
+		ta_buf_wrote(buf, TA_WRITE(end, "\""));
 		return;
 	}
 	ta_buf_putc(buf, '"');
-	put_escaped(buf, from, bytes);
+	put_escaped(buf, (const unsigned char *)text, bytes);
 	ta_buf_putc(buf, '"');
 }
 

@@ -7,6 +7,9 @@
  * behind one prefix has shown more than ten different segments, it was a value
  * after all, and becomes '*' for good.
  *
+ * Servers are asked for the same paths again and again: the last answers are kept, until
+ * a position collapses.
+ *
  * Runs: agent, one thread.  Memory is bounded: at most NODES_MAX segments of at
  * most SEGMENT_MAX bytes; when they are used up, what is new is '*'.
  */
@@ -18,6 +21,8 @@
 #define NODES_MAX 4096u
 #define SEGMENT_MAX 64u
 #define DEPTH_MAX 24u	 /* deeper segments are one '*' together */
+#define ANSWERS 256u	 /* paths whose names are kept */
+#define ANSWER_BYTES 120u /* of a path, and of its name */
 
 struct node {
 	struct node *children; /* literal segments */
@@ -29,9 +34,18 @@ struct node {
 	char text[SEGMENT_MAX];
 };
 
+/* The name of a path, as the tree had it after so many collapses. */
+struct answer {
+	uint32_t collapses;
+	uint8_t path_bytes, name_bytes; /* 0: none */
+	char path[ANSWER_BYTES], name[ANSWER_BYTES];
+};
+
 struct ta_path_names {
 	struct node root;
 	uint32_t node_count;
+	uint32_t collapses;
+	struct answer answers[ANSWERS];
 };
 
 struct ta_path_names *ta_path_names_new(void)
@@ -158,6 +172,7 @@ static struct node *literal(struct ta_path_names *names, struct node *node, cons
 	if (node->child_count == VALUES_MAX) {
 		free_children(names, node);
 		node->collapsed = true;
+		names->collapses++;
 		return NULL;
 	}
 	child = new_node(names);
@@ -179,8 +194,8 @@ static size_t put(char *out, size_t at, size_t room, const char *text, size_t by
 	return at + bytes;
 }
 
-size_t ta_path_name(struct ta_path_names *names, const char *path, size_t bytes, char *out,
-		    size_t out_bytes)
+static size_t walk(struct ta_path_names *names, const char *path, size_t bytes, char *out,
+		   size_t out_bytes)
 {
 	struct node *node = &names->root;
 	size_t at = 0, done = 0;
@@ -210,4 +225,42 @@ size_t ta_path_name(struct ta_path_names *names, const char *path, size_t bytes,
 		done += length + 1;
 	}
 	return at;
+}
+
+/* Where the answer for a path is, if it is known.  Not against malice: paths that fall
+ * together are walked. */
+static struct answer *place_of(struct ta_path_names *names, const char *path, size_t bytes)
+{
+	uint64_t hash = bytes, word;
+
+	for (size_t at = 0; at < bytes; at += 8) {
+		word = 0;
+		memcpy(&word, path + at, bytes - at < 8 ? bytes - at : 8);
+		hash = (hash ^ word) * 0x9E3779B97F4A7C15ull;
+		hash ^= hash >> 32;
+	}
+	return &names->answers[hash % ANSWERS];
+}
+
+size_t ta_path_name(struct ta_path_names *names, const char *path, size_t bytes, char *out,
+		    size_t out_bytes)
+{
+	struct answer *answer;
+	size_t name_bytes;
+
+	if (!bytes || bytes > ANSWER_BYTES || out_bytes < ANSWER_BYTES)
+		return walk(names, path, bytes, out, out_bytes);
+	answer = place_of(names, path, bytes);
+	if (answer->path_bytes == bytes && answer->collapses == names->collapses &&
+	    memcmp(answer->path, path, bytes) == 0)
+		return put(out, 0, out_bytes, answer->name, answer->name_bytes);
+	name_bytes = walk(names, path, bytes, out, out_bytes);
+	if (name_bytes > ANSWER_BYTES)
+		return name_bytes;
+	memcpy(answer->path, path, bytes);
+	memcpy(answer->name, out, name_bytes);
+	answer->path_bytes = (uint8_t)bytes;
+	answer->name_bytes = (uint8_t)name_bytes;
+	answer->collapses = names->collapses;
+	return name_bytes;
 }

@@ -39,10 +39,15 @@ static void put_attributes(struct ta_buf *buf, const struct ta_out_span *out)
 
 static void put_ids(struct ta_buf *buf, const struct ta_span *span, const struct ta_out_span *out)
 {
-	ta_buf_putc(buf, '{');
-	put_trace_id(buf, span->trace_hi, span->trace_lo);
-	ta_buf_put_hex64(buf, span->span_id);
-	ta_buf_putc(buf, '"');
+	char *at = ta_buf_reserve(buf, 120);
+
+	if (!at)
+		return;
+	at = TA_WRITE(at, "{\"traceId\":\"");
+	at = ta_write_hex64(ta_write_hex64(at, span->trace_hi), span->trace_lo);
+	at = TA_WRITE(at, "\",\"spanId\":\"");
+	at = ta_write_hex64(at, span->span_id);
+	ta_buf_wrote(buf, TA_WRITE(at, "\""));
 	if (out->trace_state[0]) {
 		PUT(buf, ",\"traceState\":");
 		ta_buf_put_json(buf, out->trace_state, strlen(out->trace_state));
@@ -54,13 +59,20 @@ static void put_ids(struct ta_buf *buf, const struct ta_span *span, const struct
 	}
 }
 
-static void put_times(struct ta_buf *buf, const struct ta_otlp_span *facts)
+static void put_times(struct ta_buf *buf, int kind, const struct ta_otlp_span *facts)
 {
-	PUT(buf, ",\"startTimeUnixNano\":\"");
-	ta_buf_put_u64(buf, facts->start_ns);
-	PUT(buf, "\",\"endTimeUnixNano\":\"");
-	ta_buf_put_u64(buf, facts->end_ns);
-	ta_buf_putc(buf, '"');
+	char *at = ta_buf_reserve(buf, 128);
+
+	if (!at)
+		return;
+	at = TA_WRITE(at, ",\"kind\":");
+	at = ta_write_u64(at, (uint64_t)kind);
+	at = TA_WRITE(at, ",\"startTimeUnixNano\":\"");
+	at = ta_write_u64(at, facts->start_ns);
+	at = TA_WRITE(at, "\",\"endTimeUnixNano\":\"");
+	at = ta_write_u64(at, facts->end_ns);
+	*at++ = '"';
+	ta_buf_wrote(buf, at);
 }
 
 static void put_walk(struct ta_buf *buf, struct ta_out_walk *walk)
@@ -154,9 +166,7 @@ static void put_span(struct ta_sink *base, const struct ta_span *span,
 	put_ids(buf, span, out);
 	PUT(buf, ",\"name\":");
 	ta_buf_put_json(buf, out->name, out->name_bytes);
-	PUT(buf, ",\"kind\":");
-	ta_buf_put_i64(buf, out->kind);
-	put_times(buf, &facts);
+	put_times(buf, out->kind, &facts);
 	put_attributes(buf, out);
 	put_events(buf, out, facts.wall_offset_ns);
 	put_links(buf, out);

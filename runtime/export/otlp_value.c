@@ -251,34 +251,54 @@ void ta_otlp_put_value(struct ta_buf *buf, const struct ta_out_attr *attr)
 	}
 }
 
-static char *copy_to(char *at, const char *from, size_t bytes)
+#define FRAME_MAX 96u /* what stands around a name and a value, at most; numbers, too */
+
+/* The name, in front of a value; NULL where it needs escapes. */
+static char *write_name(char *at, const struct ta_out_attr *attr)
 {
-	if (bytes)
-		memcpy(at, from, bytes);
-	return at + bytes;
+	at = TA_WRITE(at, ",{\"key\":\"");
+	at = ta_write(at, attr->prefix, attr->prefix_bytes);
+	if (attr->plain_name)
+		return ta_write(at, attr->name, attr->name_bytes);
+	return ta_write_plain(at, attr->name, attr->name_bytes);
 }
 
-/* Most attributes: a name and a text that need no escape, in one go. */
+static char *write_text(char *at, const struct ta_out_attr *attr)
+{
+	at = TA_WRITE(at, "\",\"value\":{\"stringValue\":\"");
+	at = ta_write_plain(at, attr->text, attr->text_bytes);
+	return at ? TA_WRITE(at, "\"}}") : NULL;
+}
+
+static char *write_int(char *at, const struct ta_out_attr *attr)
+{
+	uint64_t number = (uint64_t)attr->number;
+
+	at = TA_WRITE(at, "\",\"value\":{\"intValue\":\"");
+	if (attr->number < 0) {
+		*at++ = '-';
+		number = 0 - number;
+	}
+	return TA_WRITE(ta_write_u64(at, number), "\"}}");
+}
+
+/* Most attributes, in one go: a text or a number, and nothing that needs an escape. */
 static bool put_plain(struct ta_buf *buf, const struct ta_out_attr *attr)
 {
+	size_t text = attr->type == TA_ATTR_STRING ? attr->text_bytes : 0;
 	char *at;
 
-	if (attr->type != TA_ATTR_STRING ||
-	    !(attr->plain_name || ta_text_plain(attr->name, attr->name_bytes)) ||
-	    !ta_text_plain(attr->text, attr->text_bytes))
+	if (attr->type != TA_ATTR_STRING && attr->type != TA_ATTR_INT)
 		return false;
-	at = ta_buf_reserve(buf, (size_t)attr->prefix_bytes + attr->name_bytes +
-					 attr->text_bytes + 64);
+	at = ta_buf_reserve(buf, (size_t)attr->prefix_bytes + attr->name_bytes + text + FRAME_MAX);
 	if (!at)
 		return true;
-	at = copy_to(at, ",{\"key\":\"", 9);
-	at = copy_to(at, attr->prefix, attr->prefix_bytes);
-	at = copy_to(at, attr->name, attr->name_bytes);
-	at = copy_to(at, "\",\"value\":{\"stringValue\":\"", 26);
-	at = copy_to(at, attr->text, attr->text_bytes);
-	at = copy_to(at, "\"}}", 3);
-	buf->bytes = (size_t)(at - buf->data);
-	return true;
+	at = write_name(at, attr);
+	if (at)
+		at = attr->type == TA_ATTR_INT ? write_int(at, attr) : write_text(at, attr);
+	if (at)
+		ta_buf_wrote(buf, at);
+	return at != NULL;
 }
 
 static void put_key(struct ta_buf *buf, const char *prefix, size_t prefix_bytes, const char *name,
