@@ -46,7 +46,7 @@ def run_once(bench, case, variant, requests, tool, more=None):
         command = tool + (["-E", preload[0]] if preload else [])
     else:
         command = ["env"] + preload + tool
-    make = programs.nginx_alone if case.command is programs.nginx else case.command
+    make = programs.ALONE.get(case.command, case.command)
     process = subprocess.Popen(command + make(bench, port), env=env, cwd=bench.place,
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)
@@ -91,12 +91,17 @@ def calls(bench, case, variant, requests):
     return int(found[1])
 
 
+def writable(path):
+    """For servers that become another user: a page of zeros."""
+    with open(path, "wb") as page:
+        page.write(bytes(4096))
+    os.chmod(path, 0o666)
+    return path
+
+
 def allocations(bench, case, variant, requests):
     library = bench.compiled("mallocs.c", "-shared", "-fPIC")
-    out = bench.path(f"mallocs.{next(numbers)}")
-    with open(out, "wb") as page:
-        page.write(bytes(4096))
-    os.chmod(out, 0o666)
+    out = writable(bench.path(f"mallocs.{next(numbers)}"))
     env = bench.environment(variant).get("LD_PRELOAD")
     run_once(bench, case, variant, requests, [],
              {"BENCH_MALLOCS": out, "LD_PRELOAD": f"{env}:{library}" if env else library})
@@ -106,7 +111,7 @@ def allocations(bench, case, variant, requests):
 
 def functions(bench, case, variant, requests):
     """Instructions by (function, where it is written, or the file that it was found in)."""
-    out = bench.path(f"callgrind.{next(numbers)}")
+    out = writable(bench.path(f"callgrind.{next(numbers)}"))
     run_once(bench, case, variant, requests,
              ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"])
     said = subprocess.run(["callgrind_annotate", "--auto=no", "--threshold=100", out], stdout=subprocess.PIPE,

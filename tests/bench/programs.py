@@ -127,6 +127,10 @@ MaxConnectionsPerChild 0
     return [lib.find("apache2"), "-f", conf, "-DFOREGROUND"]
 
 
+def apache_alone(bench, port):
+    return apache(bench, port)[:-1] + ["-X"]
+
+
 def lighttpd(bench, port):
     folder = folder_of(bench, "lighttpd", port)
     conf = write(folder, "lighttpd.conf", f"""server.document-root = "{folder}"
@@ -254,6 +258,8 @@ GET = "*2\\r\\n$3\\r\\nGET\\r\\n$5\\r\\nbench\\r\\n"
 SET = "*3\\r\\n$3\\r\\nSET\\r\\n$5\\r\\nbench\\r\\n$16\\r\\n0123456789abcdef\\r\\n"
 MEM_SET = "set bench 0 0 16\\r\\n0123456789abcdef\\r\\n"
 COMMANDS = {"TAGALONG_COMMANDS": "1"}
+
+ALONE = {nginx: nginx_alone, apache: apache_alone}
 
 CASES = [
     Case("nginx keep-alive", "nginx", nginx, text=KEEP.format(path="/return"), goal="1.03"),
