@@ -221,7 +221,7 @@ def start_apache(home, mpm="event", mode="preload"):
     home.write("site/page", "a page\n")
     port = free_port()
     limits = "MaxRequestWorkers 32" if mpm == "prefork" else \
-        "ThreadsPerChild 16\nMaxRequestWorkers 32\nMinSpareThreads 8\nMaxSpareThreads 32"
+        "ThreadsPerChild 32\nMaxRequestWorkers 128\nMinSpareThreads 64\nMaxSpareThreads 128"
     config = home.write("apache.conf", APACHE.format(dir=home.dir, port=port, modules=modules, mpm=mpm, limits=limits))
     return home.start([need_program("apache2", "httpd"), "-d", home.dir, "-f", config, "-DFOREGROUND"], mode, port=port), port
 
