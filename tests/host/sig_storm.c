@@ -5,7 +5,7 @@
  * setjmp storms between: every byte arrives, no fd leaks, nothing hangs.  With VICTIM_FULL=1
  * for a minute.
  *
- * Victim: args='return|jump|threads' runs=3 timeout=30 slow
+ * Victim: args='return|jump|threads' runs=3 timeout=180 slow
  */
 #include <pthread.h>
 #include <setjmp.h>
