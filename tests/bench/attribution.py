@@ -92,12 +92,24 @@ def requests_of(result):
     return result.answered + result.bad + result.unanswered
 
 
+def real_programs():
+    """What tests/follow has put into the page."""
+    mark = "\n## Real programs\n"
+    try:
+        with open(PAGE) as page:
+            text = page.read()
+    except FileNotFoundError:
+        return ""
+    return mark + text.split(mark, 1)[1] if mark in text else ""
+
+
 def write_page(rows, notes, requests, concurrency):
     import contextlib
     import io
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
         lib.table("Calls and their requests", HEADS, rows)
+    rest = real_programs()
     with open(PAGE, "w") as page:
         page.write(BEFORE.format(machine=lib.machine(), requests=requests, concurrency=concurrency))
         page.write(text.getvalue().strip() + "\n")
@@ -105,6 +117,7 @@ def write_page(rows, notes, requests, concurrency):
         page.write("\n¹ Cannot be told from outside, or not always; what cannot is an orphan, not a guess:\n\n" + reasons)
         if notes:
             page.write("\nWhat was missing:\n\n" + "".join(f"* {note}\n" for note in notes))
+        page.write(rest)
 
 
 def main(build, words):

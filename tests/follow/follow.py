@@ -147,6 +147,30 @@ def check_chains(home, spans, count, levels, broken=EARLY):
     home.note(f"{count} requests, {len(levels)} levels, {len(orphans)} broken")
 
 
+# ---- the table of docs/attribution.md ----
+
+ROWS = []  # what tests of this run have counted, for tests/follow/run --write
+
+
+def row(program, requests, spans, truth, of, outward=None):
+    """One program: its spans against its own log or statistics (of), and what it asked others."""
+    ROWS.append((program, requests, spans, truth, of, *(outward or ("-", "-", "-"))))
+
+
+def outward_of(spans, program, is_call=is_http_client):
+    """(right, orphan, wrong) of what a program asked, by the ids in the paths."""
+    tree, counted = Tree(spans), collections.Counter()
+    for span in spans:
+        if is_call(span) and exe(span) == program:
+            above = tree.request_above(span)
+            counted["orphan" if above is None else "right" if id_of(above) == id_of(span) else "wrong"] += 1
+    return counted["right"], counted["orphan"], counted["wrong"]
+
+
+def served(spans, program):
+    return sum(1 for span in spans if span.is_http and exe(span) == program)
+
+
 # ---- servers ----
 
 NGINX = """
@@ -257,7 +281,7 @@ def postgres_program(name):
 class Postgres:
     """A server with a database in a directory of its own; it is not traced unless told."""
 
-    def __init__(self, home, *settings, mode="plain"):
+    def __init__(self, home, *settings, mode="plain", env=None):
         need_root()
         self.home, self.port = home, free_port()
         place = os.path.dirname(home.path("pg", "x"))
@@ -271,7 +295,7 @@ class Postgres:
         options = [word for setting in ("fsync=off", "listen_addresses=127.0.0.1", "logging_collector=off", *settings)
                    for word in ("-c", setting)]
         self.server = home.start([postgres_program("postgres"), "-D", data, "-p", str(self.port), "-k", place, *options],
-                                 mode, port=self.port, seconds=30, **who)
+                                 mode, port=self.port, seconds=30, env=env, **who)
         wait_until(lambda: self.ask("select 1") == "1", 20, "PostgreSQL answers")
 
     def ask(self, text):

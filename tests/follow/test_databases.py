@@ -11,7 +11,7 @@ import re
 import socket
 import subprocess
 
-from follow import Postgres, count_by, exe, is_command
+from follow import Postgres, count_by, exe, is_command, row
 from lib import Skip, check, compare, free_port, need_program, wait_until
 
 
@@ -59,6 +59,7 @@ def pgbench(mode):
         check(all(span.attrs.get("server.port") == server.port for span in spans), "server.port")
         text = next(span.attrs.get("db.query.text", "") for span in spans if span.attrs["db.operation.name"] == "INSERT")
         check(not re.search(r"\b\d{2,}\b", text), f"values in {text!r}")
+        row(f"pgbench, {mode}", "400 transactions", sum(one != "PREPARE" for one in seen), sum(truth.values()), "log of PostgreSQL")
     return test
 
 
@@ -113,6 +114,7 @@ def redis_benchmark(pipeline):
         single = collections.Counter(span.attrs.get("db.operation.name") for span in spans if weight(span) == 1)
         wanted = {name: count for name, count in truth.items() if count >= 2000} if pipeline == 1 else {}
         check(all(single[name] == count for name, count in wanted.items()), f"commands by span {dict(single)}, true {dict(truth)}")
+        row(f"redis-benchmark, -P {pipeline}", sum(truth.values()), seen, sum(truth.values()), "INFO commandstats")
         home.note(f"{len(spans)} spans, {dict(truth)}")
     return test
 
@@ -177,6 +179,7 @@ def memcached(home):
     seen = count_by(span.attrs.get("db.operation.name", "").upper() for span in spans)
     check(seen == {"SET": 330, "GET": 330, "DELETE": 30, "INCR": 1}, f"spans: {seen}")
     check(not any("secret" in str(span.attrs) for span in spans), "a value is in a span")
+    row("Python, to memcached", 660, seen["SET"] + seen["GET"], int(stats["cmd_set"]) + int(stats["cmd_get"]), "stats")
     home.note(str(seen))
 
 
@@ -229,6 +232,7 @@ def mariadb(home):
     check([span.attrs["db.response.status_code"] for span in spans if "db.response.status_code" in span.attrs] == ["1146"],
           "status codes")
     check(not any("secret" in str(span.attrs) or "1234567" in str(span.attrs) for span in spans), "a value is in a span")
+    row("mariadb", len(truth), len(seen), len(truth), "general log")
     home.note(str(count_by(seen)))
 
 

@@ -4,8 +4,8 @@
 import os
 import signal
 
-from follow import (CLIENT, Tree, apache_log, check_chains, check_header_log, exe, is_turn, load, nginx_log, start_apache,
-                    start_nginx)
+from follow import (CLIENT, Tree, apache_log, check_chains, check_header_log, exe, is_turn, load, nginx_log, outward_of, row,
+                    served, start_apache, start_nginx)
 from lib import SERVER, check, free_port, need_program, need_root, wait_until
 
 REQUESTS = 2000
@@ -29,6 +29,9 @@ def nginx_apache(mpm):
         spans = home.spans()
         check_chains(home, spans, REQUESTS, [("nginx", SERVER), ("nginx", CLIENT), ("apache2", SERVER)])
         check_header_log(spans, "nginx", apache_log(home))
+        row("nginx, to Apache", REQUESTS, served(spans, "nginx"), len(nginx_log(home)), "access log",
+            outward_of(spans, "nginx"))
+        row(f"Apache, {mpm}", REQUESTS, served(spans, "apache2"), len(apache_log(home)), "access log")
     return test
 
 
@@ -66,6 +69,8 @@ def haproxy_between(home):
     check_chains(home, spans, REQUESTS, [("nginx", SERVER), ("nginx", CLIENT), ("haproxy", SERVER), ("haproxy", CLIENT),
                                          ("apache2", SERVER)])
     check_header_log(spans, "haproxy", apache_log(home))
+    row("HAProxy, between nginx and Apache", REQUESTS, served(spans, "haproxy"), len(apache_log(home)),
+        "access log of Apache", outward_of(spans, "haproxy"))
 
 
 PHP_FPM = """
@@ -114,6 +119,8 @@ def php_fpm(home):
     check(len({span.span_id for span in above}) == REQUESTS, "two turns of one request")
     check(all(span.start >= request.start and span.end <= request.end for span, request in zip(turns, above)),
           "a turn that is not within its request")
+    row("nginx, to php-fpm", REQUESTS, served(spans, "nginx"), len(log), "access log of php-fpm",
+        (len(turns), above.count(None), 0))
     home.note(f"{REQUESTS} turns")
 
 

@@ -9,7 +9,7 @@ import os
 import subprocess
 
 import matrix
-from follow import load
+from follow import load, row
 from lib import Skip, check, free_port, need_program
 
 REQUESTS = 1000
@@ -152,22 +152,24 @@ def judged(home, command, name, told, why="", requests=REQUESTS, seconds=15, env
               f"headers {dict(result.header)}")
     check(result.calls == 2 * requests, f"{result.calls} calls of {requests} requests")
     result.header_due = False  # a thread that waits for a lock says its own trace until it has answered
+    of = "log of who was asked" + (f"; {threads} at a time" if threads != 16 else "")
+    row(name, requests, result.servers, result.answered, of, (result.right, result.orphan, result.wrong))
     problems = result.problems()
     check(not problems, "; ".join(problems))
 
 
 def python_threads(home):
-    judged(home, [need_program("python3"), home.write("threads.py", THREADS)], "threads", True)
+    judged(home, [need_program("python3"), home.write("threads.py", THREADS)], "Python, threads", True)
 
 
 def python_asyncio(home):
-    judged(home, [need_program("python3"), home.write("tasks.py", ASYNCIO)], "asyncio", False,
+    judged(home, [need_program("python3"), home.write("tasks.py", ASYNCIO)], "Python, asyncio", False,
            "a task goes on in the loop's next round")
 
 
 def python_asyncio_one(home):
     """One request at a time: what woke the loop up says whose work its queue holds."""
-    judged(home, [need_program("python3"), home.write("tasks.py", ASYNCIO)], "asyncio", True, requests=200, threads=1,
+    judged(home, [need_program("python3"), home.write("tasks.py", ASYNCIO)], "Python, asyncio", True, requests=200, threads=1,
            pause=0.02)
 
 
@@ -222,13 +224,13 @@ asyncio.run(main())
 
 def python_asyncio_odd(threads, pause):
     def test(home):
-        judged(home, [need_program("python3"), home.write("odd.py", ASYNCIO_ODD)], "asyncio", False, "see above",
+        judged(home, [need_program("python3"), home.write("odd.py", ASYNCIO_ODD)], "Python, asyncio with queues and locks", False, "see above",
                threads=threads, pause=pause)
     return test
 
 
 def node(home):
-    judged(home, [need_program("node"), home.write("shop.js", NODE)], "node", True)
+    judged(home, [need_program("node"), home.write("shop.js", NODE)], "Node.js", True)
 
 
 def node_limited(sockets):
@@ -244,7 +246,7 @@ def node_limited(sockets):
 		});""")
 
     def test(home):
-        judged(home, [need_program("node"), home.write("limited.js", text)], "node", False, "see above", threads=32)
+        judged(home, [need_program("node"), home.write("limited.js", text)], f"Node.js, two at once on {sockets} connections", False, "see above", threads=32)
     return test
 
 
@@ -253,7 +255,7 @@ def java(home):
     source = home.write("Shop.java", JAVA)
     done = subprocess.run([compiler, "-d", home.dir, source], capture_output=True, text=True)
     check(done.returncode == 0, f"javac: {done.stderr[:200]}")
-    judged(home, [machine, "-Xshare:auto", "-Xmx128m", "-cp", home.dir, "Shop"], "java", True, seconds=40)
+    judged(home, [machine, "-Xshare:auto", "-Xmx128m", "-cp", home.dir, "Shop"], "Java, pool of threads", True, seconds=40)
 
 
 TESTS = [("follow/python-threads", python_threads), ("follow/python-asyncio", python_asyncio),
