@@ -11,7 +11,7 @@ same script cli eval 'local s = 0; for i = 1, 100 do s = s + i end; redis.call("
 same transaction bash -c "printf 'MULTI\nINCR n\nINCR n\nEXEC\n' | redis-cli -h 127.0.0.1 -p $SUITE_PORT"
 same blocking bash -c "redis-cli -h 127.0.0.1 -p $SUITE_PORT BLPOP waiting 20 | tail -n 1 & sleep 0.5; redis-cli -h 127.0.0.1 -p $SUITE_PORT RPUSH waiting x >/dev/null; wait"
 subscribe() {
-	cli subscribe news >subscribed &
+	redis-cli -h 127.0.0.1 -p "$SUITE_PORT" subscribe news >subscribed &
 	until_there bash -c "redis-cli -h 127.0.0.1 -p $SUITE_PORT pubsub numsub news | grep -qx 1"
 	cli publish news hello
 	until_there grep -qx hello subscribed
