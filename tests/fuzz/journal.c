@@ -24,15 +24,22 @@ static void demand(int holds)
 		abort();
 }
 
+static char path[] = "/tmp/tagalong-fuzz-journal-XXXXXX";
+
+static void remove_directory(void)
+{
+	rmdir(path);
+}
+
 static int directory(void)
 {
-	static char path[] = "/tmp/tagalong-fuzz-journal-XXXXXX";
 	static int fd = -1;
 
 	if (fd < 0) {
 		demand(mkdtemp(path) != NULL);
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		demand(fd >= 0);
+		atexit(remove_directory);
 	}
 	return fd;
 }
