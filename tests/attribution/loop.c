@@ -172,9 +172,7 @@ static bool anything(const struct loop *loop)
 
 void loop_run(struct loop *loop)
 {
-	while (loop->shared || anything(loop)) {
-		while (call_expired(loop))
-			;
-		loop->backend->wait(loop, until_next(loop));
-	}
+	while (loop->shared || anything(loop))
+		if (!call_expired(loop)) /* it may have been the last thing to do */
+			loop->backend->wait(loop, until_next(loop));
 }
