@@ -37,7 +37,7 @@ async function main() {
 			try {
 				await ACTS[act](page, value);
 			} catch (problem) {
-				const text = (await page.innerText('body')).replace(/\s+/g, ' ').slice(0, 600);
+				const text = (await page.innerText('body', { timeout: 60000 })).replace(/\s+/g, ' ').slice(0, 600);
 				throw new Error(`${act} ${value}: ${problem.message.split('\n')[0]}; the page says: ${text}`);
 			}
 		}
