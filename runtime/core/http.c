@@ -142,11 +142,14 @@ void ta_http_publish(struct ta_conn *conn, struct ta_thread *thread, struct ta_r
 	bool continued = remote && request->context.trace_hi == parent.trace_hi &&
 			 request->context.trace_lo == parent.trace_lo;
 	struct ta_context link;
+	const struct ta_context *linked = NULL;
 
-	if (remote && !continued)
+	if (remote && !continued) {
 		link = (struct ta_context){ .trace_hi = parent.trace_hi,
 					    .trace_lo = parent.trace_lo,
 					    .span_id = parent.span_id };
+		linked = &link;
+	}
 	request->context.parent_id = continued ? parent.span_id : 0;
 	if (head->tracestate_len | head->baggage_len)
 		ta_company_keep(&request->context, head, continued && remote == REMOTE_W3C);
@@ -156,7 +159,7 @@ void ta_http_publish(struct ta_conn *conn, struct ta_thread *thread, struct ta_r
 				       .scopes = ta_versions_of(&request->context),
 				       .parent_id = request->context.parent_id,
 				       .start_ns = request->start_ns,
-				       .link = remote && !continued ? &link : NULL,
+				       .link = linked,
 				       .type = TA_SPAN_HTTP_SERVER,
 				       .flags = continued ? TA_SPAN_REMOTE_PARENT : 0 };
 
