@@ -4,7 +4,8 @@
     tests/bench/run BUILD_DIR attribution [--requests N] [--concurrency N] [--write] [MODEL]...
 
 Rows are those of tests/attribution/matrix.py, or those whose name contains a MODEL; 50,000 requests
-a row at concurrency 64 unless told.  --write puts text and table into docs/attribution.md.
+a row at concurrency 64 unless told.  --write puts text and table into docs/attribution.md; with a
+MODEL, only rows that are there already are replaced, if they were of as many requests.
 Ends with 1 when a span is on the wrong request, or one is missing.
 """
 
@@ -28,6 +29,8 @@ the request that they were made for. Written by one command, on {machine}:
 
     tests/bench/run BUILD attribution --write
 
+Rows for which the machine was too busy (what was lost is said below) were measured again, by their names in the same command.
+
 A client sends {requests:,} requests to each model, {concurrency} at a time, each with an id. A request makes one to three calls to a downstream
 server that carry the id; server and downstream server dawdle for 0 to 5 ms. Programs and judge are in
 `tests/attribution`; its `run` does the same with 500 requests a model.
@@ -41,6 +44,9 @@ server that carry the id; server and downstream server dawdle for 0 to 5 ms. Pro
   id: there a request has to have as many as it made.
 
 """
+
+
+MISSING = "\nWhat was missing:\n\n"
 
 
 def options(words):
@@ -116,8 +122,41 @@ def write_page(rows, notes, requests, concurrency):
         reasons = "".join(f"* {one.name}: {one.why}.\n" for one in matrix.ROWS if one.why)
         page.write("\n¹ Cannot be told from outside, or not always; what cannot is an orphan, not a guess:\n\n" + reasons)
         if notes:
-            page.write("\nWhat was missing:\n\n" + "".join(f"* {note}\n" for note in notes))
+            page.write(MISSING + "".join(f"* {note}\n" for note in notes))
         page.write(rest)
+
+
+def replace_rows(rows, requests, concurrency):
+    """Rows of the page, measured anew."""
+    with open(PAGE) as page:
+        lines = page.read().split("\n")
+    if f"{requests:,} requests to each model, {concurrency} at a time" not in " ".join(lines):
+        raise lib.Unable("the page is of other requests: write all of it")
+    for row in rows:
+        for number, line in enumerate(lines):
+            old = line.split("|")
+            if len(old) == len(row) + 2 and old[1].strip() == row[0]:
+                lines[number] = "|".join(["", *(shaped(cell, before) for cell, before in zip(row, old[1:-1])), ""])
+    with open(PAGE, "w") as page:
+        page.write(without_notes("\n".join(lines), [row[0].removesuffix(" ¹") for row in rows]))
+
+
+def without_notes(text, names):
+    """What was missing in those rows the time before is not any more."""
+    head, found, rest = text.partition(MISSING)
+    if not found:
+        return text
+    notes, mark, behind = rest.partition("\n## ")
+    left = [line for line in notes.strip().split("\n") if not any(line.startswith(f"* {name}: ") for name in names)]
+    return head + (MISSING + "\n".join(left) + "\n" if any(left) else "") + mark + behind
+
+
+def shaped(cell, before):
+    """As wide as the cell before it, and on the same side."""
+    right = before.startswith("  ") or not before.endswith("  ")
+    text = str(cell)
+    width = len(before) - 2
+    return " " + (text.rjust(width) if right and not text[0].isalpha() else text.ljust(width)) + " "
 
 
 def main(build, words):
@@ -143,6 +182,9 @@ def main(build, words):
     lib.table(f"Attribution, {requests} requests a row, {concurrency} at a time", HEADS, rows)
     for note in notes:
         print(f"* {note}")
-    if write:
+    if write and models:
+        replace_rows(rows, requests, concurrency)
+        bad = bad or bool(notes)
+    elif write:
         write_page(rows, notes, requests, concurrency)
     return 1 if bad or notes else 0
