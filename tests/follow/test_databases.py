@@ -179,7 +179,7 @@ def memcached(home):
     seen = count_by(span.attrs.get("db.operation.name", "").upper() for span in spans)
     check(seen == {"SET": 330, "GET": 330, "DELETE": 30, "INCR": 1}, f"spans: {seen}")
     check(not any("secret" in str(span.attrs) for span in spans), "a value is in a span")
-    row("Python, to memcached", 660, seen["SET"] + seen["GET"], int(stats["cmd_set"]) + int(stats["cmd_get"]), "stats")
+    row("Python, to memcached", 660, seen["SET"] + seen["GET"], int(stats["cmd_set"]) + int(stats["cmd_get"]), "stats, which count the keys of a get")
     home.note(str(seen))
 
 
