@@ -262,6 +262,7 @@ void ta_outward_return(struct ta_thread *thread, const struct ta_owner *owner)
 	    ta_conn_context(owner->index, owner->generation, owner->span_id)) {
 		ta_context_enter_request(thread, owner->index, owner->generation, owner->span_id);
 		thread->doubt = false;
+		thread->looped |= thread->loops; /* also where it has slept on something else since */
 		return;
 	}
 	ta_context_leave_conn(thread);
