@@ -29,7 +29,7 @@ the request that they were made for. Written by one command, on {machine}:
 
     tests/bench/run BUILD attribution --write
 
-Rows for which the machine was too busy (what was lost is said below) were measured again, by their names in the same command.
+Five rows were measured again, by their names in the same command and with later code: the machine had been too busy, or the model itself was mended.
 
 A client sends {requests:,} requests to each model, {concurrency} at a time, each with an id. A request makes one to three calls to a downstream
 server that carry the id; server and downstream server dawdle for 0 to 5 ms. Programs and judge are in

@@ -3,6 +3,7 @@
 
 import os
 import struct
+import threading
 import time
 
 
@@ -297,21 +298,21 @@ def begins_below(home):
 
 def hostile(home):
     """What stands in the segments of others is believed only as far as the kernel agrees."""
-    us, trace = os.getpid(), f"{0x11:016x}" * 2
-    put_segment(home, word(us, us))
+    us, me, trace = os.getpid(), threading.get_native_id(), f"{0x11:016x}" * 2
+    put_segment(home, word(us, me))
     check(begins_below(home) == trace, "a true word is not taken")
-    put_segment(home, word(us, us), name="00000000-999999-0.seg")
+    put_segment(home, word(us, me), name="00000000-999999-0.seg")
     check(begins_below(home) == trace, "a true word in the segment of the process that we were forked from is not taken")
-    put_segment(home, word(us, us, span=7), word(us, us + 1, 5, 5))
+    put_segment(home, word(us, me, span=7), word(us, me + 1, 5, 5))
     check(begins_below(home) == trace, "a stranger's word hides ours")
-    for what, words, more in (("two that differ", (word(us, us), word(us, us, 0x33)), {}),
+    for what, words, more in (("two that differ", (word(us, me), word(us, me, 0x33)), {}),
                               ("of another thread", (word(us, 1),), {}),
                               ("of another process", (word(1, 1),), {}),
-                              ("not complete", (word(us, us, state=1),), {}),
-                              ("state out of range", (word(us, us, state=0xffffffff),), {}),
-                              ("trace of zeros", (word(us, us, trace=0),), {}),
-                              ("another version", (word(us, us),), {"version": 3}),
-                              ("cut off", (word(us, us),), {"cut": WORD_AT + 39}),
+                              ("not complete", (word(us, me, state=1),), {}),
+                              ("state out of range", (word(us, me, state=0xffffffff),), {}),
+                              ("trace of zeros", (word(us, me, trace=0),), {}),
+                              ("another version", (word(us, me),), {"version": 3}),
+                              ("cut off", (word(us, me),), {"cut": WORD_AT + 39}),
                               ("header only", (), {"cut": 12}), ("empty", (), {"cut": 0})):
         put_segment(home, *words, **more)
         check(begins_below(home) == "", f"{what}: believed")
