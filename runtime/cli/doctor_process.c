@@ -24,7 +24,7 @@
 
 /* What is mapped of ours. */
 struct found {
-	struct ta_doctor_mapping library, other, segment; /* no path: none */
+	struct ta_doctor_mapping preloaded, other, segment; /* no path: none */
 };
 
 static bool is_library(const char *path)
@@ -39,9 +39,9 @@ static bool take_mapping(void *user, const struct ta_doctor_mapping *mapping)
 	uint64_t id;
 
 	if (is_library(mapping->path)) {
-		if (!found->library.path[0])
-			found->library = *mapping;
-		else if (mapping->inode != found->library.inode && !found->other.path[0])
+		if (!found->preloaded.path[0])
+			found->preloaded = *mapping;
+		else if (mapping->inode != found->preloaded.inode && !found->other.path[0])
 			found->other = *mapping;
 	} else if (!found->segment.path[0] &&
 		   ta_segment_name_parse(strrchr(mapping->path, '/') + 1, &key, &pid, &id)) {
@@ -146,13 +146,13 @@ static void say_library(struct ta_doctor *doctor, const struct ta_doctor_proc *p
 	char ours[PATH_MAX];
 
 	doctor->about = "library";
-	ta_cli_find(&doctor->findings, TA_CLI_OK, "preloaded: %s", found->library.path);
-	if (found->library.deleted)
+	ta_cli_find(&doctor->findings, TA_CLI_OK, "preloaded: %s", found->preloaded.path);
+	if (found->preloaded.deleted)
 		ta_cli_find(&doctor->findings, TA_CLI_NOTE,
 			    "that file was replaced or removed since it started: it runs on with "
 			    "the old one; restart the program for a new one");
 	else if (!proc->root[0] && ta_cli_library(ours) == 0 &&
-		 !same_file(ours, found->library.inode))
+		 !same_file(ours, found->preloaded.inode))
 		ta_cli_find(&doctor->findings, TA_CLI_NOTE,
 			    "this is not the library of this tagalong (%s): if they are of different "
 			    "versions, use the tagalong beside it", ours);
@@ -301,10 +301,10 @@ static void look(struct ta_doctor *doctor, const struct ta_doctor_proc *proc)
 	become(proc->uid);
 	bool loaded = load_settings(proc, &settings);
 
-	if (found.library.path[0])
+	if (found.preloaded.path[0])
 		say_library(doctor, proc, &found);
 	if (!found.segment.path[0] && loaded) {
-		if (found.library.path[0])
+		if (found.preloaded.path[0])
 			say_quiet(doctor, proc, &settings);
 		else
 			say_not_preloaded(doctor, proc, &settings);
