@@ -15,6 +15,7 @@
 #include "runtime/agent/worker.h"
 
 #define HUB_CRUMBS_MAX 100u /* of the systems that have hubs */
+#define ROOM_KEPT 512u	    /* spans: the usual batch */
 
 /* A process as it is now: its pid may be learned, its end be seen, at any time. */
 struct ta_process_copy {
@@ -29,6 +30,17 @@ struct merged {
 	const struct ta_scope_data *data;
 };
 
+static void free_rows(struct ta_gathered *gathered)
+{
+	free(gathered->spans);
+	free(gathered->rows);
+	free(gathered->merged);
+	gathered->spans = NULL;
+	gathered->rows = NULL;
+	gathered->merged = NULL;
+	gathered->room = 0;
+}
+
 void ta_batch_free(struct ta_gathered *gathered, struct ta_batch *batch)
 {
 	for (uint32_t i = 0; i < gathered->merged_count; i++)
@@ -37,13 +49,19 @@ void ta_batch_free(struct ta_gathered *gathered, struct ta_batch *batch)
 		next = at->next;
 		free(at);
 	}
-	free(gathered->merged);
-	free(gathered->spans);
 	free(gathered->events);
-	free(batch->spans);
 	free(batch->events);
-	*gathered = (struct ta_gathered){ .number = gathered->number };
+	gathered->events = NULL;
+	gathered->processes = NULL;
+	gathered->merged_count = 0;
+	if (gathered->room > ROOM_KEPT)
+		free_rows(gathered);
 	*batch = (struct ta_batch){ 0 };
+}
+
+void ta_gathered_fini(struct ta_gathered *gathered)
+{
+	free_rows(gathered);
 }
 
 static int64_t wall_offset_ns(void)
@@ -56,18 +74,38 @@ static int64_t wall_offset_ns(void)
 	       (wall.tv_nsec - monotonic.tv_nsec);
 }
 
+/* Room for so many things; what is there is no longer needed. */
+static int make_room(struct ta_gathered *gathered, uint32_t count)
+{
+	if (gathered->room >= count)
+		return 0;
+	free_rows(gathered);
+	gathered->spans = malloc(count * sizeof(gathered->spans[0]));
+	gathered->rows = malloc(count * sizeof(gathered->rows[0]));
+	gathered->merged = malloc(2 * count * sizeof(gathered->merged[0]));
+	if (!gathered->spans || !gathered->rows || !gathered->merged) {
+		free_rows(gathered);
+		return -ENOMEM;
+	}
+	gathered->room = count;
+	return 0;
+}
+
 static int begin(struct ta_gathered *gathered, struct ta_batch *batch, uint32_t spans,
 		 uint32_t events)
 {
+	uint32_t most = spans > events ? spans : events;
+
 	gathered->number++;
 	*batch = (struct ta_batch){ .wall_offset_ns = wall_offset_ns() };
-	batch->spans = calloc(spans + 1, sizeof(batch->spans[0]));
-	batch->events = calloc(events + 1, sizeof(batch->events[0]));
-	gathered->spans = calloc(spans + 1, sizeof(gathered->spans[0]));
-	gathered->events = calloc(events + 1, sizeof(gathered->events[0]));
-	gathered->merged = calloc(2 * spans + events + 1, sizeof(gathered->merged[0]));
-	if (batch->spans && batch->events && gathered->spans && gathered->events &&
-	    gathered->merged)
+	if (make_room(gathered, most < ROOM_KEPT ? ROOM_KEPT : most) < 0)
+		return -ENOMEM;
+	batch->spans = gathered->rows;
+	if (events == 0)
+		return 0;
+	batch->events = calloc(events, sizeof(batch->events[0]));
+	gathered->events = calloc(events, sizeof(gathered->events[0]));
+	if (batch->events && gathered->events)
 		return 0;
 	ta_batch_free(gathered, batch);
 	return -ENOMEM;

@@ -41,7 +41,7 @@ static void free_bucket(struct ta_buckets *buckets, struct ta_bucket *bucket)
 	ta_list_remove(&bucket->settling);
 	ta_tag_list_fini(&bucket->tags);
 	ta_session_drop(&buckets->sessions, &bucket->session);
-	free(bucket);
+	ta_spares_give(&buckets->spares, bucket, sizeof(*bucket));
 }
 
 static void free_spans_of(struct ta_buckets *buckets, struct ta_list *list)
@@ -67,6 +67,7 @@ void ta_buckets_fini(struct ta_buckets *buckets)
 	ta_map_fini(&buckets->sessions);
 	ta_map_fini(&buckets->orphans_by_span);
 	ta_map_fini(&buckets->orphans_by_trace);
+	ta_spares_fini(&buckets->spares);
 }
 
 uint64_t ta_trace_key(const struct ta_buckets *buckets, uint64_t trace_hi, uint64_t trace_lo)
@@ -95,12 +96,11 @@ struct ta_bucket *ta_buckets_find(const struct ta_buckets *buckets, uint64_t tra
 static struct ta_bucket *new_bucket(struct ta_buckets *buckets, uint64_t trace_hi,
 				    uint64_t trace_lo)
 {
-	struct ta_bucket *bucket = calloc(1, sizeof(*bucket));
+	struct ta_bucket *bucket = ta_spares_take(&buckets->spares, sizeof(*bucket));
 
 	if (!bucket)
 		return NULL;
-	bucket->trace_hi = trace_hi;
-	bucket->trace_lo = trace_lo;
+	*bucket = (struct ta_bucket){ .trace_hi = trace_hi, .trace_lo = trace_lo };
 	ta_list_init(&bucket->link);
 	ta_list_init(&bucket->settling);
 	ta_list_init(&bucket->open);
@@ -550,6 +550,7 @@ static void complete_due(struct ta_buckets *buckets)
 {
 	uint64_t earliest = earliest_unsettled(buckets);
 	uint32_t count = 0, used = 0;
+	bool sorted = true;
 
 	TA_LIST_EACH(counted, &buckets->settling)
 		count += is_due(buckets, TA_CONTAINER(counted, struct ta_bucket, settling), earliest);
@@ -560,11 +561,14 @@ static void complete_due(struct ta_buckets *buckets)
 	TA_LIST_EACH(at, &buckets->settling) {
 		struct ta_bucket *bucket = TA_CONTAINER(at, struct ta_bucket, settling);
 
-		if (is_due(buckets, bucket, earliest))
-			due[used++] = bucket;
+		if (!is_due(buckets, bucket, earliest))
+			continue;
+		due[used++] = bucket;
+		sorted = sorted && (used == 1 || by_end(&due[used - 2], &due[used - 1]) < 0);
 	}
-	qsort(due, count, sizeof(struct ta_bucket *), by_end);
-	for (uint32_t i = 0; i < count; i++) {
+	if (!sorted)
+		qsort(due, used, sizeof(struct ta_bucket *), by_end);
+	for (uint32_t i = 0; i < used; i++) {
 		let_loose_ones_go(buckets, due[i]);
 		ta_buckets_part(buckets, due[i]);
 	}

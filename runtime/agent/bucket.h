@@ -29,6 +29,7 @@
 #include "runtime/agent/procs.h"
 #include "runtime/agent/scope.h"
 #include "runtime/agent/session.h"
+#include "runtime/agent/spares.h"
 #include "runtime/agent/tags.h"
 #include "runtime/wire/sampler.h"
 
@@ -90,7 +91,7 @@ struct ta_group {
 	struct ta_bucket *bucket;
 	struct ta_held **spans; /* own, or malloc'd */
 	uint32_t count;
-	uint32_t capacity;
+	uint32_t capacity, own_capacity;
 	uint64_t bytes; /* of all their records */
 	bool leaving;	/* being exported: nothing in it changes */
 	bool unsampled; /* by head sampling: for metrics only */
@@ -129,6 +130,7 @@ struct ta_buckets {
 	uint32_t open_units;
 	uint64_t units_ended; /* in all */
 	struct ta_list groups;
+	struct ta_spares spares; /* of spans, buckets and groups */
 	uint64_t pass;
 	uint64_t age;	 /* of the newest bucket */
 	uint64_t tag_seq; /* of the newest tag of a trace or session */

@@ -50,6 +50,7 @@ void ta_flush_fini(struct ta_flush *flush)
 {
 	ta_exporter_stop(&flush->exporter);
 	ta_batch_free(&flush->gathered, &flush->exporter.batch);
+	ta_gathered_fini(&flush->gathered);
 	ta_exporter_fini(&flush->exporter);
 	ta_targets_fini(&flush->targets);
 }

@@ -14,16 +14,21 @@
 #include "runtime/agent/order.h"
 #include "runtime/agent/unit.h"
 
+static size_t group_bytes(uint32_t capacity)
+{
+	return sizeof(struct ta_group) + capacity * sizeof(struct ta_held *);
+}
+
 struct ta_group *ta_group_new(struct ta_buckets *buckets, struct ta_bucket *bucket,
 			      uint32_t capacity)
 {
-	struct ta_group *group = malloc(sizeof(*group) + (capacity + 1u) * sizeof(group->own[0]));
+	struct ta_group *group = ta_spares_take(&buckets->spares, group_bytes(capacity + 1));
 
 	if (!group)
 		return NULL;
 	memset(group, 0, sizeof(*group));
 	group->spans = group->own;
-	group->capacity = capacity + 1;
+	group->own_capacity = group->capacity = capacity + 1;
 	group->bucket = bucket;
 	ta_list_append(&buckets->groups, &group->link);
 	ta_list_append(&bucket->groups, &group->trace_link);
@@ -186,7 +191,7 @@ static void drop(struct ta_buckets *buckets, struct ta_group *group)
 	ta_session_drop(&buckets->sessions, &group->session);
 	if (group->spans != group->own)
 		free(group->spans);
-	free(group);
+	ta_spares_give(&buckets->spares, group, group_bytes(group->own_capacity));
 	ta_bucket_release(buckets, bucket);
 }
 

@@ -217,15 +217,15 @@ static void fill_span(struct ta_span *span, const struct ta_record_span_start *s
 	span->flags = start->flags;
 }
 
-static struct ta_held *new_held(uint32_t start_bytes)
+static struct ta_held *new_held(struct ta_buckets *buckets, uint32_t start_bytes)
 {
-	uint32_t room = start_bytes + TA_RECORD_ROOM;
-	struct ta_held *held = malloc(sizeof(*held) + room);
+	size_t bytes = ta_spares_room(sizeof(struct ta_held) + start_bytes + TA_RECORD_ROOM);
+	struct ta_held *held = ta_spares_take(&buckets->spares, bytes);
 
 	if (!held)
 		return NULL;
 	memset(held, 0, sizeof(*held));
-	held->room_bytes = room;
+	held->room_bytes = (uint32_t)(bytes - sizeof(*held));
 	held->span.records.items = held->first;
 	held->span.records.capacity = TA_RECORDS_FIRST;
 	ta_list_init(&held->link);
@@ -233,16 +233,21 @@ static struct ta_held *new_held(uint32_t start_bytes)
 	return held;
 }
 
+static void give_back(struct ta_buckets *buckets, struct ta_held *held)
+{
+	ta_spares_give(&buckets->spares, held, sizeof(*held) + held->room_bytes);
+}
+
 struct ta_held *ta_held_new(struct ta_buckets *buckets, struct ta_proc *proc, uint64_t family,
 			    uint32_t tid, const struct ta_record_span_start *start)
 {
-	struct ta_held *held = new_held(bytes_of(&start->head));
+	struct ta_held *held = new_held(buckets, bytes_of(&start->head));
 
 	if (!held)
 		return NULL;
 	if (!ta_held_has_room(buckets, held, bytes_of(&start->head)) ||
 	    !ta_held_keep(buckets, held, &start->head)) {
-		free(held);
+		give_back(buckets, held);
 		return NULL;
 	}
 	fill_span(&held->span, start);
@@ -271,5 +276,5 @@ void ta_held_free(struct ta_buckets *buckets, struct ta_held *held)
 	buckets->held_count--;
 	buckets->held_bytes -= held->record_bytes;
 	ta_proc_unref(buckets->procs, held->proc);
-	free(held);
+	give_back(buckets, held);
 }

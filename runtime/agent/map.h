@@ -6,6 +6,9 @@
  * that fall together.  Several nodes may have one key; ta_map_next() walks them.
  * Order of nodes means nothing; keep a list beside the map where order matters.
  *
+ * A slot repeats what its first node says: nodes are in memory that was last touched when
+ * their span began, and a look that finds nothing or something else should not go there.
+ *
  * Runs: agent.  No locks.
  */
 #ifndef TA_AGENT_MAP_H
@@ -19,8 +22,14 @@ struct ta_map_node {
 	uint64_t key;
 };
 
+struct ta_map_slot {
+	uint64_t key;		   /* of the first */
+	struct ta_map_node *first; /* NULL: empty */
+	struct ta_map_node *rest;  /* first->next */
+};
+
 struct ta_map {
-	struct ta_map_node **slots;
+	struct ta_map_slot *slots;
 	size_t slot_count; /* a power of two */
 	size_t count;
 	uint64_t seed;

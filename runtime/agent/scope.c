@@ -132,8 +132,8 @@ void ta_scopes_free(struct ta_scopes *scopes)
 	TA_LIST_EACH(owner_at, &scopes->all_owners)
 	TA_CONTAINER(owner_at, struct ta_scope_owner, link)->forgotten = false;
 	for (size_t i = 0; i < scopes->by_number.slot_count; i++)
-		while (scopes->by_number.slots[i])
-			free_version(scopes, TA_CONTAINER(scopes->by_number.slots[i],
+		while (scopes->by_number.slots[i].first)
+			free_version(scopes, TA_CONTAINER(scopes->by_number.slots[i].first,
 							  struct ta_version, node));
 	TA_LIST_EACH(at, &scopes->all_owners)
 	{

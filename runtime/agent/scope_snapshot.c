@@ -168,7 +168,7 @@ static void put_held(struct visit *to)
 	struct ta_scopes *scopes = to->scopes;
 
 	for (size_t i = 0; i < scopes->by_number.slot_count; i++) {
-		struct ta_map_node *node = scopes->by_number.slots[i];
+		struct ta_map_node *node = scopes->by_number.slots[i].first;
 
 		for (; node; node = node->next) {
 			struct ta_version *version = TA_CONTAINER(node, struct ta_version, node);

@@ -46,10 +46,12 @@ struct ta_way {
 /* What a batch has besides the state's: see batch.c. */
 struct ta_gathered {
 	uint64_t number;
-	struct ta_span *spans;
-	struct ta_event *events;
+	struct ta_span *spans; /* kept for the next batch, with the two rows of pointers */
+	struct ta_span **rows;
 	struct ta_scope_data **merged;
+	uint32_t room; /* of spans and rows; merged has two for each */
 	uint32_t merged_count;
+	struct ta_event *events;
 	struct ta_process_copy *processes;
 };
 
@@ -182,6 +184,7 @@ bool ta_destinations_busy(struct ta_worker *worker, uint64_t patience_ns);
 int ta_batch_spans(struct ta_worker *worker, uint32_t skip, uint32_t groups, uint32_t spans);
 int ta_batch_events(struct ta_worker *worker, uint32_t skip, uint32_t count);
 void ta_batch_free(struct ta_gathered *gathered, struct ta_batch *batch);
+void ta_gathered_fini(struct ta_gathered *gathered);
 
 /* crash.c: processes that are dying; a look at each, never a wait.  wake: when to look again. */
 void ta_undecided_look(struct ta_worker *worker); /* undecided.c */

@@ -86,25 +86,6 @@ const char *ta_record_attrs(const struct ta_record *record, uint32_t *ret_bytes)
 	return (const char *)record + fixed;
 }
 
-bool ta_attr_next(const char **cursor, const char *end, struct ta_attr_view *ret_attr)
-{
-	struct ta_attr attr;
-
-	if (end - *cursor < (ptrdiff_t)sizeof(attr))
-		return false;
-	memcpy(&attr, *cursor, sizeof(attr));
-	if (attr.key == 0 || attr.bytes > end - *cursor - (ptrdiff_t)sizeof(attr))
-		return false;
-	*ret_attr = (struct ta_attr_view){ .key = attr.key,
-					   .type = attr.type,
-					   .bytes = attr.bytes,
-					   .value = *cursor + sizeof(attr) };
-	size_t step = sizeof(attr) + (((size_t)attr.bytes + 3) & ~(size_t)3);
-
-	*cursor = step > (size_t)(end - *cursor) ? end : *cursor + step;
-	return true;
-}
-
 int64_t ta_attr_int(const struct ta_attr_view *attr)
 {
 	int64_t value = 0;

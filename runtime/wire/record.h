@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum ta_record_kind {
 #define RECORD(number, NAME, type) TA_RECORD_##NAME = number,
@@ -330,7 +331,25 @@ const char *ta_record_attrs(const struct ta_record *record, uint32_t *ret_bytes)
 
 /* Reads the attribute at *cursor and moves the cursor behind it.  False at the
  * end, and for anything that would leave the range. */
-bool ta_attr_next(const char **cursor, const char *end, struct ta_attr_view *ret_attr);
+static inline bool ta_attr_next(const char **cursor, const char *end,
+				struct ta_attr_view *ret_attr)
+{
+	struct ta_attr attr;
+
+	if (end - *cursor < (ptrdiff_t)sizeof(attr))
+		return false;
+	memcpy(&attr, *cursor, sizeof(attr));
+	if (attr.key == 0 || attr.bytes > end - *cursor - (ptrdiff_t)sizeof(attr))
+		return false;
+	*ret_attr = (struct ta_attr_view){ .key = attr.key,
+					   .type = attr.type,
+					   .bytes = attr.bytes,
+					   .value = *cursor + sizeof(attr) };
+	size_t step = sizeof(attr) + (((size_t)attr.bytes + 3) & ~(size_t)3);
+
+	*cursor = step > (size_t)(end - *cursor) ? end : *cursor + step;
+	return true;
+}
 
 /* The value of an INT or BOOL attribute; 0 for other types and odd lengths. */
 int64_t ta_attr_int(const struct ta_attr_view *attr);
