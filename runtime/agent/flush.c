@@ -26,6 +26,9 @@
 #define DELAY_FIRST_NS 100000000ull
 #define DELAY_LAST_NS 5000000000ull
 #define WAIT_NS 2000000ull /* lanes are read in between */
+/* Between two full buffers: a line costs some 35 system calls and four changes of threads, which
+ * who serves requests on the same processors has to wait for. */
+#define FULL_REST_NS 10000000ull
 #define TICK_NS 1000000000ull
 #define EARLY_NS 250000000ull /* rather a quarter of a second early than a whole one late */
 #define EVENTS_REST_NS 200000000ull
@@ -132,6 +135,21 @@ void ta_flush_look(struct ta_worker *worker)
 	look_at_interval(worker);
 }
 
+static bool is_full(const struct ta_worker *worker)
+{
+	return worker->state.buckets.group_spans >= worker->config.max_spans;
+}
+
+/* When a full buffer goes out: at once, or a rest after the last one that was full; what was
+ * there then, or is enough for the longest line, needs no rest. */
+static uint64_t full_ns(const struct ta_worker *worker)
+{
+	const struct ta_flush *flush = &worker->flush;
+	bool enough = worker->state.buckets.group_spans >= PER_LINE;
+
+	return enough || flush->full_ns == worker->now_ns ? 0 : flush->full_ns + FULL_REST_NS;
+}
+
 uint64_t ta_flush_wake_ns(const struct ta_worker *worker)
 {
 	const struct ta_flush *flush = &worker->flush;
@@ -144,6 +162,8 @@ uint64_t ta_flush_wake_ns(const struct ta_worker *worker)
 	if (worker->state.buckets.group_count > 0) {
 		at = interval_tick(worker);
 		wake = spans->error ? spans->retry_ns : at > flush->tick_ns ? at : flush->tick_ns;
+		if (!spans->error && is_full(worker) && full_ns(worker) < wake)
+			wake = full_ns(worker);
 	}
 	at = events->error ? events->retry_ns : flush->events_ns;
 	return worker->state.events.count > 0 && at < wake ? at : wake;
@@ -157,7 +177,7 @@ static enum ta_flush_reason reason_now(const struct ta_worker *worker)
 
 	if (buckets->group_count == 0)
 		return TA_FLUSH_NOT;
-	if (buckets->group_spans >= worker->config.max_spans)
+	if (is_full(worker))
 		return TA_FLUSH_MAX_SPANS;
 	if (flush->soon)
 		return TA_FLUSH_EXIT;
@@ -223,7 +243,9 @@ static uint32_t begin_run(struct ta_worker *worker, enum ta_flush_reason reason,
 		ta_log_debug(&worker->log, "flush reason=%s traces=%u spans=%llu", reasons[reason],
 			     groups, (unsigned long long)spans);
 	}
-	if (reason != TA_FLUSH_MAX_SPANS)
+	if (reason == TA_FLUSH_MAX_SPANS)
+		flush->full_ns = worker->now_ns;
+	else
 		flush->soon = flush->parts = false;
 	flush->interval_ns = flush->filled_ns = 0;
 	flush->ways[TA_OUTPUT_SPANS].left = groups;
@@ -241,8 +263,9 @@ static void plan(struct ta_worker *worker)
 	else if (flush->filled_ns == 0)
 		flush->filled_ns = worker->now_ns;
 	enum ta_flush_reason reason = reason_now(worker);
+	bool rests = reason == TA_FLUSH_MAX_SPANS && full_ns(worker) > worker->now_ns;
 
-	if (ways[TA_OUTPUT_SPANS].left == 0 && reason != TA_FLUSH_NOT)
+	if (ways[TA_OUTPUT_SPANS].left == 0 && reason != TA_FLUSH_NOT && !rests)
 		begin_run(worker, reason, UINT32_MAX);
 	else if (ways[TA_OUTPUT_EVENTS].left == 0 && events_due(worker) &&
 		 worker->state.events.ready_count > 0)

@@ -71,6 +71,7 @@ struct ta_flush {
 	uint64_t last_ns;     /* the last run that had spans */
 	uint64_t filled_ns;   /* since then something is complete; 0: nothing is */
 	uint64_t interval_ns; /* the second at which the interval was over; 0: it is not */
+	uint64_t full_ns;     /* the last run because the buffer was full */
 	uint64_t events_ns;   /* not before then */
 	bool soon;	      /* a process that contributed has died */
 	bool parts;	      /* parts of traces were made */

@@ -20,6 +20,7 @@
 #define FLUSH_UNUSED __attribute__((unused))
 #define SEGMENT 9
 #define SECOND 1000000000ull
+#define RESTED (SECOND / 10) /* long enough after a full buffer for the next one */
 
 static uint64_t ahead_ns;
 

@@ -23,7 +23,28 @@ static void full(void)
 	check_same(lines_of(f.host.out), 1);
 	trace(&f, 6);
 	passes(&f);
+	round_at(&f, RESTED);
+	check_same(lines_of(f.host.out), 2);
+	fini(&f);
+}
+
+/* One that is full soon after another rests, but not longer than it said it would. */
+static void full_again(void)
+{
+	struct fixture f = { 0 };
+
+	init(&f, 2);
+	trace(&f, 2);
+	passes(&f);
 	round_at(&f, 0);
+	f.worker->flush.full_ns = ta_agent_now_ns() + SECOND; /* as if it had been just now */
+	trace(&f, 2);
+	passes(&f);
+	round_at(&f, 0);
+	check_same(lines_of(f.host.out), 1);
+	check(ta_flush_wake_ns(f.worker) > f.worker->now_ns, "wakes at once");
+	check(ta_flush_wake_ns(f.worker) < f.worker->flush.full_ns + SECOND, "sleeps too long");
+	round_at(&f, 2 * SECOND);
 	check_same(lines_of(f.host.out), 2);
 	fini(&f);
 }
@@ -224,7 +245,7 @@ static void one_file_fails(void)
 	check_same(f.worker->flush.ways[TA_OUTPUT_SPANS].error, 0);
 	trace(&f, 2);
 	passes(&f);
-	round_at(&f, 0);
+	round_at(&f, RESTED);
 	check_same(lines_of(f.host.out), 2);
 	rmdir(events_path(&f));
 	round_at(&f, SECOND);
@@ -301,6 +322,7 @@ static void killed_while_encoding(void)
 int main(void)
 {
 	check_group("a full buffer goes out whole", full);
+	check_group("a buffer that is full again soon", full_again);
 	check_group("a buffer that was full several times", full_many_times);
 	check_group("a flush that was asked for", asked_for);
 	check_group("a large flush is several lines", a_large_one);
