@@ -19,6 +19,7 @@
  *
  * Runs: alone, single-threaded; plain (every call does nothing) and preloaded.
  */
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@
 #include <time.h>
 
 #include "runtime/include/tagalong.h"
+#include "tests/bench/bench.h"
 
 #define ROUNDS_MAX 100000u
 #define CLOCKS 200u	 /* readings before and after a batch */
@@ -40,14 +42,6 @@ struct op {
 	void (*run)(void);
 	void (*leave)(void);
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* ---- surroundings ---- */
 
@@ -179,12 +173,10 @@ static void rest(void)
 {
 	struct timespec nap = { .tv_nsec = 300000 };
 	struct tagalong_buffered unused;
-	int error = tagalong_buffered(&unused, 2000);
 
-	if (error) {
-		fprintf(stderr, "api: the agent does not answer: %s\n", strerror(-error));
-		exit(1);
-	}
+	errno = -tagalong_buffered(&unused, 2000);
+	if (errno)
+		die("the agent does not answer");
 	if (tagalong())
 		nanosleep(&nap, NULL);
 }

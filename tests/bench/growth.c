@@ -36,6 +36,7 @@
 #include <unistd.h>
 
 #include "runtime/include/tagalong.h"
+#include "tests/bench/bench.h"
 
 #define NUMBER_MAX 200000u
 #define BATCHES_MAX 100000u
@@ -48,27 +49,6 @@
 
 static unsigned int number, batches, per_batch = SPANS;
 static double samples[BATCHES_MAX], clocks[BATCHES_MAX];
-
-static void die(const char *what)
-{
-	fprintf(stderr, "growth: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static long must(long result, const char *what)
-{
-	if (result < 0)
-		die(what);
-	return result;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* Until the agent has taken what was written; it goes back to sleep. */
 static void rest(void)

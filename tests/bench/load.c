@@ -33,6 +33,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/bench/bench.h"
+
 #define CONNECTIONS_MAX 256u
 #define SAMPLES_MAX (1u << 20)
 #define TURN 100u
@@ -61,20 +63,6 @@ static uint32_t idle_count;
 
 static uint32_t samples[SAMPLES_MAX];
 static uint64_t done;
-
-static void die(const char *what)
-{
-	fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static size_t unescape(char *to, size_t room, const char *from)
 {

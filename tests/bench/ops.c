@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "runtime/include/tagalong.h"
+#include "tests/bench/bench.h"
 
 #define ROUNDS_MAX 100000u
 #define OP_NS_MAX 5000000000ull /* no operation takes longer than that, all rounds together */
@@ -49,27 +50,6 @@ static int null_fd, zero_fd;
 static int plain_peer, plain_conn;  /* opaque connection: our end, the accepted end */
 static int http_client, http_conn; /* the same over loopback TCP */
 static int listener, pending[PENDING];
-
-static void die(const char *what)
-{
-	fprintf(stderr, "ops: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static long must(long result, const char *what)
-{
-	if (result < 0)
-		die(what);
-	return result;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* ---- connections ---- */
 

@@ -25,6 +25,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/bench/bench.h"
+
 #define VARIANTS_MAX 16
 #define ENV_MAX 24
 
@@ -34,20 +36,6 @@ struct variant {
 	int env_count;
 	int cold;
 };
-
-static void die(const char *what)
-{
-	fprintf(stderr, "start: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void nap(long milliseconds)
 {
