@@ -92,7 +92,8 @@ def calls(bench, case, variant, requests):
 
 
 def writable(path):
-    """For servers that become another user: a page of zeros."""
+    """For servers that become another user: a page of zeros, and a way there."""
+    os.chmod(os.path.dirname(path), 0o711)
     with open(path, "wb") as page:
         page.write(bytes(4096))
     os.chmod(path, 0o666)
