@@ -4,9 +4,30 @@ gcc -g -O0 -pthread -o program "$HERE/program.c" || exit 1
 facts() { grep -E 'ERROR SUMMARY|definitely lost|indirectly lost|All heap|Invalid|uninit|program.c|sum |Process terminating|data race' | sed 's/[0-9,]* bytes allocated//'; }
 memcheck() { valgrind -q --trace-children=no --leak-check=full --error-exitcode=9 ./program "$1" 2>&1; echo "status $?"; }
 for how in fine beyond unset leak crash; do same "$how" bash -c "$(declare -f memcheck facts); memcheck $how | facts"; done
-# Children report, too, at the same time; that which starts an agent is one.
-same heap bash -c "$(declare -f facts); valgrind ./program 2>&1 | grep -E 'ERROR SUMMARY|in use at exit' | sed 's/==.*==//' | sort -u"
+
+# under OPTION...: runs the program; $main is its process.
+under() {
+	valgrind "$@" ./program &
+	main=$!
+	wait $main
+	echo "status $?"
+}
+# What is left, how often blocks were taken and given back, what is wrong.  Not how large they were: a thread
+# has a table with a place for every library.
+account() { grep -E 'ERROR SUMMARY|in use at exit|total heap usage' "$1" | sed -e 's/^==[0-9]*==//' -e 's/[0-9,]* bytes allocated//' | paste -sd ' '; }
+# Children report, too.  One that starts an agent takes nothing and has no errors; everything else is compared.
+heap() {
+	under --log-file=heap.%p
+	account "heap.$main"
+	for report in heap.*; do [ "$report" = "heap.$main" ] || account "$report"; done | grep -v ' 0 allocs, 0 frees.* 0 errors'
+}
+same heap heap
 same helgrind bash -c "$(declare -f facts); valgrind -q --tool=helgrind --error-exitcode=9 ./program 2>&1 | facts; echo \${PIPESTATUS[0]}"
 same drd bash -c "$(declare -f facts); valgrind -q --tool=drd --error-exitcode=9 ./program 2>&1 | facts; echo \${PIPESTATUS[0]}"
-same callgrind bash -c 'valgrind -q --tool=callgrind --callgrind-out-file=out ./program; echo $?; callgrind_annotate --threshold=100 out | grep -q "program.c:deeper" && echo deeper'
+# The program's own functions take as many instructions as ever; how much that is of the whole is another matter.
+callgrind() {
+	under -q --tool=callgrind --callgrind-out-file=out.%p
+	callgrind_annotate --threshold=100 --auto=no "out.$main" | sed -n 's/^ *\([0-9,]*\) ([^)]*)  *[^ =]*program\.c:\([^ ]*\) .*/\1 \2/p' | sort
+}
+same callgrind callgrind
 same massif bash -c 'valgrind -q --tool=massif --massif-out-file=massif ./program; echo $?'
