@@ -359,11 +359,15 @@ struct kernel_action {
 	uint64_t mask;
 };
 
-/* Whether the instruction faults again when the handler returns. */
+/* Whether the instruction faults again when the handler returns.  Not what the kernel says of
+ * itself (a signal frame that found no place on the stack), nor of memory that nobody has read
+ * yet (BUS_MCEERR_AO): there the program would go on. */
 static bool comes_again(int number, const siginfo_t *info)
 {
-	return !was_sent(info) && (number == SIGSEGV || number == SIGBUS || number == SIGILL ||
-				   number == SIGFPE);
+	int last = number == SIGSEGV ? SEGV_ACCERR : number == SIGBUS ? BUS_OBJERR :
+		   number == SIGILL  ? ILL_BADSTK : number == SIGFPE ? FPE_FLTSUB : 0;
+
+	return info->si_code > 0 && info->si_code <= last;
 }
 
 /* The kernel refuses (a filter does): a fault while its signal is blocked is death whatever
@@ -378,15 +382,19 @@ static void die_without_default(int number, const siginfo_t *info, void *context
 		ta_sys(SYS_exit_group, 128 + number);
 }
 
-/* The signal is blocked while its handler runs: what is sent now arrives at the return,
- * before any further instruction, with the same facts as the first time. */
+/* A fault comes again by itself: what was sent in its place would look like an error of its own to
+ * valgrind, which makes such signals.  Others are sent again: the signal is blocked while its handler
+ * runs, so that they arrive at the return, before any further instruction, with the same
+ * facts as the first time. */
 void ta_crash_die(int number, siginfo_t *info, void *context)
 {
 	struct kernel_action by_default = { 0 };
 	uint32_t pid = (uint32_t)ta_sys(SYS_getpid), tid = (uint32_t)ta_sys(SYS_gettid);
 
-	if (ta_sys(SYS_rt_sigaction, number, &by_default, 0, 8) != 0 ||
-	    (ta_sys(SYS_rt_tgsigqueueinfo, pid, tid, number, info) != 0 &&
-	     ta_sys(SYS_tgkill, pid, tid, number) != 0))
+	if (ta_sys(SYS_rt_sigaction, number, &by_default, 0, 8) != 0)
+		die_without_default(number, info, context);
+	else if (!comes_again(number, info) &&
+		 ta_sys(SYS_rt_tgsigqueueinfo, pid, tid, number, info) != 0 &&
+		 ta_sys(SYS_tgkill, pid, tid, number) != 0)
 		die_without_default(number, info, context);
 }
