@@ -452,8 +452,10 @@ static bool is_parked(const struct ta_conn *conn)
 	if (conn->mode == TA_CONN_OPAQUE)
 		return conn->turn && !(conn->outward_span == conn->context.span_id &&
 				       atomic_load(&conn->outward_open));
-	if (conn->mode != TA_CONN_HTTP || conn->queue_count == 0 || conn->request_open ||
-	    !ta_http1_is_between(&conn->in))
+	if (conn->mode != TA_CONN_HTTP || conn->queue_count == 0)
+		return false;
+	/* What has come in part is the newest one: the oldest may go on if that is another. */
+	if (conn->queue_count == 1 && !conn->request_open && !ta_http1_is_between(&conn->in))
 		return false;
 	return conn->outward_span != conn->queue[conn->queue_first].context.span_id ||
 	       atomic_load(&conn->outward_open) == 0;

@@ -39,6 +39,16 @@ static const struct ta_context *asked_of(struct ta_conn *conn)
 	return conn->mode == TA_CONN_OPAQUE && conn->turn ? &conn->context : NULL;
 }
 
+/* Whether a unit may be work for that request: it was for another one if that is what was
+ * guessed, and in an event loop it may have been for anybody. */
+static bool may_be_for(const struct ta_thread *thread, const struct ta_context *asked)
+{
+	struct ta_owner owner = ta_unit_owner(thread);
+	uint64_t guessed = ta_unit_of(&owner)->link.span_id;
+
+	return guessed ? guessed == asked->span_id : !ta_outward_in_loop(thread);
+}
+
 /* Reading more of a request that the thread is at work on says whose work it is, as an
  * answer does; reading another one ends what it was at. */
 static void settle_reading(struct ta_conn *conn, struct ta_thread *thread)
@@ -47,7 +57,8 @@ static void settle_reading(struct ta_conn *conn, struct ta_thread *thread)
 	const struct ta_context *asked = frame ? asked_of(conn) : NULL;
 
 	ta_unit_settle(thread, thread->claimed);
-	if (asked && frame->conn == ta_conn_index(conn) && thread->unit) {
+	if (asked && frame->conn == ta_conn_index(conn) && thread->unit &&
+	    may_be_for(thread, asked)) {
 		ta_unit_claim(thread, asked);
 		ta_unit_settle_slow(thread);
 	}
