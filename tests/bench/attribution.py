@@ -29,7 +29,7 @@ the request that they were made for. Written by one command, on {machine}:
 
     tests/bench/run BUILD attribution --write
 
-One row (*answers handed back to the loop*) was measured again, by its name in the same command: beside other work it had lost spans, and said so.
+One row (*answers handed back to the loop*) was measured again, by its name in the same command: beside other work it had lost spans, and said so. So were the three with pipelining, after a rule for it was mended.
 
 A client sends {requests:,} requests to each model, {concurrency} at a time, each with an id. A request makes one to three calls to a downstream
 server that carry the id; server and downstream server dawdle for 0 to 5 ms. Programs and judge are in
