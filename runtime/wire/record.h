@@ -334,12 +334,13 @@ const char *ta_record_attrs(const struct ta_record *record, uint32_t *ret_bytes)
 static inline bool ta_attr_next(const char **cursor, const char *end,
 				struct ta_attr_view *ret_attr)
 {
+	size_t left = (size_t)((uintptr_t)end - (uintptr_t)*cursor); /* both may be NULL */
 	struct ta_attr attr;
 
-	if (end - *cursor < (ptrdiff_t)sizeof(attr))
+	if (left < sizeof(attr))
 		return false;
 	memcpy(&attr, *cursor, sizeof(attr));
-	if (attr.key == 0 || attr.bytes > end - *cursor - (ptrdiff_t)sizeof(attr))
+	if (attr.key == 0 || attr.bytes > left - sizeof(attr))
 		return false;
 	*ret_attr = (struct ta_attr_view){ .key = attr.key,
 					   .type = attr.type,
@@ -347,7 +348,7 @@ static inline bool ta_attr_next(const char **cursor, const char *end,
 					   .value = *cursor + sizeof(attr) };
 	size_t step = sizeof(attr) + (((size_t)attr.bytes + 3) & ~(size_t)3);
 
-	*cursor = step > (size_t)(end - *cursor) ? end : *cursor + step;
+	*cursor += step < left ? step : left;
 	return true;
 }
 

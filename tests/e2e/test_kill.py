@@ -71,6 +71,8 @@ def agent(home, which):
     script = wrk_mix(home, mix, 500)
     kills = 0
     for _ in range(4):
+        # One that is alone is still about to start the other: with a sanitizer that takes a while.
+        wait_until(lambda: len(home.agents()) == 2, 20, "watcher and worker are there")
         load = threading.Thread(target=wrk, args=(port, 10, 4, script))
         load.start()
         time.sleep(0.01)
