@@ -49,17 +49,59 @@ static void choose_routes(struct ta_encode *encode, const struct ta_batch *batch
 			trace->routes |= 1u << i;
 }
 
-static void show(struct ta_encode *encode, const struct trace *trace, struct ta_sink *metrics,
-		 const struct ta_span *span)
+/* Whether every sink that takes the trace can write from memory. */
+static bool all_repeat(const struct ta_encode *encode, const struct trace *trace)
+{
+	for (int i = 0; i < TA_ROUTES; i++)
+		if (trace->routes & 1u << i && !encode->routes[i].spans->class->knows)
+			return false;
+	return true;
+}
+
+/* Whether it is known already what the span says; then it is written. */
+static bool show_again(struct ta_encode *encode, const struct trace *trace,
+		       const struct ta_span *span)
+{
+	for (int i = 0; i < TA_ROUTES; i++) {
+		struct ta_sink *sink = encode->routes[i].spans;
+
+		if (trace->routes & 1u << i && !sink->class->knows(sink, &encode->key))
+			return false;
+	}
+	for (int i = 0; i < TA_ROUTES; i++)
+		if (trace->routes & 1u << i)
+			encode->routes[i].spans->class->again(encode->routes[i].spans, span);
+	return true;
+}
+
+static void show_new(struct ta_encode *encode, const struct trace *trace, struct ta_sink *metrics,
+		     const struct ta_span *span, bool has_key)
 {
 	struct ta_out_span out;
 
 	ta_enrich_span(encode->enrich, span, &out);
-	for (int i = 0; i < TA_ROUTES; i++)
-		if (trace->routes & 1u << i)
-			encode->routes[i].spans->class->span(encode->routes[i].spans, span, &out);
+	has_key = has_key && ta_repeat_is_whole(&out);
+	for (int i = 0; i < TA_ROUTES; i++) {
+		struct ta_sink *sink = encode->routes[i].spans;
+
+		if (!(trace->routes & 1u << i))
+			continue;
+		sink->class->span(sink, span, &out);
+		if (has_key)
+			sink->class->learn(sink, &encode->key);
+	}
 	if (metrics)
 		metrics->class->span(metrics, span, &out);
+}
+
+static void show(struct ta_encode *encode, const struct trace *trace, struct ta_sink *metrics,
+		 const struct ta_span *span)
+{
+	bool has_key = !metrics && all_repeat(encode, trace) &&
+		       ta_repeat_key_of(encode->enrich, span, &encode->key);
+
+	if (!has_key || !show_again(encode, trace, span))
+		show_new(encode, trace, metrics, span, has_key);
 }
 
 static void walk_trace(struct ta_encode *encode, const struct trace *trace, struct ta_sink *metrics)

@@ -27,6 +27,7 @@ struct ta_encode {
 	struct ta_enrich *enrich;
 	struct ta_route routes[TA_ROUTES];
 	struct ta_sink *metrics; /* or NULL */
+	struct ta_repeat_key key; /* of the span at hand */
 };
 
 /* Fills in the messages of the routes that the batch is for.  Returns 0

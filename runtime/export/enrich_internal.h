@@ -244,6 +244,8 @@ size_t ta_query_redact(const char *query, size_t bytes, char *out, bool *ret_cha
 /* enrich_name.c: paths with their variable parts as '*'. */
 struct ta_path_names *ta_path_names_new(void);
 void ta_path_names_free(struct ta_path_names *names);
+/* While it stays the same, a path that has a name keeps it. */
+uint32_t ta_path_names_age(const struct ta_path_names *names);
 size_t ta_path_name(struct ta_path_names *names, const char *path, size_t bytes, char *out,
 		    size_t out_bytes);
 /* Whether a path segment looks like a value: a number, an id, a token. */

@@ -83,6 +83,11 @@ void ta_path_names_free(struct ta_path_names *names)
 	free(names);
 }
 
+uint32_t ta_path_names_age(const struct ta_path_names *names)
+{
+	return names->collapses;
+}
+
 struct shape {
 	size_t digits, upper, lower, hex, other, marks;
 };

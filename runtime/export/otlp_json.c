@@ -37,7 +37,7 @@ static void put_attributes(struct ta_buf *buf, const struct ta_out_span *out)
 	ta_otlp_row_end(&row, out->dropped_attrs);
 }
 
-static void put_ids(struct ta_buf *buf, const struct ta_span *span, const struct ta_out_span *out)
+static void put_ids(struct ta_buf *buf, const struct ta_span *span, const char *trace_state)
 {
 	char *at = ta_buf_reserve(buf, 120);
 
@@ -48,9 +48,9 @@ static void put_ids(struct ta_buf *buf, const struct ta_span *span, const struct
 	at = TA_WRITE(at, "\",\"spanId\":\"");
 	at = ta_write_hex64(at, span->span_id);
 	ta_buf_wrote(buf, TA_WRITE(at, "\""));
-	if (out->trace_state[0]) {
+	if (trace_state[0]) {
 		PUT(buf, ",\"traceState\":");
-		ta_buf_put_json(buf, out->trace_state, strlen(out->trace_state));
+		ta_buf_put_json(buf, trace_state, strlen(trace_state));
 	}
 	if (span->parent_id) {
 		PUT(buf, ",\"parentSpanId\":\"");
@@ -59,14 +59,12 @@ static void put_ids(struct ta_buf *buf, const struct ta_span *span, const struct
 	}
 }
 
-static void put_times(struct ta_buf *buf, int kind, const struct ta_otlp_span *facts)
+static void put_times(struct ta_buf *buf, const struct ta_otlp_span *facts)
 {
-	char *at = ta_buf_reserve(buf, 128);
+	char *at = ta_buf_reserve(buf, 96);
 
 	if (!at)
 		return;
-	at = TA_WRITE(at, ",\"kind\":");
-	at = ta_write_u64(at, (uint64_t)kind);
 	at = TA_WRITE(at, ",\"startTimeUnixNano\":\"");
 	at = ta_write_u64(at, facts->start_ns);
 	at = TA_WRITE(at, "\",\"endTimeUnixNano\":\"");
@@ -156,6 +154,14 @@ static void put_status(struct ta_buf *buf, const struct ta_out_span *out)
 	ta_buf_putc(buf, '}');
 }
 
+static void put_flags(struct ta_otlp_sink *sink, const struct ta_otlp_span *facts)
+{
+	PUT(&sink->items, ",\"flags\":");
+	ta_buf_put_u64(&sink->items, facts->flags);
+	ta_buf_putc(&sink->items, '}');
+	ta_otlp_item_end(sink, facts->end_ns);
+}
+
 static void put_span(struct ta_sink *base, const struct ta_span *span,
 		     const struct ta_out_span *out)
 {
@@ -163,24 +169,43 @@ static void put_span(struct ta_sink *base, const struct ta_span *span,
 	const struct ta_otlp_span facts = ta_otlp_span_of(sink->batch, span);
 	struct ta_buf *buf = ta_otlp_item_begin(sink, span->process);
 
-	put_ids(buf, span, out);
+	put_ids(buf, span, out->trace_state);
+	sink->marks.front = ta_otlp_item_here(sink);
 	PUT(buf, ",\"name\":");
 	ta_buf_put_json(buf, out->name, out->name_bytes);
-	put_times(buf, out->kind, &facts);
+	PUT(buf, ",\"kind\":");
+	ta_buf_put_u64(buf, (uint64_t)out->kind);
+	sink->marks.front_end = ta_otlp_item_here(sink);
+	put_times(buf, &facts);
+	sink->marks.rest = ta_otlp_item_here(sink);
 	put_attributes(buf, out);
 	put_events(buf, out, facts.wall_offset_ns);
 	put_links(buf, out);
 	put_status(buf, out);
-	PUT(buf, ",\"flags\":");
-	ta_buf_put_u64(buf, facts.flags);
-	ta_buf_putc(buf, '}');
-	ta_otlp_item_end(sink, facts.end_ns);
+	sink->marks.rest_end = ta_otlp_item_here(sink);
+	put_flags(sink, &facts);
+}
+
+static void put_again(struct ta_sink *base, const struct ta_span *span)
+{
+	struct ta_otlp_sink *sink = (struct ta_otlp_sink *)base;
+	const struct ta_otlp_span facts = ta_otlp_span_of(sink->batch, span);
+	struct ta_buf *buf = ta_otlp_item_begin(sink, span->process);
+
+	put_ids(buf, span, "");
+	ta_buf_put(buf, ta_repeat_front(sink->found), sink->found->front_bytes);
+	put_times(buf, &facts);
+	ta_buf_put(buf, ta_repeat_rest(sink->found), sink->found->rest_bytes);
+	put_flags(sink, &facts);
 }
 
 const struct ta_sink_class ta_otlp_json_traces_class = {
 	.name = "OTLP traces (JSON)",
 	.begin = ta_otlp_sink_begin,
 	.span = put_span,
+	.knows = ta_otlp_sink_knows,
+	.again = put_again,
+	.learn = ta_otlp_sink_learn,
 	.end = ta_otlp_sink_end,
 	.free = ta_otlp_sink_free,
 };

@@ -107,18 +107,57 @@ static void put_status(struct ta_buf *buf, const struct ta_out_span *out)
 	ta_pb_close(buf, opened);
 }
 
-static void put_head(struct ta_buf *buf, const struct ta_span *span, const struct ta_out_span *out,
-		     const struct ta_otlp_span *facts)
+static void put_span_ids(struct ta_buf *buf, const struct ta_span *span, const char *trace_state)
 {
 	const uint64_t parent_id = htobe64(span->parent_id);
 
 	put_ids(buf, span->trace_hi, span->trace_lo, span->span_id);
-	ta_pb_text(buf, SPAN_TRACE_STATE, out->trace_state, strlen(out->trace_state));
+	ta_pb_text(buf, SPAN_TRACE_STATE, trace_state, strlen(trace_state));
 	ta_pb_bytes(buf, SPAN_PARENT_ID, &parent_id, span->parent_id ? 8 : 0);
-	ta_pb_text(buf, SPAN_NAME, out->name, out->name_bytes);
-	ta_pb_uint(buf, SPAN_KIND, (uint64_t)out->kind);
+}
+
+static void put_times(struct ta_buf *buf, const struct ta_otlp_span *facts)
+{
 	ta_pb_fixed64(buf, SPAN_START, facts->start_ns);
 	ta_pb_fixed64(buf, SPAN_END, facts->end_ns);
+}
+
+static void put_front(struct ta_otlp_sink *sink, const struct ta_out_span *out)
+{
+	sink->marks.front = ta_otlp_item_here(sink);
+	ta_pb_text(&sink->items, SPAN_NAME, out->name, out->name_bytes);
+	ta_pb_uint(&sink->items, SPAN_KIND, (uint64_t)out->kind);
+	sink->marks.front_end = ta_otlp_item_here(sink);
+}
+
+static void put_rest(struct ta_otlp_sink *sink, const struct ta_out_span *out,
+		     int64_t wall_offset_ns)
+{
+	struct ta_buf *buf = &sink->items;
+
+	sink->marks.rest = ta_otlp_item_here(sink);
+	for (uint32_t i = 0; i < out->attr_count; i++)
+		ta_otlp_pb_attr(buf, SPAN_ATTRIBUTES, &out->attrs[i]);
+	ta_pb_uint(buf, SPAN_DROPPED_ATTRIBUTES, out->dropped_attrs);
+	put_events(buf, out, wall_offset_ns);
+	put_links(buf, out);
+	put_status(buf, out);
+	sink->marks.rest_end = ta_otlp_item_here(sink);
+}
+
+/* Its length goes in front, which may move what has been marked. */
+static void end_span(struct ta_otlp_sink *sink, size_t opened, const struct ta_otlp_span *facts)
+{
+	struct ta_otlp_marks *marks = &sink->marks;
+
+	ta_pb_fixed32(&sink->items, SPAN_FLAGS, facts->flags);
+	size_t moved = sink->items.bytes;
+
+	ta_pb_close(&sink->items, opened);
+	moved = sink->items.bytes - moved;
+	marks->front += moved, marks->front_end += moved;
+	marks->rest += moved, marks->rest_end += moved;
+	ta_otlp_item_end(sink, facts->end_ns);
 }
 
 static void put_span(struct ta_sink *base, const struct ta_span *span,
@@ -129,22 +168,34 @@ static void put_span(struct ta_sink *base, const struct ta_span *span,
 	struct ta_buf *buf = ta_otlp_item_begin(sink, span->process);
 	size_t opened = ta_pb_open(buf, TA_OTLP_ITEM);
 
-	put_head(buf, span, out, &facts);
-	for (uint32_t i = 0; i < out->attr_count; i++)
-		ta_otlp_pb_attr(buf, SPAN_ATTRIBUTES, &out->attrs[i]);
-	ta_pb_uint(buf, SPAN_DROPPED_ATTRIBUTES, out->dropped_attrs);
-	put_events(buf, out, facts.wall_offset_ns);
-	put_links(buf, out);
-	put_status(buf, out);
-	ta_pb_fixed32(buf, SPAN_FLAGS, facts.flags);
-	ta_pb_close(buf, opened);
-	ta_otlp_item_end(sink, facts.end_ns);
+	put_span_ids(buf, span, out->trace_state);
+	put_front(sink, out);
+	put_times(buf, &facts);
+	put_rest(sink, out, facts.wall_offset_ns);
+	end_span(sink, opened, &facts);
+}
+
+static void put_again(struct ta_sink *base, const struct ta_span *span)
+{
+	struct ta_otlp_sink *sink = (struct ta_otlp_sink *)base;
+	const struct ta_otlp_span facts = ta_otlp_span_of(sink->batch, span);
+	struct ta_buf *buf = ta_otlp_item_begin(sink, span->process);
+	size_t opened = ta_pb_open(buf, TA_OTLP_ITEM);
+
+	put_span_ids(buf, span, "");
+	ta_buf_put(buf, ta_repeat_front(sink->found), sink->found->front_bytes);
+	put_times(buf, &facts);
+	ta_buf_put(buf, ta_repeat_rest(sink->found), sink->found->rest_bytes);
+	end_span(sink, opened, &facts);
 }
 
 const struct ta_sink_class ta_otlp_pb_traces_class = {
 	.name = "OTLP traces",
 	.begin = ta_otlp_sink_begin,
 	.span = put_span,
+	.knows = ta_otlp_sink_knows,
+	.again = put_again,
+	.learn = ta_otlp_sink_learn,
 	.end = ta_otlp_sink_end,
 	.free = ta_otlp_sink_free,
 };

@@ -244,6 +244,30 @@ void ta_otlp_item_end(struct ta_otlp_sink *sink, uint64_t time_ns)
 		sink->newest_ns = time_ns;
 }
 
+/* ---- what repeats ---- */
+
+bool ta_otlp_sink_knows(struct ta_sink *base, const struct ta_repeat_key *key)
+{
+	struct ta_otlp_sink *sink = (struct ta_otlp_sink *)base;
+
+	sink->found = ta_repeats_find(sink->repeats, key);
+	return sink->found != NULL;
+}
+
+void ta_otlp_sink_learn(struct ta_sink *base, const struct ta_repeat_key *key)
+{
+	struct ta_otlp_sink *sink = (struct ta_otlp_sink *)base;
+	const struct ta_otlp_marks *marks = &sink->marks;
+	const char *item = sink->items.data + sink->item;
+
+	if (sink->failed)
+		return;
+	if (!sink->repeats)
+		sink->repeats = ta_repeats_new();
+	ta_repeats_learn(sink->repeats, key, item + marks->front, marks->front_end - marks->front,
+			 item + marks->rest, marks->rest_end - marks->rest);
+}
+
 /* ---- a sink ---- */
 
 void ta_otlp_sink_begin(struct ta_sink *base, const struct ta_batch *batch)
@@ -303,6 +327,7 @@ void ta_otlp_sink_fini(struct ta_otlp_sink *sink)
 	ta_buf_fini(&sink->resources);
 	ta_buf_fini(&sink->body);
 	ta_messages_fini(&sink->done);
+	ta_repeats_free(sink->repeats);
 	free(sink->runs);
 }
 

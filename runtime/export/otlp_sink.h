@@ -36,6 +36,13 @@ struct ta_otlp_sink {
 	size_t item;	    /* where the newest one begins */
 	uint64_t newest_ns; /* of all but the newest one */
 
+	/* What repeats (repeat.h), and where it stands in the newest item, from its beginning. */
+	struct ta_repeats *repeats;
+	const struct ta_repeat *found;
+	struct ta_otlp_marks {
+		size_t front, front_end, rest, rest_end;
+	} marks;
+
 	struct ta_buf body; /* before compression */
 	struct ta_messages done;
 	bool failed;
@@ -55,6 +62,14 @@ extern const struct ta_sink_class ta_otlp_json_traces_class, ta_otlp_json_logs_c
 void ta_otlp_sink_begin(struct ta_sink *sink, const struct ta_batch *batch);
 int ta_otlp_sink_end(struct ta_sink *sink, struct ta_messages *messages);
 void ta_otlp_sink_free(struct ta_sink *sink);
+
+/* The same for what repeats: a class's own span() marks it, its again() writes sink->found. */
+static inline size_t ta_otlp_item_here(const struct ta_otlp_sink *sink)
+{
+	return sink->items.bytes - sink->item;
+}
+bool ta_otlp_sink_knows(struct ta_sink *sink, const struct ta_repeat_key *key);
+void ta_otlp_sink_learn(struct ta_sink *sink, const struct ta_repeat_key *key);
 
 /* An item of a process follows.  Returns where it is to be appended; protobuf: as field
  * TA_OTLP_ITEM, JSON: as an object. */

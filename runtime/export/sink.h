@@ -12,6 +12,9 @@
  *       event(event, data)...                   a batch has either spans or events
  *     end(messages)
  *
+ * A span that says the same as earlier ones, but for ids and times, may be written from
+ * memory (repeat.h).
+ *
  * What a sink is shown lives until the call returns.  A sink is encoding only: no I/O, no
  * clock but the batch's.  Running out of memory is remembered and told by end().
  *
@@ -24,6 +27,7 @@
 #include "runtime/export/enrich.h"
 #include "runtime/export/event_merge.h"
 #include "runtime/export/message.h"
+#include "runtime/export/repeat.h"
 
 struct ta_sink;
 
@@ -32,6 +36,11 @@ struct ta_sink_class {
 	void (*begin)(struct ta_sink *sink, const struct ta_batch *batch);
 	void (*span)(struct ta_sink *sink, const struct ta_span *span,
 		     const struct ta_out_span *out);
+	/* Or NULL, all three.  Whether it kept what a span of that key says; then that span, which
+	 * need not be enriched, in place of span(); and, behind span(), what the key says. */
+	bool (*knows)(struct ta_sink *sink, const struct ta_repeat_key *key);
+	void (*again)(struct ta_sink *sink, const struct ta_span *span);
+	void (*learn)(struct ta_sink *sink, const struct ta_repeat_key *key);
 	void (*trace_end)(struct ta_sink *sink); /* or NULL */
 	void (*event)(struct ta_sink *sink, const struct ta_event *event,
 		      const struct ta_event_data *data); /* or NULL: no events */
