@@ -35,6 +35,7 @@ static void free_rows(struct ta_gathered *gathered)
 	free(gathered->spans);
 	free(gathered->rows);
 	free(gathered->merged);
+	gathered->merged_count = 0;
 	gathered->spans = NULL;
 	gathered->rows = NULL;
 	gathered->merged = NULL;

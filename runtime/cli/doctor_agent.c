@@ -145,7 +145,7 @@ static void copy_counts(const ta_count counts[TA_THINGS], uint64_t out[TA_THINGS
 static void say_dropped(struct ta_doctor *doctor, const struct ta_status_queue *queue,
 			const char *name)
 {
-	uint64_t counts[TA_THINGS];
+	uint64_t counts[TA_THINGS] = { 0 };
 	char words[96];
 
 	for (int i = TA_DROP_SAMPLED + 1; i < TA_DROPS; i++) {

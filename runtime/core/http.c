@@ -255,9 +255,10 @@ void ta_http_read_unseen(struct ta_conn *conn, struct ta_thread *thread, uint64_
 
 /* ---- an answer goes out ---- */
 
-static void end_request(struct ta_conn *conn, struct ta_thread *thread, enum ta_end_reason reason)
+/* request is the oldest. */
+static void end_request(struct ta_conn *conn, struct ta_thread *thread,
+			const struct ta_request *request, enum ta_end_reason reason)
 {
-	struct ta_request *request = ta_conn_oldest(conn);
 	struct ta_versions scopes = ta_versions_of(&request->context);
 	struct ta_emit emit;
 
@@ -277,12 +278,14 @@ static void end_request(struct ta_conn *conn, struct ta_thread *thread, enum ta_
 
 static void answer_done(struct ta_conn *conn, struct ta_thread *thread)
 {
+	const struct ta_request *oldest = ta_conn_oldest(conn);
+
 	conn->answering = false;
 	if (conn->answer_status < 200 && conn->answer_status != 101)
 		return; /* an interim response; the final one is still to come */
-	if (conn->queue_count) {
-		conn->last_answered = ta_conn_oldest(conn)->last;
-		end_request(conn, thread, TA_END_NORMAL);
+	if (oldest) {
+		conn->last_answered = oldest->last;
+		end_request(conn, thread, oldest, TA_END_NORMAL);
 	} else if (conn->skipped) {
 		conn->skipped--;
 	}
@@ -420,13 +423,12 @@ void ta_http_finish(struct ta_conn *conn, struct ta_thread *thread)
 {
 	if (thread && conn->last_answered && !conn->answering)
 		cancel_rest(conn, thread);
-	while (thread && conn->queue_count) {
-		const struct ta_request *request = ta_conn_oldest(conn);
+	for (const struct ta_request *request; thread && (request = ta_conn_oldest(conn));) {
 		bool whole = conn->tunnel ||
 			     (conn->answering && request->flags & TA_HTTP1_UNTIL_CLOSE &&
 			      conn->error == 0);
 
-		end_request(conn, thread, whole ? TA_END_NORMAL : TA_END_CLOSED_EARLY);
+		end_request(conn, thread, request, whole ? TA_END_NORMAL : TA_END_CLOSED_EARLY);
 		conn->answering = false;
 	}
 	while (conn->queue_count)
