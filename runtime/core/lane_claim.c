@@ -77,11 +77,11 @@ static bool fits(uint32_t index, enum wish wish)
 static int claim(uint64_t token, enum wish wish)
 {
 	uint32_t count = ta_runtime.segment->lane_count;
-	uint32_t first = atomic_load_explicit(&next_hint, memory_order_relaxed);
+	uint32_t index = atomic_load_explicit(&next_hint, memory_order_relaxed);
 
-	for (uint32_t step = 0; step < count; step++) {
-		uint32_t index = (first + step) % count;
-
+	for (uint32_t step = 0; step < count; step++, index++) {
+		if (index >= count)
+			index = 0;
 		if (!fits(index, wish) || !take(index, token))
 			continue;
 		if (is_ready(index) || populate(index)) {

@@ -31,6 +31,7 @@
 #include "runtime/core/unit.h"
 
 #define RETRY_EVERY 64u /* a thread that found no lane asks again after so many calls */
+#define REST_MAX 256u	/* records that are refused without a look for another lane, at most */
 
 _Thread_local struct ta_tls ta_tls __attribute__((tls_model("initial-exec")));
 
@@ -229,6 +230,7 @@ struct ta_thread *ta_thread_attach(void)
 		ta_tls.lane_tries = 0;
 		thread->index = (uint32_t)(thread - ta_arena.threads);
 		thread->spill_count = 0;
+		thread->rest = (struct ta_lane_rest){ 0 };
 		thread->seq = 0;
 		thread->main_busy = thread->signal_busy = 0;
 		bind_lane(thread, (uint32_t)(thread - ta_arena.threads), token);
@@ -273,14 +275,39 @@ static int own_drained_lane(const struct ta_thread *thread)
 	return -1;
 }
 
+/* Whether a look into the directory is due. */
+static bool has_rested(struct ta_lane_rest *rest, uint64_t tail)
+{
+	if (rest->tail != tail)
+		rest->records = rest->pause = 0;
+	rest->tail = tail;
+	if (rest->records == 0)
+		return true;
+	rest->records--;
+	return false;
+}
+
+static void begin_rest(struct ta_lane_rest *rest)
+{
+	rest->pause = rest->pause ? rest->pause * 2 : 1;
+	if (rest->pause > REST_MAX)
+		rest->pause = REST_MAX;
+	rest->records = rest->pause;
+}
+
 static int more_lane(struct ta_thread *thread)
 {
-	int index = -1;
+	if (thread->spill_count == TA_SPILL_MAX ||
+	    !has_rested(&thread->rest, thread->main_ring.tail_seen))
+		return -1;
+	int index = ta_lane_claim_more(thread->token);
 
-	if (thread->spill_count < TA_SPILL_MAX)
-		index = ta_lane_claim_more(thread->token);
-	if (index >= 0)
-		thread->spill[thread->spill_count++] = (uint32_t)index;
+	if (index < 0) {
+		begin_rest(&thread->rest);
+		return -1;
+	}
+	thread->rest = (struct ta_lane_rest){ 0 };
+	thread->spill[thread->spill_count++] = (uint32_t)index;
 	return index;
 }
 

@@ -32,6 +32,15 @@
 #define TA_SPARE_OBJECTS 4
 #define TA_SPILL_MAX 7 /* lanes that a thread can have besides its first one */
 
+/* No lane with room was found in the directory: it has hundreds, and every record would
+ * look again.  Until the agent has taken something out of the lane that is full, only some
+ * records look, fewer and fewer. */
+struct ta_lane_rest {
+	uint64_t tail;	  /* where the agent stood in that lane */
+	uint32_t records; /* until the next look */
+	uint32_t pause;	  /* what that began with; 0: the last look found one */
+};
+
 /* One signal handler that is running on this thread. */
 struct ta_signal_level {
 	uintptr_t frame;       /* address in the trampoline's frame */
@@ -55,6 +64,7 @@ struct ta_thread {
 	uint32_t lane_index;	/* the lane that is being written to */
 	uint32_t spill_count;	/* lanes besides the first */
 	uint32_t spill[TA_SPILL_MAX];
+	struct ta_lane_rest rest;
 	volatile uint8_t main_busy;	/* a write to the main ring is under way (1 + signal level) */
 	volatile uint8_t signal_busy;
 	bool woken; /* the agent was woken for this filling */
