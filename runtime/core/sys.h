@@ -14,6 +14,9 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
+#ifdef __clang_analyzer__ /* it does not know that assembly writes where a number points */
+long ta_sys6(long number, long a, long b, long c, long d, long e, long f);
+#else
 static inline long ta_sys6(long number, long a, long b, long c, long d, long e, long f)
 {
 #if defined(__x86_64__)
@@ -45,6 +48,7 @@ static inline long ta_sys6(long number, long a, long b, long c, long d, long e, 
 #error "sys.h has no system call for this architecture yet"
 #endif
 }
+#endif
 
 #define TA_SYS_PICK(_1, _2, _3, _4, _5, _6, _7, count, ...) count
 #define ta_sys(...)                                                                                \
