@@ -137,8 +137,8 @@ struct ta_conn {
 	uint32_t queue_size, queue_first, queue_count;
 	uint32_t skipped; /* requests beyond the queue, to be answered after it */
 	uint16_t peer_bytes, local_bytes;
-	char peer[TA_CONN_ADDRESS_BYTES];
-	char local[TA_CONN_ADDRESS_BYTES];
+	char peer[TA_CONN_ADDRESS_BYTES + 4]; /* copied in steps of 16 */
+	char local[TA_CONN_ADDRESS_BYTES + 4];
 	struct ta_request inline_queue[TA_REQUESTS_INLINE];
 };
 

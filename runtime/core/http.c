@@ -23,10 +23,11 @@
 #include "runtime/core/company.h"
 #include "runtime/core/conn.h"
 #include "runtime/core/http2.h"
+#include "runtime/core/object.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/span.h"
-#include "runtime/protocol/short.h"
+#include "runtime/protocol/http1_step.h"
 #include "runtime/protocol/traceparent.h"
 
 void ta_http_start(struct ta_conn *conn)
@@ -37,36 +38,22 @@ void ta_http_start(struct ta_conn *conn)
 
 /* ---- a request arrives ---- */
 
+/* At most: eight texts, each with its head and padded, and five numbers. */
 static uint32_t start_room(const struct ta_conn *conn, const struct ta_http1_head *head)
 {
-	return TA_ATTR_ROOM(head->method_len) + TA_ATTR_ROOM(head->target_len) +
-	       TA_ATTR_ROOM(head->host_len) + TA_ATTR_ROOM(head->user_agent_len) +
-	       TA_ATTR_ROOM(head->forwarded_len) + TA_ATTR_ROOM(head->tracestate_len) +
-	       TA_ATTR_ROOM(conn->peer_bytes) + TA_ATTR_ROOM(conn->local_bytes) +
-	       5 * TA_ATTR_ROOM(8);
+	return head->method_len + (uint32_t)head->target_len + head->host_len +
+	       head->user_agent_len + head->forwarded_len + head->tracestate_len +
+	       conn->peer_bytes + conn->local_bytes + 8 * TA_ATTR_ROOM(3) + 5 * TA_ATTR_ROOM(8) +
+	       TA_STEP;
 }
 
-static void put_text(struct ta_emit *emit, enum ta_attr_key key, enum ta_attr_type type,
-		     const char *text, uint32_t bytes)
+/* What few requests have. */
+static void put_rare_attrs(struct ta_emit *emit, const struct ta_conn *conn,
+			   const struct ta_http1_head *head, bool remote, bool incomplete)
 {
-	if (bytes)
-		ta_short_copy(ta_put_attr(emit, (uint8_t)key, type, bytes), text, bytes);
-}
-
-/* As many at most as start_room() says. */
-static void put_start_attrs(struct ta_emit *emit, const struct ta_conn *conn,
-			    const struct ta_http1_head *head, bool remote, bool incomplete)
-{
-	put_text(emit, TA_ATTR_HTTP_METHOD, TA_ATTR_STRING, head->method, head->method_len);
-	put_text(emit, TA_ATTR_HTTP_TARGET, TA_ATTR_STRING, head->target, head->target_len);
-	if (__builtin_expect(head->target_total > head->target_len, 0))
+	if (head->target_total > head->target_len)
 		ta_put_int(emit, TA_ATTR_TARGET_TRUNCATED, head->target_total);
-	ta_put_int(emit, TA_ATTR_HTTP_VERSION_MINOR, head->version_minor);
-	put_text(emit, TA_ATTR_HTTP_HOST, TA_ATTR_STRING, head->host, head->host_len);
-	put_text(emit, TA_ATTR_USER_AGENT, TA_ATTR_STRING, head->user_agent, head->user_agent_len);
-	put_text(emit, TA_ATTR_FORWARDED_FOR, TA_ATTR_STRING, head->forwarded,
-		 head->forwarded_len);
-	if (__builtin_expect(remote && head->tracestate_len, 0))
+	if (remote && head->tracestate_len)
 		ta_emit_string(emit, TA_ATTR_TRACESTATE, head->tracestate,
 			       ta_company_tracestate(head));
 	if (head->flags & TA_HTTP1_HAS_LENGTH)
@@ -75,8 +62,26 @@ static void put_start_attrs(struct ta_emit *emit, const struct ta_conn *conn,
 		ta_emit_bool(emit, TA_ATTR_INCOMPLETE, true);
 	if (conn->tls)
 		ta_emit_bool(emit, TA_ATTR_TLS, true);
-	put_text(emit, TA_ATTR_PEER, TA_ATTR_BYTES, conn->peer, conn->peer_bytes);
-	put_text(emit, TA_ATTR_LOCAL, TA_ATTR_BYTES, conn->local, conn->local_bytes);
+}
+
+/* As many at most as start_room() says. */
+static void put_start_attrs(struct ta_emit *emit, const struct ta_conn *conn,
+			    const struct ta_http1_head *head, bool remote, bool incomplete)
+{
+	char *at = emit->cursor;
+
+	at = ta_put_text(at, TA_ATTR_HTTP_METHOD, TA_ATTR_STRING, head->method, head->method_len);
+	at = ta_put_text(at, TA_ATTR_HTTP_TARGET, TA_ATTR_STRING, head->target, head->target_len);
+	at = ta_put_text(at, TA_ATTR_HTTP_HOST, TA_ATTR_STRING, head->host, head->host_len);
+	at = ta_put_text(at, TA_ATTR_USER_AGENT, TA_ATTR_STRING, head->user_agent,
+			 head->user_agent_len);
+	at = ta_put_text(at, TA_ATTR_FORWARDED_FOR, TA_ATTR_STRING, head->forwarded,
+			 head->forwarded_len);
+	at = ta_put_text(at, TA_ATTR_PEER, TA_ATTR_BYTES, conn->peer, conn->peer_bytes);
+	at = ta_put_text(at, TA_ATTR_LOCAL, TA_ATTR_BYTES, conn->local, conn->local_bytes);
+	emit->cursor = at;
+	ta_put_int(emit, TA_ATTR_HTTP_VERSION_MINOR, head->version_minor);
+	put_rare_attrs(emit, conn, head, remote, incomplete);
 }
 
 enum remote { REMOTE_NONE, REMOTE_W3C, REMOTE_SENTRY };
@@ -107,11 +112,12 @@ void ta_http_choose_ids(struct ta_conn *conn, struct ta_thread *thread, struct t
 	bool streams = conn->mode == TA_CONN_HTTP2;
 	bool first = !conn->first_taken && !conn->published && !streams;
 
-	*context = conn->context;
+	if (first)
+		*context = conn->context;
+	else
+		ta_span_new_trace(thread, context);
 	context->isolation = ta_slot_fork(&conn->context.isolation);
 	context->current = ta_slot_fork(&conn->context.current);
-	if (!first)
-		ta_span_new_trace(thread, context);
 	if (remote && !(first && conn->referenced)) {
 		context->trace_hi = remote->trace_hi;
 		context->trace_lo = remote->trace_lo;
@@ -126,6 +132,14 @@ void ta_http_choose_ids(struct ta_conn *conn, struct ta_thread *thread, struct t
 		}
 	}
 	conn->first_taken |= !streams;
+}
+
+/* Nobody has written to scopes that were just forked. */
+static inline struct ta_versions forks_of(const struct ta_context *context)
+{
+	return (struct ta_versions){ .global = ta_global_version(),
+				     .isolation = context->isolation.version,
+				     .current = context->current.version };
 }
 
 void ta_http_publish(struct ta_conn *conn, struct ta_thread *thread, struct ta_request *request,
@@ -156,7 +170,7 @@ void ta_http_publish(struct ta_conn *conn, struct ta_thread *thread, struct ta_r
 	if (continued)
 		ta_arrival_keep(conn, &request->context);
 	struct ta_span_facts facts = { .context = &request->context,
-				       .scopes = ta_versions_of(&request->context),
+				       .scopes = forks_of(&request->context),
 				       .parent_id = request->context.parent_id,
 				       .start_ns = request->start_ns,
 				       .link = linked,
@@ -316,7 +330,7 @@ static void begin_answer(struct ta_conn *conn, struct ta_thread *thread)
 	conn->answer_status = 0;
 }
 
-static void on_answer_event(struct ta_conn *conn, struct ta_thread *thread,
+static inline void answer_event(struct ta_conn *conn, struct ta_thread *thread,
 			    enum ta_http1_event event, const struct ta_http1_head *head)
 {
 	struct ta_request *request = ta_conn_oldest(conn);
@@ -350,6 +364,10 @@ void ta_http_wrote(struct ta_conn *conn, struct ta_thread *thread, const char *d
 {
 	enum ta_http1_event event;
 
+	if (conn->answering && ta_http1_take_body(&conn->out, bytes)) {
+		answer_done(conn, thread);
+		return;
+	}
 	/* The end of an answer without a body, or a tunnel, comes behind its last byte. */
 	while ((bytes > 0 || conn->answering) && !conn->tunnel && conn->mode == TA_CONN_HTTP) {
 		if (!conn->answering) {
@@ -360,7 +378,7 @@ void ta_http_wrote(struct ta_conn *conn, struct ta_thread *thread, const char *d
 
 		data += used;
 		bytes -= used;
-		on_answer_event(conn, thread, event, &thread->head);
+		answer_event(conn, thread, event, &thread->head);
 		if (event == TA_HTTP1_MORE || (bytes == 0 && ta_http1_body_left(&conn->out)))
 			break;
 	}
@@ -374,7 +392,7 @@ void ta_http_wrote_unseen(struct ta_conn *conn, struct ta_thread *thread, uint64
 
 	while (bytes > 0 && !conn->tunnel && conn->mode == TA_CONN_HTTP) {
 		bytes -= ta_http1_skip(&conn->out, bytes, &event);
-		on_answer_event(conn, thread, event, &thread->head);
+		answer_event(conn, thread, event, &thread->head);
 		if (event == TA_HTTP1_MORE)
 			break;
 	}

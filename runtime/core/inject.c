@@ -17,6 +17,7 @@
 #include "runtime/core/runtime.h"
 #include "runtime/core/sys.h"
 #include "runtime/core/thread.h"
+#include "runtime/protocol/http1_step.h"
 #include "runtime/protocol/traceparent.h"
 
 #define PAGE_BYTES ((uintptr_t)4096)

@@ -78,8 +78,11 @@ static inline void ta_emit_commit(struct ta_emit *emit)
 	char *end = emit->record + (((uint32_t)(emit->cursor - emit->record) + 7u) & ~7u);
 	uint32_t bytes = (uint32_t)(end - emit->record);
 
-	while (emit->cursor < end)
-		*emit->cursor++ = 0;
+	if (end - emit->cursor == 4)
+		memset(emit->cursor, 0, 4);
+	else
+		while (emit->cursor < end)
+			*emit->cursor++ = 0;
 	((struct ta_record *)(void *)emit->record)->units = (uint16_t)(bytes / 8);
 	if (__builtin_expect(ring != &emit->thread->main_ring ||
 				     ring->head + bytes - ring->tail_seen > ring->size / 2,
@@ -123,6 +126,27 @@ static inline char *ta_put_attr(struct ta_emit *emit, uint8_t key, enum ta_attr_
 	memset(emit->cursor - 4, 0, 4);
 	memcpy(at, &attr, sizeof(attr));
 	return at + sizeof(attr);
+}
+
+#define TA_STEP 16u /* bytes that are copied at a time below */
+
+/* A text behind what is there, for a caller that has asked for room for all and TA_STEP bytes
+ * more.  It has to lie in an array whose size is a multiple of TA_STEP.  Nothing for 0 bytes. */
+__attribute__((always_inline)) static inline char *
+ta_put_text(char *at, enum ta_attr_key key, enum ta_attr_type type, const char *text,
+	    uint32_t bytes)
+{
+	struct ta_attr attr = { .key = (uint8_t)key, .type = (uint8_t)type, .bytes = (uint16_t)bytes };
+	char *value = at + sizeof(attr);
+
+	if (bytes == 0)
+		return at;
+	memcpy(at, &attr, sizeof(attr));
+	memcpy(value, text, TA_STEP);
+	for (uint32_t done = TA_STEP; __builtin_expect(done < bytes, 0); done += TA_STEP)
+		memcpy(value + done, text + done, TA_STEP);
+	memset(value + bytes, 0, 4);
+	return at + TA_ATTR_ROOM(bytes);
 }
 
 static inline void ta_put_int(struct ta_emit *emit, enum ta_attr_key key, int64_t value)

@@ -41,9 +41,9 @@ static bool is_request(const struct ta_http1 *parser)
 
 /* ---- heads ---- */
 
-static void start_head(struct ta_http1 *parser, struct ta_http1_head *head)
+static inline void start_head(struct ta_http1 *parser, struct ta_http1_head *head, bool request)
 {
-	if (is_request(parser))
+	if (request)
 		memset(head, 0, offsetof(struct ta_http1_head, method));
 	parser->body_left = 0;
 	parser->length = 0;
@@ -54,7 +54,7 @@ static void start_head(struct ta_http1 *parser, struct ta_http1_head *head)
 	parser->status = 0;
 	parser->header = TA_HEADER_NONE;
 	parser->matched = 0;
-	parser->state = is_request(parser) ? TA_STATE_METHOD : TA_STATE_STATUS;
+	parser->state = request ? TA_STATE_METHOD : TA_STATE_STATUS;
 }
 
 static bool head_keeps_alive(const struct ta_http1 *parser)
@@ -93,13 +93,13 @@ static uint8_t frame_response(const struct ta_http1 *parser)
 }
 
 /* The head is complete: what follows it, and the facts that need all of it. */
-static void end_head(struct ta_http1 *parser, struct ta_http1_head *head)
+static void end_head(struct ta_http1 *parser, struct ta_http1_head *head, bool request)
 {
 	if (parser->flags & (TA_HTTP1_CHUNKED | TA_SEEN_CODING | TA_SEEN_NONSENSE)) {
 		parser->flags &= (uint16_t)~TA_HTTP1_HAS_LENGTH;
 		parser->length = 0;
 	}
-	if (is_request(parser)) {
+	if (request) {
 		parser->state = frame_request(parser);
 	} else {
 		memset(head, 0, offsetof(struct ta_http1_head, method));
@@ -139,19 +139,13 @@ static const char *feed_head(struct ta_http1 *parser, struct ta_http1_head *head
 			     const char *end, enum ta_http1_event *ret_event)
 {
 	const char *first = at;
-	bool begins = parser->state == TA_STATE_START;
 
-	if (begins)
-		start_head(parser, head);
 	if ((size_t)(end - at) > TA_HTTP1_HEAD_BYTES_MAX - parser->head_bytes)
 		end = at + (TA_HTTP1_HEAD_BYTES_MAX - parser->head_bytes);
-	if (begins)
-		at = ta_http1_whole_head(parser, head, at, end);
-	if (parser->state != TA_STATE_HEAD_END)
-		at = read_head(parser, head, at, end);
+	at = read_head(parser, head, at, end);
 	parser->head_bytes += (uint32_t)(at - first);
 	if (parser->state == TA_STATE_HEAD_END) {
-		end_head(parser, head);
+		end_head(parser, head, is_request(parser));
 		*ret_event = TA_HTTP1_HEAD;
 		return at;
 	}
@@ -160,6 +154,28 @@ static const char *feed_head(struct ta_http1 *parser, struct ta_http1_head *head
 	if (parser->state == TA_STATE_BROKEN)
 		*ret_event = TA_HTTP1_BROKEN;
 	return at;
+}
+
+/* One that begins here: nearly always all of it is there. */
+static size_t feed_start(struct ta_http1 *parser, struct ta_http1_head *head, const char *first,
+			 size_t bytes, enum ta_http1_event *ret_event)
+{
+	bool request = is_request(parser);
+	const char *end = first + bytes, *at;
+
+	start_head(parser, head, request);
+	if (bytes > TA_HTTP1_HEAD_BYTES_MAX)
+		end = first + TA_HTTP1_HEAD_BYTES_MAX;
+	at = request ? ta_http1_whole_request(parser, head, first, end) :
+		       ta_http1_whole_response(parser, first, end);
+	if (__builtin_expect(parser->state == TA_STATE_HEAD_END, 1)) {
+		end_head(parser, head, request);
+		*ret_event = TA_HTTP1_HEAD;
+	} else {
+		parser->head_bytes = (uint32_t)(at - first);
+		at = feed_head(parser, head, at, first + bytes, ret_event);
+	}
+	return (size_t)(at - first);
 }
 
 /* ---- bodies ---- */
@@ -319,17 +335,6 @@ static bool pending_event(struct ta_http1 *parser, enum ta_http1_event *ret_even
 	}
 }
 
-bool ta_http1_start(struct ta_http1 *parser, char first)
-{
-	bool between = parser->state == TA_STATE_IDLE ||
-		       (parser->state == TA_STATE_DONE && !(parser->flags & TA_SEEN_BARE));
-
-	if (!between || (unsigned char)first <= ' ')
-		return false;
-	parser->state = TA_STATE_START;
-	return true;
-}
-
 static const char *feed_idle(struct ta_http1 *parser, const char *at, const char *end,
 			     enum ta_http1_event *ret_event)
 {
@@ -362,7 +367,7 @@ size_t ta_http1_feed(struct ta_http1 *parser, struct ta_http1_head *head, const 
 
 	*ret_event = TA_HTTP1_MORE;
 	if (parser->state == TA_STATE_START && bytes)
-		return (size_t)(feed_head(parser, head, at, first + bytes, ret_event) - first);
+		return feed_start(parser, head, first, bytes, ret_event);
 	if (pending_event(parser, ret_event) || bytes == 0)
 		return 0;
 	if (parser->state == TA_STATE_IDLE)
@@ -387,13 +392,6 @@ size_t ta_http1_skip(struct ta_http1 *parser, size_t bytes, enum ta_http1_event 
 		bytes = 0, parser->state = TA_STATE_BROKEN;
 	pending_event(parser, ret_event);
 	return bytes;
-}
-
-uint64_t ta_http1_body_left(const struct ta_http1 *parser)
-{
-	if (parser->state == TA_STATE_BODY || parser->state == TA_STATE_CHUNK_DATA)
-		return parser->body_left;
-	return parser->state == TA_STATE_UNTIL_CLOSE ? UINT64_MAX : 0;
 }
 
 bool ta_http1_in_empty_line(const struct ta_http1 *parser)

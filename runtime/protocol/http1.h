@@ -67,7 +67,7 @@ struct ta_http1_head {
 	uint8_t tracestate_count, baggage_count, sentry_trace_count;
 	uint8_t cut; /* enum ta_http1_cut: of these the rest is not here */
 	uint64_t content_length;
-	char method[TA_HTTP1_METHOD_MAX];
+	char method[TA_HTTP1_METHOD_MAX + 8]; /* as the others a multiple of 16 long */
 	char host[TA_HTTP1_HOST_MAX];
 	char user_agent[TA_HTTP1_USER_AGENT_MAX];
 	char forwarded[TA_HTTP1_FORWARDED_MAX]; /* first of X-Forwarded-For, or for= of Forwarded */
@@ -123,18 +123,10 @@ void ta_http1_init(struct ta_http1 *parser, enum ta_http1_direction direction);
 size_t ta_http1_feed(struct ta_http1 *parser, struct ta_http1_head *head, const void *data,
 		     size_t bytes, enum ta_http1_event *ret_event);
 
-/* Whether a message begins with this byte, which is fed next.  Then neither STARTED nor the
- * DONE of the message before are told. */
-bool ta_http1_start(struct ta_http1 *parser, char first);
-
 /* Bytes that went by unseen (sendfile, splice).  Takes only body bytes: returns
  * how many it took, with the same events; 0 and BROKEN when it stands in a head
  * or between chunks and so cannot know what they were. */
 size_t ta_http1_skip(struct ta_http1 *parser, size_t bytes, enum ta_http1_event *ret_event);
-
-/* How many bytes come, at least, before anything is read again: the rest of a body or a
- * chunk. */
-uint64_t ta_http1_body_left(const struct ta_http1 *parser);
 
 /* Whether the empty line that ends a head has begun and is not complete. */
 bool ta_http1_in_empty_line(const struct ta_http1 *parser);

@@ -133,8 +133,9 @@ const char *ta_http1_fields(struct ta_http1 *parser, struct ta_http1_head *head,
 /* Of a head that begins at at, first line and header lines that lie whole before end and are
  * as usual; returns where the first other one begins, and leaves the state where the others
  * go on. */
-const char *ta_http1_whole_head(struct ta_http1 *parser, struct ta_http1_head *head,
-				const char *at, const char *end);
+const char *ta_http1_whole_request(struct ta_http1 *parser, struct ta_http1_head *head,
+				   const char *at, const char *end);
+const char *ta_http1_whole_response(struct ta_http1 *parser, const char *at, const char *end);
 /* The same for header lines from at, where one begins. */
 const char *ta_http1_whole_lines(struct ta_http1 *parser, struct ta_http1_head *head,
 				 const char *at, const char *end);

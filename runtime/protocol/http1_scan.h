@@ -57,50 +57,58 @@ static inline uint64_t ta_scan_step(const char *at)
 }
 #endif
 
-/* The last stretch: fewer than 64 bytes.  Steps may overlap, and reach back. */
-static inline uint64_t ta_scan_rest(const struct ta_http1_scan *scan, size_t bytes)
+static inline uint64_t ta_scan_stretch(const char *at)
+{
+	return ta_scan_step(at) | ta_scan_step(at + 16) << 16 | ta_scan_step(at + 32) << 32 |
+	       ta_scan_step(at + 48) << 48;
+}
+
+/* A text of fewer than 64 bytes.  Steps may overlap. */
+static inline uint64_t ta_scan_short(const char *first, size_t bytes)
 {
 	uint64_t ends = 0;
 	size_t at = 0;
 
 	for (; bytes - at >= TA_SCAN_STEP; at += TA_SCAN_STEP)
-		ends |= ta_scan_step(scan->stretch + at) << at;
+		ends |= ta_scan_step(first + at) << at;
 	if (at == bytes)
 		return ends;
-	if (scan->end - scan->first >= TA_SCAN_STEP)
-		return ends | ta_scan_step(scan->end - TA_SCAN_STEP) >> (at + TA_SCAN_STEP - bytes) << at;
+	if (bytes >= TA_SCAN_STEP)
+		return ends | ta_scan_step(first + bytes - TA_SCAN_STEP) << (bytes - TA_SCAN_STEP);
 	for (; at < bytes; at++)
-		ends |= (uint64_t)(scan->stretch[at] == '\n') << at;
+		ends |= (uint64_t)(first[at] == '\n') << at;
 	return ends;
 }
 
-static inline void ta_scan_look(struct ta_http1_scan *scan)
+/* LFs of the stretch.  The last one reaches back, where that is in the text.  By value: the
+ * scan stays in registers. */
+static uint64_t ta_scan_look(const char *first, const char *stretch, const char *end)
 {
-	size_t bytes = (size_t)(scan->end - scan->stretch);
-	const char *at = scan->stretch;
+	size_t bytes = (size_t)(end - stretch);
 
-	if (bytes < TA_SCAN_STRETCH)
-		scan->ends = ta_scan_rest(scan, bytes);
-	else
-		scan->ends = ta_scan_step(at) | ta_scan_step(at + 16) << 16 |
-			     ta_scan_step(at + 32) << 32 | ta_scan_step(at + 48) << 48;
+	if (bytes >= TA_SCAN_STRETCH)
+		return ta_scan_stretch(stretch);
+	if (stretch != first)
+		return ta_scan_stretch(end - TA_SCAN_STRETCH) >> (TA_SCAN_STRETCH - bytes);
+	return ta_scan_short(first, bytes);
 }
 
-static inline void ta_scan_begin(struct ta_http1_scan *scan, const char *at, const char *end)
+__attribute__((always_inline)) static inline void
+ta_scan_begin(struct ta_http1_scan *scan, const char *at, const char *end)
 {
 	scan->first = scan->stretch = at;
 	scan->end = end;
-	ta_scan_look(scan);
+	scan->ends = ta_scan_look(at, at, end);
 }
 
 /* The next LF, or NULL. */
-static inline const char *ta_scan_next(struct ta_http1_scan *scan)
+__attribute__((always_inline)) static inline const char *ta_scan_next(struct ta_http1_scan *scan)
 {
 	while (scan->ends == 0) {
 		if (scan->end - scan->stretch <= TA_SCAN_STRETCH)
 			return NULL;
 		scan->stretch += TA_SCAN_STRETCH;
-		ta_scan_look(scan);
+		scan->ends = ta_scan_look(scan->first, scan->stretch, scan->end);
 	}
 	const char *found = scan->stretch + __builtin_ctzll(scan->ends);
 

@@ -23,6 +23,8 @@
 	(LETTER('b') | LETTER('c') | LETTER('e') | LETTER('f') | LETTER('h') | LETTER('s') |       \
 	 LETTER('t') | LETTER('u') | LETTER('x'))
 #define IN_RESPONSES (LETTER('c') | LETTER('t'))
+/* First bytes of lines that are no header lines, or continue one, fall together with these. */
+#define NO_NAMES (LETTER(' ') | LETTER('\t') | LETTER('\r') | LETTER('\n'))
 
 #define LENGTH_DIGITS_MAX 18
 
@@ -32,9 +34,9 @@ struct line {
 	size_t bytes;
 };
 
-static bool is_continued_by(char byte)
+static inline bool is_continued_by(char byte)
 {
-	return byte == ' ' || byte == '\t';
+	return byte <= ' ' && (byte == ' ' || byte == '\t');
 }
 
 /* Whether the line has a name of so many bytes. */
@@ -55,6 +57,9 @@ static inline struct line value_of(struct line line, size_t name_bytes)
 {
 	const char *at = line.text + name_bytes + 1, *end = line.text + line.bytes;
 
+	/* One space, something, CR: nearly always. */
+	if (end - at >= 3 && at[0] == ' ' && at[1] > ' ' && end[-1] == '\r' && end[-2] > ' ')
+		return (struct line){ at + 1, (size_t)(end - at) - 2 };
 	while (at < end && *at <= ' ' && ta_http1_blank(*at))
 		at++;
 	while (end > at && end[-1] <= ' ' && ta_http1_blank(end[-1]))
@@ -114,7 +119,7 @@ static bool take_coding(struct ta_http1 *parser, struct line value)
 }
 
 /* A line that begins like one that matters for framing.  False: it is for the others. */
-static bool take_framing(struct ta_http1 *parser, struct line line)
+__attribute__((always_inline)) static inline bool take_framing(struct ta_http1 *parser, struct line line)
 {
 	if ((*line.text | 0x20) == 'c') {
 		if (IS_NAME(line, "content-length"))
@@ -152,7 +157,7 @@ static bool may_be_rare(struct line line)
 	}
 }
 
-static bool take_of_request(struct ta_http1 *parser, struct ta_http1_head *head, struct line line)
+__attribute__((always_inline)) static inline bool take_of_request(struct ta_http1 *parser, struct ta_http1_head *head, struct line line)
 {
 	if (IS_NAME(line, "host"))
 		return take_text(value_of(line, sizeof("host") - 1), head->host, &head->host_len,
@@ -163,12 +168,22 @@ static bool take_of_request(struct ta_http1 *parser, struct ta_http1_head *head,
 	return !may_be_rare(line) && take_framing(parser, line);
 }
 
-/* CR LF or LF where a line begins; how many bytes, 0: something else. */
-static inline size_t empty_line(const char *at, const char *end)
+/* Whether there is nothing, or CR, before an LF. */
+static inline bool is_empty(const char *at, const char *line_end)
 {
-	if (*at == '\n')
-		return 1;
-	return *at == '\r' && end - at > 1 && at[1] == '\n' ? 2 : 0;
+	return at == line_end || (*at == '\r' && at + 1 == line_end);
+}
+
+/* What is of no interest may be continued: no more is what continues it. */
+__attribute__((always_inline)) static inline bool
+take_line(struct ta_http1 *parser, struct ta_http1_head *head, const char *at,
+	  const char *line_end, const char *end, bool request)
+{
+	struct line line = { at, (size_t)(line_end - at) };
+
+	if (line_end + 1 == end || is_continued_by(line_end[1]))
+		return false;
+	return request ? take_of_request(parser, head, line) : take_framing(parser, line);
 }
 
 /* Header lines from at on, of which the scan tells the ends, and the empty one. */
@@ -176,28 +191,21 @@ __attribute__((always_inline)) static inline const char *
 take_lines(struct ta_http1 *parser, struct ta_http1_head *head, const char *at,
 	   struct ta_http1_scan *scan, bool request)
 {
-	uint32_t letters = request ? IN_REQUESTS : IN_RESPONSES;
+	uint32_t letters = (request ? IN_REQUESTS : IN_RESPONSES) | NO_NAMES;
+	const char *line_end;
 
-	while (at < scan->end) {
-		if ((unsigned char)*at <= ' ') {
-			size_t empty = empty_line(at, scan->end);
-
-			if (empty)
-				parser->state = TA_STATE_HEAD_END;
-			return at + empty;
+	for (; (line_end = ta_scan_next(scan)) != NULL; at = line_end + 1) {
+		if ((letters >> (*at & 31) & 1) == 0)
+			continue;
+		if ((unsigned char)*at > ' ') {
+			if (!take_line(parser, head, at, line_end, scan->end, request))
+				break;
+		} else {
+			if (!is_empty(at, line_end))
+				break;
+			parser->state = TA_STATE_HEAD_END;
+			return line_end + 1;
 		}
-		const char *line_end = ta_scan_next(scan);
-
-		if (line_end == NULL)
-			break;
-		struct line line = { at, (size_t)(line_end - at) };
-
-		/* What is of no interest may be continued: no more is what continues it. */
-		if (letters >> (*at & 31) & 1 &&
-		    (line_end + 1 == scan->end || is_continued_by(line_end[1]) ||
-		     !(request ? take_of_request(parser, head, line) : take_framing(parser, line))))
-			break;
-		at = line_end + 1;
 	}
 	return at;
 }
@@ -250,6 +258,8 @@ static bool take_request_line(struct ta_http1 *parser, struct ta_http1_head *hea
 	    (at[bytes - 1] != '1' && at[bytes - 1] != '0'))
 		return false;
 	bytes -= VERSION_BYTES;
+	if (memcmp(at, "GET ", 4) == 0)
+		method = 3;
 	/* The version begins with a space: it ends there, if not before. */
 	while ((unsigned char)(at[method] - '!') <= '~' - '!')
 		method++;
@@ -267,28 +277,34 @@ static bool take_request_line(struct ta_http1 *parser, struct ta_http1_head *hea
 	return true;
 }
 
-static bool is_digit(char byte)
-{
-	return byte >= '0' && byte <= '9';
-}
-
 #define STATUS_MINOR 7
-#define STATUS_FIRST 9
+#define STATUS_SPACE 8
 #define STATUS_END 12
 
-/* "HTTP/1.d ddd" and a blank. */
-static bool take_status_line(struct ta_http1 *parser, const char *at, size_t bytes)
+/* Three digits behind a space, the first of them not 0; 0: something else. */
+static inline uint16_t status_of(const char *at)
 {
-	const char *status = at + STATUS_FIRST;
+	unsigned int first = (unsigned char)at[1] - (unsigned int)'0',
+		     second = (unsigned char)at[2] - (unsigned int)'0',
+		     third = (unsigned char)at[3] - (unsigned int)'0';
 
+	if (at[0] != ' ' || first - 1 > 8 || second > 9 || third > 9)
+		return 0;
+	return (uint16_t)(first * 100 + second * 10 + third);
+}
+
+/* "HTTP/1.d ddd" and a blank. */
+static inline bool take_status_line(struct ta_http1 *parser, const char *at, size_t bytes)
+{
 	if (bytes <= STATUS_END || memcmp(at, "HTTP/1.", STATUS_MINOR) != 0 ||
-	    !is_digit(at[STATUS_MINOR]) || status[-1] != ' ' || !is_digit(status[0]) ||
-	    status[0] == '0' || !is_digit(status[1]) || !is_digit(status[2]) ||
-	    !ta_http1_blank(at[STATUS_END]))
+	    (unsigned char)(at[STATUS_MINOR] - '0') > 9 || !ta_http1_blank(at[STATUS_END]))
+		return false;
+	uint16_t status = status_of(at + STATUS_SPACE);
+
+	if (status == 0)
 		return false;
 	parser->version_minor = at[STATUS_MINOR] != '0';
-	parser->status = (uint16_t)((status[0] - '0') * 100 + (status[1] - '0') * 10 +
-				    status[2] - '0');
+	parser->status = status;
 	return true;
 }
 
@@ -310,9 +326,13 @@ take_head(struct ta_http1 *parser, struct ta_http1_head *head, const char *at, c
 	return take_lines(parser, head, at + bytes + 1, &scan, request);
 }
 
-const char *ta_http1_whole_head(struct ta_http1 *parser, struct ta_http1_head *head,
-				const char *at, const char *end)
+const char *ta_http1_whole_request(struct ta_http1 *parser, struct ta_http1_head *head,
+				   const char *at, const char *end)
 {
-	return parser->direction == TA_HTTP1_REQUEST ? take_head(parser, head, at, end, true) :
-						       take_head(parser, head, at, end, false);
+	return take_head(parser, head, at, end, true);
+}
+
+const char *ta_http1_whole_response(struct ta_http1 *parser, const char *at, const char *end)
+{
+	return take_head(parser, NULL, at, end, false);
 }

@@ -6,7 +6,7 @@
  * came, and the facts of each head.  A row's transcript must be the expected one
  * when the bytes come whole, one by one, and split in two at every place.
  */
-#include "runtime/protocol/http1.h"
+#include "runtime/protocol/http1_step.h"
 
 #include "tests/unit/check.h"
 
