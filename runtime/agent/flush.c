@@ -27,8 +27,9 @@
 #define DELAY_LAST_NS 5000000000ull
 #define WAIT_NS 2000000ull /* lanes are read in between */
 /* Between two full buffers: a line costs some 35 system calls and four changes of threads, which
- * who serves requests on the same processors has to wait for. */
-#define FULL_REST_NS 10000000ull
+ * who serves requests on the same processors has to wait for.  Ten thousand spans a second fill
+ * the longest line meanwhile. */
+#define FULL_REST_NS 50000000ull
 #define TICK_NS 1000000000ull
 #define EARLY_NS 250000000ull /* rather a quarter of a second early than a whole one late */
 #define EVENTS_REST_NS 200000000ull

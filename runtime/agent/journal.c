@@ -43,16 +43,6 @@ void ta_journal_init(struct ta_journal *journal, int dir_fd, uint32_t key)
 	*journal = (struct ta_journal){ .dir_fd = dir_fd, .fd = -1, .retired_fd = -1, .key = key };
 }
 
-void ta_journal_fini(struct ta_journal *journal)
-{
-	if (journal->fd >= 0)
-		close(journal->fd);
-	if (journal->retired_fd >= 0)
-		close(journal->retired_fd);
-	journal->fd = journal->retired_fd = -1;
-	ta_buf_fini(&journal->pending);
-}
-
 static void read_boot_id(char out[40])
 {
 	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
@@ -99,8 +89,11 @@ static void put_frame(struct ta_buf *buf, uint32_t kind, const void *head, size_
 void ta_journal_put(struct ta_journal *journal, uint32_t kind, const void *head, size_t head_bytes,
 		    const void *tail, size_t tail_bytes)
 {
-	if (journal->fd >= 0)
-		put_frame(&journal->pending, kind, head, head_bytes, tail, tail_bytes);
+	if (journal->fd < 0)
+		return;
+	put_frame(&journal->pending, kind, head, head_bytes, tail, tail_bytes);
+	if (kind != TA_EVENT_PASS)
+		journal->pressing = true;
 }
 
 static int write_all(int fd, const char *data, size_t bytes)
@@ -206,8 +199,9 @@ int ta_journal_write(struct ta_journal *journal)
 		journal->pending = (struct ta_buf){ 0 };
 		return give_up(journal, -ENOMEM);
 	}
-	if (bytes == 0)
+	if (!journal->pressing)
 		return 0;
+	journal->pressing = false;
 	int error = write_all(journal->fd, journal->pending.data, bytes);
 
 	if (error)
@@ -216,6 +210,18 @@ int ta_journal_write(struct ta_journal *journal)
 	journal->new_bytes += bytes;
 	ta_buf_clear(&journal->pending);
 	return 0;
+}
+
+void ta_journal_fini(struct ta_journal *journal)
+{
+	journal->pressing = journal->pending.bytes > 0;
+	ta_journal_write(journal);
+	if (journal->fd >= 0)
+		close(journal->fd);
+	if (journal->retired_fd >= 0)
+		close(journal->retired_fd);
+	journal->fd = journal->retired_fd = -1;
+	ta_buf_fini(&journal->pending);
 }
 
 /* A snapshot is written as it is made, so that it never has to fit in memory. */

@@ -32,11 +32,12 @@ struct ta_journal {
 	uint64_t new_bytes; /* since it was begun, without its snapshot */
 	int error;	    /* why there is none, -errno; 0 otherwise */
 	bool off;	    /* none is wanted */
+	bool pressing;	    /* something of pending is more than the end of a pass */
 	struct ta_buf pending;
 };
 
 void ta_journal_init(struct ta_journal *journal, int dir_fd, uint32_t key);
-void ta_journal_fini(struct ta_journal *journal); /* leaves the file */
+void ta_journal_fini(struct ta_journal *journal); /* writes all that was put; leaves the file */
 
 /* Applies the newest journal of the key to an empty state.  Returns 0 when there
  * was one, -ENOENT, or why it could not be read.  One that was cut short is good
@@ -49,7 +50,8 @@ int ta_journal_rewrite(struct ta_journal *journal, struct ta_state *state);
 void ta_journal_put(struct ta_journal *journal, uint32_t kind, const void *head, size_t head_bytes,
 		    const void *tail, size_t tail_bytes);
 
-/* Writes what was put.  On an error the journal is given up (and removed: an old
+/* Writes what was put, but not the end of a pass by itself: after a kill the next pass is as
+ * good, and it costs a system call a round.  On an error the journal is given up (and removed: an old
  * one would repeat things); ta_journal_rewrite() makes a new one. */
 int ta_journal_write(struct ta_journal *journal);
 

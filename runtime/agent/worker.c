@@ -26,6 +26,7 @@
 #define HEADER_WAIT_S 2
 #define SETTLE_PASSES 4
 #define QUARTER 250u /* thousandths of a lane */
+#define NAP_FILLING 400u /* the same: at half a lane its writer would have to wake us */
 #define NAP_FIRST_NS 100000ull
 #define NAP_LAST_NS 5000000ull
 #define READ_NS 20000000ull /* so long a round may do nothing but read lanes */
@@ -304,7 +305,7 @@ static void plan_nap(struct ta_worker *worker)
 	worker->read_ns = worker->now_ns;
 	worker->nap_ns = 0;
 	if (worker->filling > 0 && elapsed_ns < NAP_LAST_NS * 4)
-		worker->nap_ns = elapsed_ns * QUARTER / worker->filling;
+		worker->nap_ns = elapsed_ns * NAP_FILLING / worker->filling;
 	if (worker->nap_ns > NAP_LAST_NS)
 		worker->nap_ns = 0;
 	else if (worker->nap_ns && worker->nap_ns < NAP_FIRST_NS)

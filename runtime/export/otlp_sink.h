@@ -14,9 +14,10 @@
 
 #include "runtime/export/otlp_pb.h"
 
-/* Consecutive items of one process, and its resource, both as places in their buffers. */
+#define TA_OTLP_RUN_FRAME 320u /* at most, of either format, without the resource's attributes */
+
+/* Protobuf: consecutive items of one process, and its resource, as places in their buffers. */
 struct ta_otlp_run {
-	const struct ta_process *process;
 	size_t items, resource, resource_bytes;
 };
 
@@ -29,11 +30,13 @@ struct ta_otlp_sink {
 	bool gzip, events;
 
 	/* The message at hand. */
-	struct ta_buf items, resources;
+	struct ta_buf items;	 /* JSON: with all that stands around them */
+	struct ta_buf resources; /* protobuf's */
 	struct ta_otlp_run *runs;
 	uint32_t run_count, run_capacity;
+	const struct ta_process *process; /* of the last run */
 	uint32_t count;	    /* of items */
-	size_t item;	    /* where the newest one begins */
+	size_t item, text;  /* where the newest one begins, and behind what opens its run */
 	uint64_t newest_ns; /* of all but the newest one */
 
 	/* What repeats (repeat.h), and where it stands in the newest item, from its beginning. */
@@ -43,7 +46,9 @@ struct ta_otlp_sink {
 		size_t front, front_end, rest, rest_end;
 	} marks;
 
-	struct ta_buf body; /* before compression */
+	struct ta_buf body;  /* before compression */
+	struct ta_buf moved; /* an item, between two messages */
+	size_t usual_bytes;  /* of the last message */
 	struct ta_messages done;
 	bool failed;
 };
@@ -58,6 +63,13 @@ extern const struct ta_otlp_words ta_otlp_json_traces_words, ta_otlp_json_logs_w
 extern const struct ta_sink_class ta_otlp_json_traces_class, ta_otlp_json_logs_class,
 	ta_otlp_pb_traces_class, ta_otlp_pb_logs_class;
 
+/* otlp_request.c.  open_run: what follows is of that process. */
+void ta_otlp_json_open_run(struct ta_otlp_sink *sink, const struct ta_process *process);
+void ta_otlp_json_close(struct ta_otlp_sink *sink); /* items are the request then */
+int ta_otlp_pb_open_run(struct ta_otlp_sink *sink, const struct ta_process *process);
+/* All items up to that place. */
+void ta_otlp_pb_request(const struct ta_otlp_sink *sink, size_t end, struct ta_buf *out);
+
 /* For the classes. */
 void ta_otlp_sink_begin(struct ta_sink *sink, const struct ta_batch *batch);
 int ta_otlp_sink_end(struct ta_sink *sink, struct ta_messages *messages);
@@ -66,7 +78,7 @@ void ta_otlp_sink_free(struct ta_sink *sink);
 /* The same for what repeats: a class's own span() marks it, its again() writes sink->found. */
 static inline size_t ta_otlp_item_here(const struct ta_otlp_sink *sink)
 {
-	return sink->items.bytes - sink->item;
+	return sink->items.bytes - sink->text;
 }
 bool ta_otlp_sink_knows(struct ta_sink *sink, const struct ta_repeat_key *key);
 void ta_otlp_sink_learn(struct ta_sink *sink, const struct ta_repeat_key *key);

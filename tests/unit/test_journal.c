@@ -248,33 +248,61 @@ static void some_life(struct fixture *f)
 	cancel(f, 501);
 }
 
+/* Ends of passes, too. */
+static int write_all(struct ta_journal *journal)
+{
+	journal->pressing = true;
+	return ta_journal_write(journal);
+}
+
 static void replay(void)
 {
 	struct fixture f;
 
 	init(&f);
 	some_life(&f);
-	check_same(ta_journal_write(&f.journal), 0);
+	check_same(write_all(&f.journal), 0);
 	check_replayed(&f);
 	flush(&f, TA_EVENT_LEAVING, 1);
-	ta_journal_write(&f.journal);
+	write_all(&f.journal);
 	check_replayed(&f);
 	flush(&f, TA_EVENT_FLUSH_BEGIN, 1);
-	ta_journal_write(&f.journal);
+	write_all(&f.journal);
 	check_replayed(&f);
 	check_same(f.state.flushing.count, 1);
 	flush(&f, TA_EVENT_FLUSH_DONE, 1);
-	ta_journal_write(&f.journal);
+	write_all(&f.journal);
 	check_replayed(&f);
 	check_same(f.state.flushing.count, 0);
 	check_same(f.state.buckets.leaving_count, 0);
 	fini(&f);
 }
 
+/* The end of a pass waits for something that has to be on file. */
+static void pass_alone(void)
+{
+	struct fixture f;
+
+	init(&f);
+	attach(&f);
+	check_same(write_all(&f.journal), 0);
+	uint64_t before = f.journal.bytes;
+
+	pass(&f);
+	check_same(ta_journal_write(&f.journal), 0);
+	check_same(f.journal.bytes, before);
+	start(&f, 1, 1);
+	check_same(ta_journal_write(&f.journal), 0);
+	check(f.journal.bytes > before, "a record is written");
+	check_same(f.journal.pending.bytes, 0);
+	check_replayed(&f);
+	fini(&f);
+}
+
 /* At every step what a new journal holds is the same as what the old one led to. */
 static void check_both(struct fixture *f)
 {
-	ta_journal_write(&f->journal);
+	write_all(&f->journal);
 	check_replayed(f);
 	check_same(ta_journal_rewrite(&f->journal, &f->state), 0);
 	check_replayed(f);
@@ -353,10 +381,10 @@ static void rewrite(void)
 		check_replayed(&f);
 		start(&f, 50, 100 + (uint64_t)i);
 		end(&f, 100 + (uint64_t)i);
-		ta_journal_write(&f.journal);
+		write_all(&f.journal);
 		check_replayed(&f);
 		pass(&f);
-		ta_journal_write(&f.journal);
+		write_all(&f.journal);
 		check_replayed(&f);
 	}
 	fini(&f);
@@ -477,6 +505,7 @@ int main(void)
 {
 	check_group("a replay gives the same state", replay);
 	check_group("a new journal gives the same state", rewrite);
+	check_group("the end of a pass waits for something else", pass_alone);
 	check_group("a journal that was cut anywhere", cut);
 	check_group("the order of completion", order_of_completion);
 	check_group("spans that ended with their process", ended_without_a_record);
