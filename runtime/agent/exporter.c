@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "runtime/agent/clock.h"
+#include "runtime/agent/priority.h"
 #include "runtime/agent/watch.h"
 #include "runtime/export/metrics.h"
 
@@ -199,6 +200,7 @@ static void *run(void *argument)
 {
 	struct ta_exporter *exporter = argument;
 
+	ta_priority_background();
 	pthread_mutex_lock(&exporter->mutex);
 	for (;;) {
 		if (is_turn(exporter->step))

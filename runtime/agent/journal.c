@@ -20,8 +20,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/export/mix.h"
+
 #define JOURNAL_MAGIC 0x314C4E5247414154ull /* "TAAGRNL1", little endian */
-#define JOURNAL_VERSION 6u
+#define JOURNAL_VERSION 7u
 #define FRAME_BYTES_MAX (16u << 20)
 #define NAME_BYTES 64
 
@@ -55,35 +57,22 @@ static void read_boot_id(char out[40])
 	close(fd);
 }
 
-/* Not against malice (the file is ours alone), only against half a write. */
-static uint64_t sum_of(uint64_t sum, const void *data, size_t bytes)
-{
-	const char *at = data;
-
-	for (; bytes >= 8; at += 8, bytes -= 8) {
-		uint64_t word;
-
-		memcpy(&word, at, 8);
-		sum = (sum ^ word) * 0x9E3779B97F4A7C15ull;
-		sum ^= sum >> 32;
-	}
-	for (; bytes > 0; at++, bytes--)
-		sum = (sum ^ (unsigned char)*at) * 0x100000001B3ull;
-	return sum;
-}
-
 static void put_frame(struct ta_buf *buf, uint32_t kind, const void *head, size_t head_bytes,
 		      const void *tail, size_t tail_bytes)
 {
 	static const char zeros[8];
 	size_t bytes = head_bytes + tail_bytes;
 	struct frame frame = { .kind = kind, .bytes = (uint32_t)bytes };
+	size_t at = buf->bytes;
 
-	frame.sum = sum_of(sum_of(kind + 1, head, head_bytes), tail, tail_bytes);
 	ta_buf_put(buf, &frame, sizeof(frame));
 	ta_buf_put(buf, head, head_bytes);
 	ta_buf_put(buf, tail, tail_bytes);
 	ta_buf_put(buf, zeros, (8 - bytes % 8) % 8);
+	if (buf->failed)
+		return;
+	frame.sum = ta_mix_bytes(kind + 1, buf->data + at + sizeof(frame), bytes);
+	memcpy(buf->data + at, &frame, sizeof(frame));
 }
 
 void ta_journal_put(struct ta_journal *journal, uint32_t kind, const void *head, size_t head_bytes,
@@ -328,7 +317,7 @@ static bool read_frame(FILE *file, struct frame *frame, struct ta_buf *payload)
 		padded -= want;
 	}
 	return !payload->failed &&
-	       sum_of(frame->kind + 1, payload->data, frame->bytes) == frame->sum;
+	       ta_mix_bytes(frame->kind + 1, payload->data, frame->bytes) == frame->sum;
 }
 
 static int replay_file(struct ta_journal *journal, FILE *file, struct ta_state *state)

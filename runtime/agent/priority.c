@@ -12,6 +12,7 @@
 #include "runtime/agent/priority.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -52,6 +53,13 @@ void ta_priority_set(void)
 	/* A program with a nice value of its own has an agent that shares it. */
 	if (nice != 0 || set(NICE) != 0)
 		set(nice);
+}
+
+void ta_priority_background(void)
+{
+	const struct sched_param none = { 0 };
+
+	sched_setscheduler(0, SCHED_BATCH, &none);
 }
 
 /* Not permitted, or not there: then it is as it was. */

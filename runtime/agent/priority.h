@@ -19,4 +19,8 @@ void ta_priority_session(void);
  * memory, of the machine or of a container that the agent shares with its program. */
 void ta_priority_memory(void);
 
+/* For a thread whose work can wait: who runs when it wakes is not put aside for it.  (What is
+ * on hand is bounded elsewhere; it gets its share of the processor as any other.) */
+void ta_priority_background(void);
+
 #endif

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "runtime/export/enrich_internal.h"
+#include "runtime/export/mix.h"
 
 /* In front of the attributes. */
 struct head {
@@ -63,33 +64,6 @@ static bool put_record(struct ta_repeat_key *key, const struct ta_record *record
 	return true;
 }
 
-static uint64_t mix(uint64_t a, uint64_t b)
-{
-	unsigned __int128 product = (unsigned __int128)a * b;
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-static uint64_t word_at(const char *at)
-{
-	uint64_t word;
-
-	memcpy(&word, at, sizeof(word));
-	return word;
-}
-
-/* Not against malice: keys that fall together are compared, and cost what they cost without. */
-static uint64_t print_of(const char *at, size_t bytes)
-{
-	uint64_t print = bytes;
-
-	for (; bytes >= 16; at += 16, bytes -= 16)
-		print = mix(print ^ word_at(at), word_at(at + 8) ^ 0x9E3779B97F4A7C15ull);
-	for (; bytes > 0; at++, bytes--)
-		print = mix(print ^ (uint8_t)*at, 0xD6E8FEB86659FD93ull);
-	return print | 1;
-}
-
 bool ta_repeat_key_of(const struct ta_enrich *enrich, const struct ta_span *span,
 		      struct ta_repeat_key *ret_key)
 {
@@ -107,7 +81,8 @@ bool ta_repeat_key_of(const struct ta_enrich *enrich, const struct ta_span *span
 	for (uint32_t i = 0; i < span->records.count; i++)
 		if (!put_record(ret_key, span->records.items[i]))
 			return false;
-	ret_key->print = print_of(ret_key->data, ret_key->bytes);
+	/* Keys that fall together are compared, and cost what they cost without. */
+	ret_key->print = ta_mix_bytes(1, ret_key->data, ret_key->bytes) | 1;
 	return true;
 }
 
