@@ -409,9 +409,9 @@ static size_t feed(struct ta_http2 *h2, struct ta_http2_side *side, struct ta_ht
 
 		if (!data && !may_pass(side))
 			break_off(h2);
-		else if (side->state == STATE_PREFACE)
+		else if (data && side->state == STATE_PREFACE)
 			taken += preface_step(h2, side, at, left);
-		else if (side->state == STATE_HEADER)
+		else if (data && side->state == STATE_HEADER)
 			taken += header_step(h2, side, head, at, left);
 		else
 			taken += payload_step(h2, side, head, at, left, &event);
