@@ -7,6 +7,7 @@
 
 #include "hooks/hook.h"
 #include "runtime/core/client.h"
+#include "runtime/core/conn_hold.h"
 #include "runtime/core/inject.h"
 
 /* How the bytes are handed to the kernel: what the program called, with its arguments. */
@@ -31,7 +32,7 @@ static inline bool ta_inject(const struct ta_write_call *call, const struct iove
 	uint64_t word = ta_conn_word(call->fd);
 
 	return TA_UNLIKELY(word != 0) && ta_runtime.propagate == TA_PROPAGATE_INJECT &&
-	       ta_client_is(word) && ta_inject_slow(word, call, iov, iov_count, ret_result);
+	       ta_conn_is_client(word) && ta_inject_slow(word, call, iov, iov_count, ret_result);
 }
 
 #endif

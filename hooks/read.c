@@ -18,7 +18,7 @@
 #include "runtime/core/conn.h"
 #include "runtime/core/sys.h"
 
-static __attribute__((noinline)) void note_read(uint64_t word, const struct iovec *iov,
+__attribute__((always_inline)) static inline void note_conn(uint64_t word, const struct iovec *iov,
 						int iov_count, ssize_t result, int flags)
 {
 	TA_GUARD_INLINE(guard);
@@ -40,13 +40,19 @@ static __attribute__((noinline)) void note_read(uint64_t word, const struct iove
 	ta_client_ended(word);
 }
 
+static __attribute__((noinline)) void note_read(uint64_t word, const struct iovec *iov,
+						int iov_count, ssize_t result, int flags)
+{
+	note_conn(word, iov, iov_count, result, flags);
+}
+
 static __attribute__((noinline)) void note_data(uint64_t word, void *data, ssize_t result,
 						int flags)
 {
 	struct iovec iov = { .iov_base = data, .iov_len = SIZE_MAX };
 
 	if (ta_fd_kind(word) == TA_FD_CONN)
-		note_read(word, &iov, 1, result, flags);
+		note_conn(word, &iov, 1, result, flags);
 	else if (ta_fd_kind(word) == TA_FD_HOP && result > 0)
 		ta_note_slept(ta_fd_place(word));
 }

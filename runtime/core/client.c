@@ -15,6 +15,7 @@
 #include "runtime/core/client_crumb.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/command.h"
+#include "runtime/core/conn_hold.h"
 #include "runtime/core/fd.h"
 #include "runtime/core/http2.h"
 #include "runtime/core/inject.h"
@@ -125,8 +126,7 @@ static void opened(struct ta_conn *conn, struct ta_thread *thread, int error)
 
 bool ta_client_is(uint64_t word)
 {
-	return ta_fd_kind(word) == TA_FD_CONN &&
-	       ta_arena.conns[ta_fd_index(word) % ta_arena.conn_pool.size].side == TA_SIDE_CLIENT;
+	return ta_fd_kind(word) == TA_FD_CONN && ta_conn_is_client(word);
 }
 
 static bool is_under_way(int error)

@@ -496,15 +496,8 @@ void ta_conn_attend(struct ta_thread *thread, uint32_t index, uint32_t generatio
 {
 	struct ta_conn *conn = find(index, generation);
 
-	if (conn == NULL)
-		return;
-	thread->visits++;
-	if (ta_is_alone())
-		atomic_store_explicit(&conn->attendant, thread->index + 1, memory_order_relaxed);
-	else
-		atomic_store(&conn->attendant, thread->index + 1);
-	if (atomic_load_explicit(&conn->parked, memory_order_relaxed))
-		ta_conn_review(conn);
+	if (conn)
+		ta_conn_attend_held(thread, conn);
 }
 
 void ta_conn_unattend(struct ta_thread *thread, uint32_t index, uint32_t generation)
@@ -518,7 +511,10 @@ void ta_conn_unattend(struct ta_thread *thread, uint32_t index, uint32_t generat
 		atomic_compare_exchange_strong(&conn->attendant, &own, 0);
 	else if (atomic_load_explicit(&conn->attendant, memory_order_relaxed) == own)
 		atomic_store_explicit(&conn->attendant, 0, memory_order_relaxed);
-	ta_conn_review(conn);
+	/* With nothing asked there is nothing to go on by itself. */
+	if (conn->mode != TA_CONN_HTTP || conn->queue_count ||
+	    atomic_load_explicit(&conn->parked, memory_order_relaxed))
+		ta_conn_review(conn);
 }
 
 bool ta_conn_is_waiting(uint32_t index, uint32_t generation, const struct ta_context *context)

@@ -18,6 +18,7 @@
 #include "runtime/core/conn_hold.h"
 #include "runtime/core/fd.h"
 #include "runtime/core/http2.h"
+#include "runtime/core/now.h"
 #include "runtime/core/outward.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
@@ -30,7 +31,7 @@
 /* ---- whose work it is ---- */
 
 /* The context of what the next answer on an accepted connection is for; NULL: of nothing. */
-static const struct ta_context *asked_of(struct ta_conn *conn)
+static inline const struct ta_context *asked_of(struct ta_conn *conn)
 {
 	const struct ta_request *oldest = ta_conn_oldest(conn);
 
@@ -51,7 +52,7 @@ static bool may_be_for(const struct ta_thread *thread, const struct ta_context *
 
 /* Reading more of a request that the thread is at work on says whose work it is, as an
  * answer does; reading another one ends what it was at. */
-static void settle_reading(struct ta_conn *conn, struct ta_thread *thread)
+static __attribute__((noinline)) void settle_unit(struct ta_conn *conn, struct ta_thread *thread)
 {
 	const struct ta_frame *frame = thread->unit ? ta_context_conn_frame(thread) : NULL;
 	const struct ta_context *asked = frame ? asked_of(conn) : NULL;
@@ -63,6 +64,12 @@ static void settle_reading(struct ta_conn *conn, struct ta_thread *thread)
 		ta_unit_settle_slow(thread);
 	}
 	ta_unit_leave(thread);
+}
+
+static inline void settle_reading(struct ta_conn *conn, struct ta_thread *thread)
+{
+	if (__builtin_expect(thread->unit || thread->claimed, 0))
+		settle_unit(conn, thread);
 	thread->doubt = false;
 	thread->resumed = 0;
 	thread->hint.span_id = 0;
@@ -71,7 +78,7 @@ static void settle_reading(struct ta_conn *conn, struct ta_thread *thread)
 
 /* Returns the request that the answer is for: a thread that has not read it has no part in
  * the next one.  0: the oldest, whichever that is. */
-static uint64_t settle_writing(struct ta_conn *conn, struct ta_thread *thread)
+static inline uint64_t settle_writing(struct ta_conn *conn, struct ta_thread *thread)
 {
 	const struct ta_context *asked = asked_of(conn);
 	bool other = asked && conn->reader && conn->reader != thread->index + 1;
@@ -103,8 +110,8 @@ static void torn(struct ta_conn *conn, struct ta_thread *thread)
 		ta_streams_lost(conn, thread);
 }
 
-static inline void enter(struct ta_conn *conn, struct ta_thread *thread, uint64_t word,
-			 enum way way)
+__attribute__((always_inline)) static inline void
+enter(struct ta_conn *conn, struct ta_thread *thread, uint64_t word, enum way way)
 {
 	uint64_t request = 0;
 
@@ -117,8 +124,12 @@ static inline void enter(struct ta_conn *conn, struct ta_thread *thread, uint64_
 	if (top->kind == TA_FRAME_CONN && top->conn == ta_fd_index(word) &&
 	    top->conn_generation == (uint32_t)word)
 		top->request = request;
-	else
+	else if (thread->stack->depth > 0)
 		ta_context_enter_request(thread, ta_fd_index(word), (uint32_t)word, request);
+	else {
+		ta_context_push_conn(thread->stack, ta_fd_index(word), (uint32_t)word, request);
+		ta_conn_attend_held(thread, conn);
+	}
 }
 
 /* Which stream it is, and whether any, is known when its bytes are. */
@@ -129,10 +140,9 @@ static void enter_streams(struct ta_conn *conn, struct ta_thread *thread, enum w
 	ta_streams_touch(conn, thread);
 }
 
-/* The connection of word, entered by this thread, ready to take bytes; NULL when
- * there is nothing to do. */
+/* The connection of word for this thread; NULL when there is nothing to do. */
 __attribute__((always_inline)) static inline struct ta_conn *
-begin(uint64_t word, struct ta_thread **ret_thread, enum way way)
+take_conn(uint64_t word, struct ta_thread **ret_thread)
 {
 	struct ta_thread *thread = ta_thread_self();
 	struct ta_conn *conn = thread ? ta_conn_take(word) : NULL;
@@ -143,20 +153,40 @@ begin(uint64_t word, struct ta_thread **ret_thread, enum way way)
 	thread->moved = word;
 	if (thread->stack->innermost_block && ta_tls.level == 0)
 		ta_block_heal_slow(thread, (uintptr_t)__builtin_frame_address(0));
-	if (conn->side == TA_SIDE_SERVER && conn->mode == TA_CONN_HTTP2)
-		enter_streams(conn, thread, way);
-	else if (conn->side == TA_SIDE_SERVER)
-		enter(conn, thread, word, way);
+	return conn;
+}
+
+static inline void end_torn(struct ta_conn *conn, struct ta_thread *thread)
+{
 	if (__builtin_expect(atomic_load_explicit(&conn->state, memory_order_relaxed) &
 				     TA_CONN_TORN,
 			     0))
 		torn(conn, thread);
+}
+
+/* It is entered, and ready to take bytes. */
+static void begin_on(struct ta_conn *conn, struct ta_thread *thread, uint64_t word, enum way way)
+{
+	if (conn->side == TA_SIDE_SERVER && conn->mode == TA_CONN_HTTP2)
+		enter_streams(conn, thread, way);
+	else if (conn->side == TA_SIDE_SERVER)
+		enter(conn, thread, word, way);
+	end_torn(conn, thread);
+}
+
+/* Both. */
+static struct ta_conn *begin(uint64_t word, struct ta_thread **ret_thread, enum way way)
+{
+	struct ta_conn *conn = take_conn(word, ret_thread);
+
+	if (conn)
+		begin_on(conn, *ret_thread, word, way);
 	return conn;
 }
 
 /* A thread that was born for a connection becomes its child once it is known
  * what the connection is; any other connection makes it a root. */
-static void settle_thread(struct ta_conn *conn, struct ta_thread *thread)
+static inline void settle_thread(struct ta_conn *conn, struct ta_thread *thread)
 {
 	if (__builtin_expect(!thread->span_pending || thread->inherited_conn == 0, 1))
 		return;
@@ -335,8 +365,9 @@ static inline bool is_usual(const struct ta_conn *conn)
 	return conn->mode == TA_CONN_HTTP && conn->side == TA_SIDE_SERVER && !conn->tls;
 }
 
-static inline void take_usual(struct ta_conn *conn, struct ta_thread *thread, enum way way,
-			      const char *data, uint64_t bytes)
+__attribute__((always_inline)) static inline void
+take_usual(struct ta_conn *conn, struct ta_thread *thread, enum way way, const char *data,
+	   uint64_t bytes)
 {
 	if (way == READS) {
 		conn->bytes_in += bytes;
@@ -349,46 +380,80 @@ static inline void take_usual(struct ta_conn *conn, struct ta_thread *thread, en
 	}
 }
 
-static inline void take_pieces(struct ta_conn *conn, struct ta_thread *thread, enum way way,
-			       bool plain, const struct iovec *iov, int iov_count, uint64_t bytes)
+/* What one of these leaves behind may be unusual. */
+__attribute__((always_inline)) static inline void
+take_pieces(struct ta_conn *conn, struct ta_thread *thread, enum way way, const struct iovec *iov,
+	    int iov_count, uint64_t bytes)
 {
-	for (; iov_count > 0 && bytes > 0 && is_usual(conn); iov++, iov_count--) {
+	for (; iov_count > 0 && conn->mode == TA_CONN_HTTP; iov++, iov_count--) {
 		uint64_t length = iov->iov_len < bytes ? iov->iov_len : bytes;
 
 		if (length)
 			take_usual(conn, thread, way, iov->iov_base, length);
 		bytes -= length;
+		if (bytes == 0)
+			return;
 	}
-	if (bytes)
-		for_each_piece(conn, thread, take_for(conn, way, plain), iov, iov_count, bytes);
+	for_each_piece(conn, thread, take_for(conn, way, false), iov, iov_count, bytes);
 }
 
-__attribute__((always_inline)) static inline void transfer(uint64_t word, enum way way, bool plain,
-							   const struct iovec *iov, int iov_count,
-							   uint64_t bytes)
+static __attribute__((noinline)) void transfer_unusual(struct ta_conn *conn,
+						       struct ta_thread *thread, uint64_t word,
+						       enum way way, bool plain,
+						       const struct iovec *iov, int iov_count,
+						       uint64_t bytes)
 {
-	struct ta_thread *thread;
-	struct ta_conn *conn = begin(word, &thread, way);
-
-	if (conn == NULL)
-		return;
+	begin_on(conn, thread, word, way);
 	if (conn->side == TA_SIDE_CLIENT)
 		ta_client_touch(conn, thread);
 	if (!is_foreign(conn) && (!plain || conn->tls))
-		take_pieces(conn, thread, way, plain, iov, iov_count, bytes);
+		for_each_piece(conn, thread, take_for(conn, way, plain), iov, iov_count, bytes);
 	if (conn->side == TA_SIDE_CLIENT && way == READS)
 		ta_client_return(conn, thread);
 	done(conn, thread, way);
 }
 
+/* bytes: more than 0. */
+__attribute__((always_inline)) static inline void transfer(uint64_t word, enum way way,
+							   const struct iovec *iov, int iov_count,
+							   uint64_t bytes)
+{
+	struct ta_thread *thread;
+	struct ta_conn *conn = take_conn(word, &thread);
+
+	if (conn == NULL)
+		return;
+	if (__builtin_expect(!is_usual(conn), 0)) {
+		transfer_unusual(conn, thread, word, way, false, iov, iov_count, bytes);
+		return;
+	}
+	enter(conn, thread, word, way);
+	end_torn(conn, thread);
+	if (!is_foreign(conn))
+		take_pieces(conn, thread, way, iov, iov_count, bytes);
+	settle_thread(conn, thread);
+	ta_conn_let_go(conn);
+}
+
+/* The same for plaintext, of which the kernel has seen something else. */
+static void transfer_plain(uint64_t word, enum way way, const void *data, uint64_t bytes)
+{
+	struct iovec iov = { .iov_base = (void *)data, .iov_len = bytes };
+	struct ta_thread *thread;
+	struct ta_conn *conn = take_conn(word, &thread);
+
+	if (conn)
+		transfer_unusual(conn, thread, word, way, true, &iov, 1, bytes);
+}
+
 void ta_conn_read(uint64_t word, const struct iovec *iov, int iov_count, uint64_t bytes)
 {
-	transfer(word, READS, false, iov, iov_count, bytes);
+	transfer(word, READS, iov, iov_count, bytes);
 }
 
 void ta_conn_wrote(uint64_t word, const struct iovec *iov, int iov_count, uint64_t bytes)
 {
-	transfer(word, WRITES, false, iov, iov_count, bytes);
+	transfer(word, WRITES, iov, iov_count, bytes);
 }
 
 /* ---- bytes that nobody saw ---- */
@@ -503,17 +568,13 @@ void ta_conn_expect_tls(uint64_t word)
 
 void ta_conn_plain_read(uint64_t word, const void *data, uint64_t bytes)
 {
-	struct iovec iov = { .iov_base = (void *)data, .iov_len = bytes };
-
-	transfer(word, READS, true, &iov, 1, bytes);
+	transfer_plain(word, READS, data, bytes);
 }
 
 void ta_conn_plain_wrote(uint64_t word, const void *data, uint64_t bytes)
 {
-	struct iovec iov = { .iov_base = (void *)data, .iov_len = bytes };
-
 	if (data)
-		transfer(word, WRITES, true, &iov, 1, bytes);
+		transfer_plain(word, WRITES, data, bytes);
 	else
 		transfer_unseen(word, WRITES, true, bytes);
 }

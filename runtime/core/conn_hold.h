@@ -11,6 +11,7 @@
 #include "runtime/core/arena.h"
 #include "runtime/core/conn.h"
 #include "runtime/core/fd.h"
+#include "runtime/core/thread.h"
 
 #define TA_CONN_BUSY 1u
 #define TA_CONN_CLOSING 2u
@@ -24,6 +25,12 @@ static inline struct ta_conn *ta_conn_at(uint32_t index)
 	return &ta_arena.conns[index < ta_arena.conn_pool.size ? index : 0];
 }
 
+/* Of a word of kind TA_FD_CONN. */
+static inline bool ta_conn_is_client(uint64_t word)
+{
+	return ta_conn_at(ta_fd_index(word))->side == TA_SIDE_CLIENT;
+}
+
 /* As ta_conn_hold(). */
 static inline struct ta_conn *ta_conn_take(uint64_t word)
 {
@@ -34,6 +41,18 @@ static inline struct ta_conn *ta_conn_take(uint64_t word)
 	    ta_swap64(&conn->state, state, state | TA_CONN_BUSY))
 		return conn;
 	return ta_conn_hold(word);
+}
+
+/* As ta_conn_attend(), of one that is held. */
+static inline void ta_conn_attend_held(struct ta_thread *thread, struct ta_conn *conn)
+{
+	thread->visits++;
+	if (ta_is_alone())
+		atomic_store_explicit(&conn->attendant, thread->index + 1, memory_order_relaxed);
+	else
+		atomic_store(&conn->attendant, thread->index + 1);
+	if (atomic_load_explicit(&conn->parked, memory_order_relaxed))
+		ta_conn_review(conn);
 }
 
 /* As ta_conn_release().  BUSY is ours and therefore set.  A subtraction is one instruction;

@@ -230,16 +230,7 @@ static void push_conn(struct ta_thread *thread, uint32_t conn, uint32_t generati
 		ta_lost(TA_LOSS_CONTEXT_DEPTH);
 		return;
 	}
-	struct ta_frame *frame = &stack->frames[stack->depth + 1];
-
-	frame->kind = TA_FRAME_CONN;
-	frame->has_isolation = frame->hides = false;
-	frame->block = 0;
-	frame->conn = conn;
-	frame->conn_generation = generation;
-	frame->request = request;
-	atomic_signal_fence(memory_order_seq_cst);
-	stack->depth++;
+	ta_context_push_conn(stack, conn, generation, request);
 }
 
 /* A block of the program that is open on top of a connection's frame is work for that

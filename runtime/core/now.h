@@ -92,4 +92,20 @@ static inline struct ta_frame *ta_context_push_span(struct ta_thread *thread,
 	return frame;
 }
 
+/* A connection's frame on top, where there is room for one. */
+static inline void ta_context_push_conn(struct ta_stack *stack, uint32_t conn,
+					uint32_t generation, uint64_t request)
+{
+	struct ta_frame *frame = &stack->frames[stack->depth + 1];
+
+	frame->kind = TA_FRAME_CONN;
+	frame->has_isolation = frame->hides = false;
+	frame->block = 0;
+	frame->conn = conn;
+	frame->conn_generation = generation;
+	frame->request = request;
+	atomic_signal_fence(memory_order_seq_cst);
+	stack->depth++;
+}
+
 #endif
