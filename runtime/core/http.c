@@ -106,8 +106,9 @@ static enum remote remote_parent(const struct ta_http1_head *head,
 /* The peer's trace if it sent one, and for the first request the connection's own span id,
  * because a thread may have been born under it; but
  * no stream is the only one. */
-void ta_http_choose_ids(struct ta_conn *conn, struct ta_thread *thread, struct ta_context *context,
-		       const struct ta_traceparent *remote)
+__attribute__((always_inline)) static inline void
+choose_ids(struct ta_conn *conn, struct ta_thread *thread, struct ta_context *context,
+	   const struct ta_traceparent *remote)
 {
 	bool streams = conn->mode == TA_CONN_HTTP2;
 	bool first = !conn->first_taken && !conn->published && !streams;
@@ -134,6 +135,12 @@ void ta_http_choose_ids(struct ta_conn *conn, struct ta_thread *thread, struct t
 	conn->first_taken |= !streams;
 }
 
+void ta_http_choose_ids(struct ta_conn *conn, struct ta_thread *thread, struct ta_context *context,
+			const struct ta_traceparent *remote)
+{
+	choose_ids(conn, thread, context, remote);
+}
+
 /* Nobody has written to scopes that were just forked. */
 static inline struct ta_versions forks_of(const struct ta_context *context)
 {
@@ -152,7 +159,7 @@ void ta_http_publish(struct ta_conn *conn, struct ta_thread *thread, struct ta_r
 				     REMOTE_NONE;
 
 	ta_count32(&ta_runtime.unanswered, 1);
-	ta_http_choose_ids(conn, thread, &request->context, remote ? &parent : NULL);
+	choose_ids(conn, thread, &request->context, remote ? &parent : NULL);
 	bool continued = remote && request->context.trace_hi == parent.trace_hi &&
 			 request->context.trace_lo == parent.trace_lo;
 	struct ta_context link;
@@ -183,8 +190,9 @@ void ta_http_publish(struct ta_conn *conn, struct ta_thread *thread, struct ta_r
 	ta_emit_commit(&emit);
 }
 
-static void request_arrived(struct ta_conn *conn, struct ta_thread *thread,
-			    const struct ta_http1_head *head, bool incomplete)
+__attribute__((always_inline)) static inline void
+request_arrived(struct ta_conn *conn, struct ta_thread *thread, const struct ta_http1_head *head,
+		bool incomplete)
 {
 	conn->request_count++;
 	struct ta_request *request = conn->skipped ? NULL : ta_conn_queue_place(conn);
@@ -309,7 +317,7 @@ static void answer_done(struct ta_conn *conn, struct ta_thread *thread)
 
 /* The program answers before the head is complete, or answers what is no HTTP:
  * what is known of the request by then is its span. */
-static void answer_unfinished(struct ta_conn *conn, struct ta_thread *thread)
+static __attribute__((noinline)) void answer_unfinished(struct ta_conn *conn, struct ta_thread *thread)
 {
 	static const struct ta_http1_head nothing;
 
@@ -359,15 +367,11 @@ static inline void answer_event(struct ta_conn *conn, struct ta_thread *thread,
 	}
 }
 
-void ta_http_wrote(struct ta_conn *conn, struct ta_thread *thread, const char *data,
-		   uint64_t bytes)
+static __attribute__((noinline)) void wrote_any(struct ta_conn *conn, struct ta_thread *thread,
+						const char *data, uint64_t bytes)
 {
 	enum ta_http1_event event;
 
-	if (conn->answering && ta_http1_take_body(&conn->out, bytes)) {
-		answer_done(conn, thread);
-		return;
-	}
 	/* The end of an answer without a body, or a tunnel, comes behind its last byte. */
 	while ((bytes > 0 || conn->answering) && !conn->tunnel && conn->mode == TA_CONN_HTTP) {
 		if (!conn->answering) {
@@ -384,6 +388,16 @@ void ta_http_wrote(struct ta_conn *conn, struct ta_thread *thread, const char *d
 	}
 	if (conn->tunnel && bytes && conn->mode == TA_CONN_HTTP)
 		ta_streams_tunnel(conn, thread, false, data, bytes);
+}
+
+void ta_http_wrote(struct ta_conn *conn, struct ta_thread *thread, const char *data,
+		   uint64_t bytes)
+{
+	/* A body that is written by itself, as most are. */
+	if (conn->answering && ta_http1_take_body(&conn->out, bytes))
+		answer_done(conn, thread);
+	else
+		wrote_any(conn, thread, data, bytes);
 }
 
 void ta_http_wrote_unseen(struct ta_conn *conn, struct ta_thread *thread, uint64_t bytes)

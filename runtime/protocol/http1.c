@@ -57,24 +57,35 @@ static inline void start_head(struct ta_http1 *parser, struct ta_http1_head *hea
 	parser->state = request ? TA_STATE_METHOD : TA_STATE_STATUS;
 }
 
-static bool head_keeps_alive(const struct ta_http1 *parser)
+static inline bool keeps_alive(const struct ta_http1 *parser, uint32_t flags, uint8_t state)
 {
-	if (parser->state == TA_STATE_BROKEN || parser->flags & TA_SEEN_CLOSE ||
-	    parser->version_minor > 1)
+	if (state == TA_STATE_BROKEN || flags & TA_SEEN_CLOSE || parser->version_minor > 1)
 		return false;
-	return parser->version_minor == 1 || parser->flags & TA_SEEN_KEEP_ALIVE;
+	return parser->version_minor == 1 || flags & TA_SEEN_KEEP_ALIVE;
 }
 
-static uint8_t frame_request(const struct ta_http1 *parser)
+static inline uint8_t frame_request(const struct ta_http1 *parser, uint32_t flags)
 {
-	if (parser->flags & (TA_SEEN_NONSENSE | TA_SEEN_CODING))
+	if (flags & (TA_SEEN_NONSENSE | TA_SEEN_CODING))
 		return TA_STATE_BROKEN;
-	if (parser->flags & TA_HTTP1_CHUNKED)
+	if (flags & TA_HTTP1_CHUNKED)
 		return TA_STATE_CHUNK_SIZE;
 	return parser->length ? TA_STATE_BODY : TA_STATE_DONE;
 }
 
-static uint8_t frame_response(const struct ta_http1 *parser)
+/* One that has a body, as far as its status says. */
+static inline uint8_t frame_body(const struct ta_http1 *parser, uint32_t flags)
+{
+	if (flags & TA_SEEN_NONSENSE)
+		return TA_STATE_BROKEN;
+	if (flags & TA_HTTP1_CHUNKED)
+		return TA_STATE_CHUNK_SIZE;
+	if (flags & TA_SEEN_CODING || !(flags & TA_HTTP1_HAS_LENGTH))
+		return TA_STATE_UNTIL_CLOSE;
+	return parser->length ? TA_STATE_BODY : TA_STATE_DONE;
+}
+
+static uint8_t frame_response(const struct ta_http1 *parser, uint32_t flags)
 {
 	if (parser->status == 101)
 		return TA_STATE_TUNNEL;
@@ -83,41 +94,50 @@ static uint8_t frame_response(const struct ta_http1 *parser)
 	if (parser->status < 200 || parser->status == 204 || parser->status == 304 ||
 	    parser->answers & TA_HTTP1_IS_HEAD)
 		return TA_STATE_DONE;
-	if (parser->flags & TA_SEEN_NONSENSE)
-		return TA_STATE_BROKEN;
-	if (parser->flags & TA_HTTP1_CHUNKED)
-		return TA_STATE_CHUNK_SIZE;
-	if (parser->flags & TA_SEEN_CODING || !(parser->flags & TA_HTTP1_HAS_LENGTH))
-		return TA_STATE_UNTIL_CLOSE;
-	return parser->length ? TA_STATE_BODY : TA_STATE_DONE;
+	return frame_body(parser, flags);
+}
+
+/* What follows a response's head, and what only responses say. */
+static inline uint8_t end_response(struct ta_http1 *parser, struct ta_http1_head *head,
+				   uint32_t *flags)
+{
+	uint8_t state = parser->status == 200 && parser->answers == 0 ?
+				frame_body(parser, *flags) :
+				frame_response(parser, *flags);
+
+	memset(head, 0, offsetof(struct ta_http1_head, method));
+	head->status = parser->status;
+	if (parser->status >= 200)
+		parser->answers = 0;
+	if (parser->status == 101)
+		*flags |= TA_HTTP1_UPGRADE;
+	return state;
 }
 
 /* The head is complete: what follows it, and the facts that need all of it. */
-static void end_head(struct ta_http1 *parser, struct ta_http1_head *head, bool request)
+__attribute__((always_inline)) static inline void
+end_head(struct ta_http1 *parser, struct ta_http1_head *head, bool request)
 {
-	if (parser->flags & (TA_HTTP1_CHUNKED | TA_SEEN_CODING | TA_SEEN_NONSENSE)) {
-		parser->flags &= (uint16_t)~TA_HTTP1_HAS_LENGTH;
+	uint32_t flags = parser->flags;
+	uint8_t state;
+
+	if (flags & (TA_HTTP1_CHUNKED | TA_SEEN_CODING | TA_SEEN_NONSENSE)) {
+		flags &= ~(uint32_t)TA_HTTP1_HAS_LENGTH;
 		parser->length = 0;
 	}
-	if (request) {
-		parser->state = frame_request(parser);
-	} else {
-		memset(head, 0, offsetof(struct ta_http1_head, method));
-		head->status = parser->status;
-		parser->state = frame_response(parser);
-		if (parser->status >= 200)
-			parser->answers = 0;
-		if (parser->status == 101)
-			parser->flags |= TA_HTTP1_UPGRADE;
-	}
+	state = request ? frame_request(parser, flags) : end_response(parser, head, &flags);
 	head->version_minor = parser->version_minor;
 	head->content_length = parser->length;
-	head->flags = parser->flags & TA_SEEN_PUBLIC;
-	if (parser->state == TA_STATE_UNTIL_CLOSE)
-		head->flags |= TA_HTTP1_UNTIL_CLOSE;
-	else if (head_keeps_alive(parser))
-		head->flags |= TA_HTTP1_KEEP_ALIVE;
-	parser->body_left = parser->state == TA_STATE_BODY ? parser->length : 0;
+	uint32_t told = flags & TA_SEEN_PUBLIC;
+
+	if (state == TA_STATE_UNTIL_CLOSE)
+		told |= TA_HTTP1_UNTIL_CLOSE;
+	else if (keeps_alive(parser, flags, state))
+		told |= TA_HTTP1_KEEP_ALIVE;
+	head->flags = (uint16_t)told;
+	parser->flags = (uint16_t)flags;
+	parser->state = state;
+	parser->body_left = state == TA_STATE_BODY ? parser->length : 0;
 	parser->head_bytes = 0;
 	parser->matched = 0;
 }
@@ -145,7 +165,10 @@ static const char *feed_head(struct ta_http1 *parser, struct ta_http1_head *head
 	at = read_head(parser, head, at, end);
 	parser->head_bytes += (uint32_t)(at - first);
 	if (parser->state == TA_STATE_HEAD_END) {
-		end_head(parser, head, is_request(parser));
+		if (is_request(parser))
+			end_head(parser, head, true);
+		else
+			end_head(parser, head, false);
 		*ret_event = TA_HTTP1_HEAD;
 		return at;
 	}
@@ -157,10 +180,10 @@ static const char *feed_head(struct ta_http1 *parser, struct ta_http1_head *head
 }
 
 /* One that begins here: nearly always all of it is there. */
-static size_t feed_start(struct ta_http1 *parser, struct ta_http1_head *head, const char *first,
-			 size_t bytes, enum ta_http1_event *ret_event)
+__attribute__((always_inline)) static inline size_t
+start_of(struct ta_http1 *parser, struct ta_http1_head *head, const char *first, size_t bytes,
+	 bool request, enum ta_http1_event *ret_event)
 {
-	bool request = is_request(parser);
 	const char *end = first + bytes, *at;
 
 	start_head(parser, head, request);
@@ -176,6 +199,13 @@ static size_t feed_start(struct ta_http1 *parser, struct ta_http1_head *head, co
 		at = feed_head(parser, head, at, first + bytes, ret_event);
 	}
 	return (size_t)(at - first);
+}
+
+static size_t feed_start(struct ta_http1 *parser, struct ta_http1_head *head, const char *first,
+			 size_t bytes, enum ta_http1_event *ret_event)
+{
+	return is_request(parser) ? start_of(parser, head, first, bytes, true, ret_event) :
+				    start_of(parser, head, first, bytes, false, ret_event);
 }
 
 /* ---- bodies ---- */
@@ -360,14 +390,12 @@ static const char *feed_body(struct ta_http1 *parser, const char *at, const char
 	return at;
 }
 
-size_t ta_http1_feed(struct ta_http1 *parser, struct ta_http1_head *head, const void *data,
-		     size_t bytes, enum ta_http1_event *ret_event)
+static __attribute__((noinline)) size_t feed_any(struct ta_http1 *parser,
+						 struct ta_http1_head *head, const char *first,
+						 size_t bytes, enum ta_http1_event *ret_event)
 {
-	const char *first = data, *at = first;
+	const char *at = first;
 
-	*ret_event = TA_HTTP1_MORE;
-	if (parser->state == TA_STATE_START && bytes)
-		return feed_start(parser, head, first, bytes, ret_event);
 	if (pending_event(parser, ret_event) || bytes == 0)
 		return 0;
 	if (parser->state == TA_STATE_IDLE)
@@ -377,6 +405,15 @@ size_t ta_http1_feed(struct ta_http1 *parser, struct ta_http1_head *head, const 
 	else
 		at = feed_body(parser, at, first + bytes, ret_event);
 	return (size_t)(at - first);
+}
+
+size_t ta_http1_feed(struct ta_http1 *parser, struct ta_http1_head *head, const void *data,
+		     size_t bytes, enum ta_http1_event *ret_event)
+{
+	*ret_event = TA_HTTP1_MORE;
+	if (parser->state == TA_STATE_START && bytes)
+		return feed_start(parser, head, data, bytes, ret_event);
+	return feed_any(parser, head, data, bytes, ret_event);
 }
 
 size_t ta_http1_skip(struct ta_http1 *parser, size_t bytes, enum ta_http1_event *ret_event)

@@ -67,13 +67,23 @@ static inline struct line value_of(struct line line, size_t name_bytes)
 	return (struct line){ at, (size_t)(end - at) };
 }
 
+/* Into an array that has room for 16; in one step where so much is there before end. */
+static inline void copy_text(char *to, const char *from, size_t bytes, const char *end)
+{
+	if (bytes <= 16 && end - from >= 16)
+		memcpy(to, from, 16);
+	else
+		ta_short_copy(to, from, bytes);
+}
+
 /* Of texts of which the first counts.  False: it has to be cut. */
-static inline bool take_text(struct line value, char *text, uint16_t *length, size_t max)
+static inline bool take_text(struct line value, char *text, uint16_t *length, size_t max,
+			     const char *end)
 {
 	if (value.bytes > max)
 		return false;
 	if (*length == 0) {
-		ta_short_copy(text, value.text, value.bytes);
+		copy_text(text, value.text, value.bytes, end);
 		*length = (uint16_t)value.bytes;
 	}
 	return true;
@@ -157,14 +167,15 @@ static bool may_be_rare(struct line line)
 	}
 }
 
-__attribute__((always_inline)) static inline bool take_of_request(struct ta_http1 *parser, struct ta_http1_head *head, struct line line)
+__attribute__((always_inline)) static inline bool take_of_request(struct ta_http1 *parser, struct ta_http1_head *head, struct line line,
+				const char *end)
 {
 	if (IS_NAME(line, "host"))
 		return take_text(value_of(line, sizeof("host") - 1), head->host, &head->host_len,
-				 TA_HTTP1_HOST_MAX);
+				 TA_HTTP1_HOST_MAX, end);
 	if (IS_NAME(line, "user-agent"))
 		return take_text(value_of(line, sizeof("user-agent") - 1), head->user_agent,
-				 &head->user_agent_len, TA_HTTP1_USER_AGENT_MAX);
+				 &head->user_agent_len, TA_HTTP1_USER_AGENT_MAX, end);
 	return !may_be_rare(line) && take_framing(parser, line);
 }
 
@@ -183,7 +194,7 @@ take_line(struct ta_http1 *parser, struct ta_http1_head *head, const char *at,
 
 	if (line_end + 1 == end || is_continued_by(line_end[1]))
 		return false;
-	return request ? take_of_request(parser, head, line) : take_framing(parser, line);
+	return request ? take_of_request(parser, head, line, end) : take_framing(parser, line);
 }
 
 /* Header lines from at on, of which the scan tells the ends, and the empty one. */
@@ -236,19 +247,19 @@ const char *ta_http1_whole_lines(struct ta_http1 *parser, struct ta_http1_head *
 #define VERSION_BYTES 9 /* " HTTP/1.1" */
 
 static void take_method(struct ta_http1 *parser, struct ta_http1_head *head, const char *method,
-			size_t bytes)
+			size_t bytes, const char *end)
 {
 	if (bytes == 4 && memcmp(method, "HEAD", 4) == 0)
 		parser->flags |= TA_HTTP1_IS_HEAD;
 	if (bytes == 7 && memcmp(method, "CONNECT", 7) == 0)
 		parser->flags |= TA_HTTP1_IS_CONNECT;
-	ta_short_copy(head->method, method, bytes);
+	copy_text(head->method, method, bytes, end);
 	head->method_len = (uint8_t)bytes;
 }
 
 /* A method, a space, a target without blanks around it, " HTTP/1.0" or " HTTP/1.1". */
 static bool take_request_line(struct ta_http1 *parser, struct ta_http1_head *head, const char *at,
-			      size_t bytes)
+			      size_t bytes, const char *end)
 {
 	size_t method = 0;
 
@@ -271,8 +282,8 @@ static bool take_request_line(struct ta_http1 *parser, struct ta_http1_head *hea
 	bytes -= method + 1;
 	head->target_total = (uint32_t)bytes;
 	head->target_len = (uint16_t)(bytes < TA_HTTP1_TARGET_MAX ? bytes : TA_HTTP1_TARGET_MAX);
-	ta_short_copy(head->target, target, head->target_len);
-	take_method(parser, head, at, method);
+	copy_text(head->target, target, head->target_len, end);
+	take_method(parser, head, at, method, end);
 	parser->version_minor = target[bytes + VERSION_BYTES - 1] == '1';
 	return true;
 }
@@ -319,7 +330,7 @@ take_head(struct ta_http1 *parser, struct ta_http1_head *head, const char *at, c
 	const char *line_end = ta_scan_next(&scan);
 	size_t bytes = line_end ? (size_t)(line_end - at) : 0;
 
-	if (request ? !take_request_line(parser, head, at, bytes) :
+	if (request ? !take_request_line(parser, head, at, bytes, end) :
 		      !take_status_line(parser, at, bytes))
 		return at;
 	parser->state = TA_STATE_LINE;
