@@ -138,6 +138,7 @@ static void add_file(struct files *files, int dir_fd, const char *name)
 	files->bytes += file->bytes;
 }
 
+/* Of one tick of the kernel's clock: by name, the same order each time. */
 static int older_first(const void *a, const void *b)
 {
 	const struct timespec *left = &((const struct file *)a)->time;
@@ -145,7 +146,9 @@ static int older_first(const void *a, const void *b)
 
 	if (left->tv_sec != right->tv_sec)
 		return left->tv_sec < right->tv_sec ? -1 : 1;
-	return (left->tv_nsec > right->tv_nsec) - (left->tv_nsec < right->tv_nsec);
+	if (left->tv_nsec != right->tv_nsec)
+		return left->tv_nsec < right->tv_nsec ? -1 : 1;
+	return strcmp(((const struct file *)a)->name, ((const struct file *)b)->name);
 }
 
 /* All of ours that are there, oldest first. */

@@ -88,6 +88,7 @@ def memcached(home):
     silent(port)
     after = total()
     check(after - before == 1000 + 50 + SILENT + 1, f"memcached counts {after - before}")
+    time.sleep(0.5)  # as above
     home.stop(server)
     verdict(home, port, after - before - SILENT + 1)
 
