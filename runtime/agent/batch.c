@@ -245,6 +245,7 @@ int ta_batch_events(struct ta_worker *worker, uint32_t skip, uint32_t count)
 		if (at_event++ >= skip)
 			copy_event(worker, TA_CONTAINER(at, struct ta_held_event, link), &last);
 	}
-	qsort(batch->events, batch->event_count, sizeof(batch->events[0]), earlier);
+	if (batch->event_count)
+		qsort(batch->events, batch->event_count, sizeof(batch->events[0]), earlier);
 	return 0;
 }

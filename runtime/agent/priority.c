@@ -69,10 +69,12 @@ static void write_number(const char *path, int number)
 	char text[16];
 	int length = snprintf(text, sizeof(text), "%d", number);
 
-	if (fd >= 0 && write(fd, text, (size_t)length) < 0)
-		length = 0;
-	if (fd >= 0)
-		close(fd);
+	if (fd < 0)
+		return;
+	ssize_t ignored = write(fd, text, (size_t)length);
+
+	(void)ignored;
+	close(fd);
 }
 
 void ta_priority_session(void)
