@@ -165,7 +165,8 @@ static inline void end_torn(struct ta_conn *conn, struct ta_thread *thread)
 }
 
 /* It is entered, and ready to take bytes. */
-static void begin_on(struct ta_conn *conn, struct ta_thread *thread, uint64_t word, enum way way)
+__attribute__((always_inline)) static inline void
+begin_on(struct ta_conn *conn, struct ta_thread *thread, uint64_t word, enum way way)
 {
 	if (conn->side == TA_SIDE_SERVER && conn->mode == TA_CONN_HTTP2)
 		enter_streams(conn, thread, way);
@@ -397,11 +398,9 @@ take_pieces(struct ta_conn *conn, struct ta_thread *thread, enum way way, const 
 	for_each_piece(conn, thread, take_for(conn, way, false), iov, iov_count, bytes);
 }
 
-static __attribute__((noinline)) void transfer_unusual(struct ta_conn *conn,
-						       struct ta_thread *thread, uint64_t word,
-						       enum way way, bool plain,
-						       const struct iovec *iov, int iov_count,
-						       uint64_t bytes)
+__attribute__((always_inline)) static inline void
+transfer_unusual(struct ta_conn *conn, struct ta_thread *thread, uint64_t word, enum way way,
+		 bool plain, const struct iovec *iov, int iov_count, uint64_t bytes)
 {
 	begin_on(conn, thread, word, way);
 	if (conn->side == TA_SIDE_CLIENT)
