@@ -26,11 +26,13 @@
 #define JOURNAL_VERSION 7u
 #define FRAME_BYTES_MAX (16u << 20)
 #define NAME_BYTES 64
+#define SPARE_BYTES_MAX (32 << 20)
 
 struct head {
 	uint64_t magic;
 	uint32_t version;
 	uint32_t key;
+	uint64_t number;
 	char boot_id[40];
 };
 
@@ -57,8 +59,15 @@ static void read_boot_id(char out[40])
 	close(fd);
 }
 
-static void put_frame(struct ta_buf *buf, uint32_t kind, const void *head, size_t head_bytes,
-		      const void *tail, size_t tail_bytes)
+/* Behind a journal's end may stand frames of another one, whose file it has: their numbers
+ * differ.  Not against malice (the file is ours alone), only against that and half a write. */
+static uint64_t sum_of(uint64_t number, uint32_t kind, const void *payload, size_t bytes)
+{
+	return ta_mix_bytes(ta_mix(number + 1, 0x9E3779B97F4A7C15ull) + kind, payload, bytes);
+}
+
+static void put_frame(struct ta_buf *buf, uint64_t number, uint32_t kind, const void *head,
+		      size_t head_bytes, const void *tail, size_t tail_bytes)
 {
 	static const char zeros[8];
 	size_t bytes = head_bytes + tail_bytes;
@@ -71,7 +80,7 @@ static void put_frame(struct ta_buf *buf, uint32_t kind, const void *head, size_
 	ta_buf_put(buf, zeros, (8 - bytes % 8) % 8);
 	if (buf->failed)
 		return;
-	frame.sum = ta_mix_bytes(kind + 1, buf->data + at + sizeof(frame), bytes);
+	frame.sum = sum_of(number, kind, buf->data + at + sizeof(frame), bytes);
 	memcpy(buf->data + at, &frame, sizeof(frame));
 }
 
@@ -80,7 +89,7 @@ void ta_journal_put(struct ta_journal *journal, uint32_t kind, const void *head,
 {
 	if (journal->fd < 0)
 		return;
-	put_frame(&journal->pending, kind, head, head_bytes, tail, tail_bytes);
+	put_frame(&journal->pending, journal->number, kind, head, head_bytes, tail, tail_bytes);
 	if (kind != TA_EVENT_PASS)
 		journal->pressing = true;
 }
@@ -103,6 +112,11 @@ static int write_all(int fd, const char *data, size_t bytes)
 static void name_of(uint32_t key, uint64_t number, const char *suffix, char out[NAME_BYTES])
 {
 	snprintf(out, NAME_BYTES, "%08x.journal-%llu%s", key, (unsigned long long)number, suffix);
+}
+
+static void spare_name(uint32_t key, char out[NAME_BYTES])
+{
+	snprintf(out, NAME_BYTES, "%08x.journal-spare", key);
 }
 
 /* The number in a journal's name, 0 for any other name. */
@@ -217,7 +231,7 @@ void ta_journal_fini(struct ta_journal *journal)
 struct snapshot {
 	int fd;
 	int error;
-	uint64_t bytes;
+	uint64_t number, bytes;
 	struct ta_buf buf;
 };
 
@@ -236,7 +250,7 @@ static void snapshot_emit(void *user, uint32_t kind, const void *head, size_t he
 {
 	struct snapshot *snapshot = user;
 
-	put_frame(&snapshot->buf, kind, head, head_bytes, tail, tail_bytes);
+	put_frame(&snapshot->buf, snapshot->number, kind, head, head_bytes, tail, tail_bytes);
 	if (snapshot->buf.bytes > (1u << 20))
 		snapshot_flush(snapshot);
 }
@@ -246,10 +260,11 @@ static int write_snapshot(struct ta_journal *journal, struct ta_state *state, co
 {
 	struct head head = { .magic = JOURNAL_MAGIC,
 			     .version = JOURNAL_VERSION,
-			     .key = journal->key };
+			     .key = journal->key,
+			     .number = snapshot->number };
 
-	snapshot->fd = openat(journal->dir_fd, name,
-			      O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	snapshot->fd = openat(journal->dir_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+			      0600);
 	if (snapshot->fd < 0)
 		return -errno;
 	read_boot_id(head.boot_id);
@@ -260,16 +275,54 @@ static int write_snapshot(struct ta_journal *journal, struct ta_state *state, co
 	return snapshot->error;
 }
 
+/* The file before is kept for the next one: its pages are there already, which in a virtual
+ * machine can be dear.  One that has become very large goes. */
+static void keep_spare(struct ta_journal *journal, uint64_t before)
+{
+	char name[NAME_BYTES], spare[NAME_BYTES];
+	struct stat info;
+
+	name_of(journal->key, before, "", name);
+	spare_name(journal->key, spare);
+	if (fstatat(journal->dir_fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    info.st_size > SPARE_BYTES_MAX ||
+	    renameat(journal->dir_fd, name, journal->dir_fd, spare) != 0)
+		unlinkat(journal->dir_fd, name, 0);
+}
+
+static void take_over(struct ta_journal *journal, const struct snapshot *snapshot)
+{
+	uint64_t before = journal->number;
+
+	if (journal->retired_fd >= 0)
+		close(journal->retired_fd);
+	journal->retired_fd = journal->fd;
+	ta_buf_clear(&journal->pending);
+	journal->fd = snapshot->fd;
+	journal->number = snapshot->number;
+	journal->bytes = snapshot->bytes;
+	journal->new_bytes = 0;
+	journal->error = 0;
+	if (before)
+		keep_spare(journal, before);
+	else
+		remove_others(journal, journal->number);
+}
+
 int ta_journal_rewrite(struct ta_journal *journal, struct ta_state *state)
 {
-	char half[NAME_BYTES], whole[NAME_BYTES];
-	struct snapshot snapshot = { .fd = -1 };
-	uint64_t number = (journal->number ? journal->number : newest(journal)) + 1;
+	char half[NAME_BYTES], whole[NAME_BYTES], spare[NAME_BYTES];
+	struct snapshot snapshot = {
+		.fd = -1, .number = (journal->number ? journal->number : newest(journal)) + 1
+	};
 
 	if (journal->off)
 		return 0;
-	name_of(journal->key, number, ".new", half);
-	name_of(journal->key, number, "", whole);
+	name_of(journal->key, snapshot.number, ".new", half);
+	name_of(journal->key, snapshot.number, "", whole);
+	spare_name(journal->key, spare);
+	if (!journal->number || renameat(journal->dir_fd, spare, journal->dir_fd, half) != 0)
+		unlinkat(journal->dir_fd, half, 0);
 	int error = write_snapshot(journal, state, half, &snapshot);
 
 	if (!error && renameat(journal->dir_fd, half, journal->dir_fd, whole) != 0)
@@ -280,27 +333,11 @@ int ta_journal_rewrite(struct ta_journal *journal, struct ta_state *state)
 		unlinkat(journal->dir_fd, half, 0);
 		return give_up(journal, error);
 	}
-	if (journal->retired_fd >= 0)
-		close(journal->retired_fd);
-	journal->retired_fd = journal->fd;
-	ta_buf_clear(&journal->pending);
-	journal->fd = snapshot.fd;
-	uint64_t before = journal->number;
-
-	journal->number = number;
-	journal->bytes = snapshot.bytes;
-	journal->new_bytes = 0;
-	journal->error = 0;
-	if (before) {
-		name_of(journal->key, before, "", half);
-		unlinkat(journal->dir_fd, half, 0);
-	} else {
-		remove_others(journal, number);
-	}
+	take_over(journal, &snapshot);
 	return 0;
 }
 
-static bool read_frame(FILE *file, struct frame *frame, struct ta_buf *payload)
+static bool read_frame(FILE *file, uint64_t number, struct frame *frame, struct ta_buf *payload)
 {
 	if (fread(frame, sizeof(*frame), 1, file) != 1 || frame->bytes > FRAME_BYTES_MAX)
 		return false;
@@ -317,7 +354,7 @@ static bool read_frame(FILE *file, struct frame *frame, struct ta_buf *payload)
 		padded -= want;
 	}
 	return !payload->failed &&
-	       ta_mix_bytes(frame->kind + 1, payload->data, frame->bytes) == frame->sum;
+	       sum_of(number, frame->kind, payload->data, frame->bytes) == frame->sum;
 }
 
 static int replay_file(struct ta_journal *journal, FILE *file, struct ta_state *state)
@@ -333,7 +370,7 @@ static int replay_file(struct ta_journal *journal, FILE *file, struct ta_state *
 	read_boot_id(boot_id);
 	if (memcmp(boot_id, head.boot_id, sizeof(boot_id)) != 0)
 		return -ESTALE;
-	while (read_frame(file, &frame, &payload))
+	while (read_frame(file, head.number, &frame, &payload))
 		ta_state_apply(state, frame.kind, payload.data, frame.bytes);
 	ta_buf_fini(&payload);
 	return 0;

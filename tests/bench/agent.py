@@ -60,6 +60,15 @@ class Traced:
     def cpu(self):
         return sum(map(servers.own_cpu, lib.agents_of(self.run_dir)))
 
+    def kernel_share(self):
+        """Of the time so far, as the tick sees it."""
+        user, kernel = 0, 0
+        for pid in lib.agents_of(self.run_dir):
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as status:
+                words = status.read().rsplit(")", 1)[1].split()
+            user, kernel = user + int(words[11]), kernel + int(words[12])
+        return kernel / max(user + kernel, 1)
+
     def memory_mib(self):
         total = 0
         for pid in lib.agents_of(self.run_dir):
@@ -116,11 +125,11 @@ def spans(bench):
         costs = [cost / requests for requests, cost, _ in slices]
         per_second = lib.median([rate for *_, rate in slices])
         rows.append([f"{one.exporter}, {'a quarter' if rate else 'full load'}", f"{per_second:.0f}",
-                     f"{lib.median(costs):.2f}", lib.spread(costs), "0.50",
+                     f"{lib.median(costs):.2f}", lib.spread(costs), "0.50", f"{one.kernel_share() * 100:.0f} %",
                      f"{lib.median(costs) * per_second / 1e4:.1f}", f"{one.memory_mib():.1f}", "64"])
         asked[one] += sum(requests for requests, *_ in slices)
     lib.table(f"Agent: HTTP spans of a real nginx ({len(slices)} slices of {SLICE_SECONDS} s each)",
-              ["exporter", "spans/s", "us/span", "range", "goal", "% of a core", "MiB at most", "goal"], rows)
+              ["exporter", "spans/s", "us/span", "range", "goal", "in the kernel", "% of a core", "MiB at most", "goal"], rows)
     for one in all_traced:
         print(f"* {one.exporter}: {one.stop()} spans written; {asked[one]:.0f} of them asked for while it was measured")
     for line in bench.losses():
