@@ -35,7 +35,9 @@ foreach(source ${TA_HOST_SOURCES})
     set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS -fno-lto)
   endif()
 endforeach()
-target_link_options(tagalong PRIVATE ${TA_HOST_OPTIONS}
+# What a compiler lacks (a division of 128 bits) comes from its static library: lld takes the shared one
+# for what link time optimization asks for late, and a host need not have that.
+target_link_options(tagalong PRIVATE ${TA_HOST_OPTIONS} -static-libgcc
   -Wl,--version-script=${TA_EXPORTS} -Wl,-z,defs -Wl,-z,now -Wl,-z,nodelete -Wl,-z,noexecstack
   -Wl,-z,relro -Wl,--no-undefined -Wl,--as-needed)
 set_target_properties(tagalong PROPERTIES LINK_DEPENDS ${TA_EXPORTS})
