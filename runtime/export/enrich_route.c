@@ -135,7 +135,8 @@ static uint64_t score(const struct route *route, const char *path, size_t bytes)
 		if (!next_segment(&path_at, path_end, &have, &have_bytes))
 			return 0;
 		if (kind == VARIABLE ? !have_bytes :
-				       have_bytes != want_bytes || memcmp(have, want, want_bytes))
+				       have_bytes != want_bytes ||
+					       memcmp(have, want, want_bytes) != 0)
 			return 0;
 		points |= (kind == LITERAL ? 3ull : 2ull) << shift;
 	}
