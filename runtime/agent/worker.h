@@ -214,6 +214,8 @@ void ta_flush_wait(struct ta_worker *worker);
 void ta_flush_due(struct ta_worker *worker);
 int ta_flush_run(struct ta_worker *worker, enum ta_flush_reason reason);
 bool ta_flush_busy(const struct ta_worker *worker);
+
+/* parts.c: groups of what has ended in traces that are overdue (all: in every one). */
 void ta_flush_parts(struct ta_worker *worker, bool all);
 
 /* pressure.c: open spans of the oldest traces are closed when they hold too much. */
