@@ -217,8 +217,6 @@ int ta_journal_write(struct ta_journal *journal)
 
 void ta_journal_fini(struct ta_journal *journal)
 {
-	journal->pressing = journal->pending.bytes > 0;
-	ta_journal_write(journal);
 	if (journal->fd >= 0)
 		close(journal->fd);
 	if (journal->retired_fd >= 0)

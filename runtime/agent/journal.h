@@ -37,7 +37,7 @@ struct ta_journal {
 };
 
 void ta_journal_init(struct ta_journal *journal, int dir_fd, uint32_t key);
-void ta_journal_fini(struct ta_journal *journal); /* writes all that was put; leaves the file */
+void ta_journal_fini(struct ta_journal *journal); /* leaves the file as it is */
 
 /* Applies the newest journal of the key to an empty state.  Returns 0 when there
  * was one, -ENOENT, or why it could not be read.  One that was cut short is good
