@@ -171,7 +171,7 @@ void ta_otlp_sink_begin(struct ta_sink *base, const struct ta_batch *batch)
 	start_message(sink);
 	ta_messages_clear(&sink->done);
 	/* A message that changes hands takes its memory along. */
-	if (batch && sink->json)
+	if (batch && sink->json && sink->usual_bytes)
 		ta_buf_reserve(&sink->items, sink->usual_bytes);
 	sink->batch = batch;
 	sink->failed = false;
