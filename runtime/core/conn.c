@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 
 #include "runtime/core/alone.h"
 #include "runtime/core/arena.h"
@@ -41,7 +42,9 @@
 #define LIVE TA_CONN_LIVE
 #define TORN TA_CONN_TORN
 #define SPINS 2000
-#define TURNS 64 /* of other threads, for one that has lost its processor while it held it */
+#define TURNS 16	   /* of other threads, before one sleeps */
+#define NAP_NS 100000	   /* then, for one that has lost its processor while it held it, */
+#define WAIT_NS 50000000u  /* this long at most: what is given up is given up for good */
 
 static struct ta_conn *conn_of(uint64_t word)
 {
@@ -82,19 +85,43 @@ static bool spin_for(struct ta_conn *conn, uint32_t generation, bool *ret_gone)
 	return false;
 }
 
+static bool is_torn(const struct ta_conn *conn)
+{
+	return atomic_load_explicit(&conn->state, memory_order_relaxed) & TORN;
+}
+
+/* Somebody else runs meanwhile.  A sandboxed process may not ask for that. */
+static void stand_back(int turn)
+{
+	struct timespec nap = { .tv_nsec = NAP_NS };
+
+	if (atomic_load_explicit(&ta_runtime.sandboxed, memory_order_relaxed))
+		return;
+	if (turn < TURNS)
+		ta_sys(SYS_sched_yield);
+	else
+		ta_sys(SYS_nanosleep, &nap, 0);
+}
+
+/* Nobody waits for one that somebody has given up: it may be held for ever, in a child
+ * that was forked meanwhile. */
 struct ta_conn *ta_conn_hold(uint64_t word)
 {
 	struct ta_conn *conn = conn_of(word);
+	uint64_t deadline = 0;
 	bool gone;
 
-	for (int turn = 0; turn < TURNS; turn++) {
+	for (int turn = 0;; turn++) {
 		if (spin_for(conn, (uint32_t)word, &gone))
 			return conn;
 		if (gone)
 			return NULL;
-		if (atomic_load_explicit(&ta_runtime.sandboxed, memory_order_relaxed))
+		uint64_t now = ta_now_ns();
+
+		deadline = deadline ? deadline : now + WAIT_NS;
+		if (now >= deadline || is_torn(conn))
 			break;
-		ta_sys(SYS_sched_yield);
+		stand_back(turn);
 	}
 	ta_lost(TA_LOSS_CONN_BUSY);
 	atomic_fetch_or(&conn->state, TORN);
@@ -120,11 +147,6 @@ static void end_own_span(struct ta_conn *conn, struct ta_thread *thread)
 	if (conn->error)
 		ta_emit_int(&emit, TA_ATTR_ERRNO, conn->error);
 	ta_emit_commit(&emit);
-}
-
-bool ta_conn_is_torn(const struct ta_conn *conn)
-{
-	return atomic_load_explicit(&conn->state, memory_order_relaxed) & TORN;
 }
 
 static void finish(struct ta_conn *conn)

@@ -219,14 +219,13 @@ void ta_conn_referenced(uint32_t index, uint32_t generation);
 /* ---- for the files that follow protocols ---- */
 
 /* The connection of word with nobody else at work on it, or NULL: gone, or busy for too
- * long.  Until ta_conn_release(). */
+ * long (50 ms), after which nobody waits for it again.  Until ta_conn_release(). */
 struct ta_conn *ta_conn_hold(uint64_t word);
 void ta_conn_release(struct ta_conn *conn);
 /* conn_hold.h has the common case of both inline: ta_conn_take(), ta_conn_let_go(). */
 void ta_conn_release_closing(struct ta_conn *conn, uint32_t generation);
 /* A new connection for fd, held; NULL: no room (counted). */
 struct ta_conn *ta_conn_new(struct ta_thread *thread, int fd);
-bool ta_conn_is_torn(const struct ta_conn *conn);
 /* Requests have come or gone: whether one of them could go on by itself is looked at again. */
 void ta_conn_review(struct ta_conn *conn);
 /* Whether nothing is decided because plaintext may still be told. */

@@ -46,7 +46,7 @@
 	X(SIGNAL_NESTED, "signal_nested", "a signal handler interrupted a handler while it wrote") \
 	X(CONN_POOL, "conn_pool", "more connections open at once than there is room for")          \
 	X(FD_RANGE, "fd_range", "a file descriptor above the table")                               \
-	X(CONN_BUSY, "conn_busy", "two threads were in one direction of a connection at once")     \
+	X(CONN_BUSY, "conn_busy", "a thread was at a connection and did not get on for 50 ms")       \
 	X(HTTP_DESYNC, "http_desync", "HTTP could not be followed; the connection was given up")   \
 	X(PIPELINE, "pipeline", "more requests in flight on a connection than there is room for")  \
 	X(THREAD_POOL, "thread_pool", "no room to start a traced thread")                          \
