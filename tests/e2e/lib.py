@@ -52,13 +52,14 @@ def need_root():
 
 
 def wait_until(question, seconds, what, every=0.02):
+    """The first answer that is true; what: a text for the failure, or a function that is asked for it then."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         answer = question()
         if answer:
             return answer
         time.sleep(every)
-    raise Failure(f"not within {seconds} s: {what}")
+    raise Failure(f"not within {seconds} s: {what() if callable(what) else what}")
 
 
 _ports = {}
@@ -278,7 +279,7 @@ class Home:
                 check(process.poll() is None or mode == "daemon",
                       f"{command[0]} ended with {process.returncode}: {self.tail(process)}")
                 return False
-            wait_until(ready, seconds, f"{command[0]} listens on {port}: {self.tail(process)}")
+            wait_until(ready, seconds, lambda: f"{command[0]} listens on {port}: {self.tail(process)}")
         return process
 
     def tail(self, process, lines=3):
@@ -344,7 +345,7 @@ class Home:
     def settle(self, seconds=20):
         """Until the agent has taken everything and gone."""
         wait_until(lambda: not self.segments() and not self.agents(), seconds,
-                   "the agent takes everything and ends: "
+                   lambda: "the agent takes everything and ends: "
                    f"segments {self.segments()}, agents {self.agents()}, log {self.read('agent.log')[-300:]!r}", 0.05)
 
     def spans(self, settle=True, well_formed=True):

@@ -237,7 +237,7 @@ def time_namespace(home):
                       capture_output=True).returncode:
         raise Skip("no time namespaces")
     home.run([build(home, "load"), "10"], env={"TAGALONG_AGENT_LINGER_MS": "3000"})
-    check(home.agents(), "no agent outside")
+    wait_until(home.agents, 10, "an agent outside")
     wall = time.time_ns()
     for offset in (1000000, -20):
         home.run([build(home, "load"), "50", "0", "1"], env={"TAGALONG_AGENT_LINGER_MS": "3000"},
