@@ -50,6 +50,7 @@ static struct ta_scopes *scopes;
 static char pages[2][4096] __attribute__((aligned(4096)));
 static atomic_int running;
 static atomic_bool enough, over;
+static atomic_uint passes;
 static atomic_int failures;
 
 static struct worker {
@@ -157,6 +158,7 @@ static void *drain(void *unused)
 	pthread_sigmask(SIG_BLOCK, &all, NULL);
 	while (!atomic_load(&over)) {
 		pass();
+		atomic_fetch_add(&passes, 1);
 		usleep(2000);
 	}
 	while (pass())
@@ -191,6 +193,15 @@ static void handle(int number)
 	errno = saved_errno;
 }
 
+/* What threads and handlers write stays within the agent's memory, however late it comes. */
+static void wait_for_agent(void)
+{
+	unsigned int seen = atomic_load(&passes);
+
+	while (atomic_load(&passes) == seen)
+		usleep(1000);
+}
+
 static void *work(void *argument)
 {
 	struct worker *worker = argument;
@@ -209,7 +220,7 @@ static void *work(void *argument)
 			sched_yield();
 		worker->global = turn;
 		if (turn % 8 == 0)
-			usleep(2000); /* what waits in the lanes stays within the agent's memory */
+			wait_for_agent();
 	}
 	self = NULL;
 	if (tagalong_context_detach(worker->context) != 0)
@@ -347,7 +358,7 @@ int main(void)
 			fork_one(round, of_child[round]);
 		else
 			atomic_store(&enough, true);
-		usleep(500);
+		wait_for_agent();
 	}
 	for (uint32_t i = 0; i < THREADS; i++) {
 		pthread_join(workers[i].thread, NULL);

@@ -181,7 +181,7 @@ def stopped(home):
     place = Place(home, "stop")
     place.env["TAGALONG_AGENT_LINGER_MS"] = "3000"
     load(place, 10)
-    pids = wait_until(place.agents, 5, "an agent")
+    pids = wait_until(place.agents, 15, "an agent")
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     try:
@@ -205,7 +205,7 @@ def slow(home):
     place = Place(home, "slow")
     place.env["TAGALONG_AGENT_LINGER_MS"] = "3000"
     load(place, 10)
-    pids = wait_until(place.agents, 5, "an agent")
+    pids = wait_until(place.agents, 15, "an agent")
     over = threading.Event()
 
     def hinder():

@@ -42,7 +42,7 @@ def hostile(agent_of):
             os.chmod(script, 0o755)
             place.env["TAGALONG_AGENT"] = script
         load(place, 10)
-        wait_until(place.agents, 5, "an agent")
+        wait_until(place.agents, 15, "an agent")
         begun, ms, seeds = 10, 3000 if FULL else 700, range(6 if FULL else 2)
         for seed in seeds:
             for how in WAYS:
@@ -83,7 +83,7 @@ def versions(home):
         check((status, err) == (0, "") and out.startswith("begun 200"), f"the later one: {status} {out!r} {err!r}")
         load(place, 100)
     check(set(place.agents()) == set(pids), f"agents {pids} became {place.agents()}")
-    wait_until(lambda: "another version" in place.said(), 5, "the agent says that it is another version")
+    wait_until(lambda: "another version" in place.said(), 15, "the agent says that it is another version")
     before = sum(processor_seconds(pid) for pid in place.agents())
     time.sleep(1)
     used = sum(processor_seconds(pid) for pid in place.agents()) - before

@@ -112,7 +112,7 @@ def ends(home):
         pids = []
         if what == "stopped agent":
             home.run([build(home, "host"), "exits", "1"], env={"TAGALONG_AGENT_LINGER_MS": "5000"})
-            pids = wait_until(home.agents, 5, "an agent")
+            pids = wait_until(home.agents, 15, "an agent")
             for pid in pids:
                 os.kill(pid, signal.SIGSTOP)
         try:
