@@ -3,7 +3,7 @@
  * host.c - a program of any size, which says what its operations take and waits to be measured.
  *
  *   host threads N      N threads that are alive at once; each has opened a span
- *   host connections N  N accepted connections that are open at once, each with a request done
+ *   host connections N  N accepted connections that are open at once, each with a request done; a child is the client
  *   host forks N RATE   N children one after the other, RATE a second (0: at once); each has a span
  *   host heap MIB       so many MiB in pieces, written to; then a request
  *   host exits N        N forked children that end by _exit; the time of that alone
@@ -13,6 +13,7 @@
  * "op" is the median time of an exchange (four calls), in nanoseconds, "span" that of a span.
  */
 #include <pthread.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -54,15 +55,31 @@ static void note_sample(int *count, uint64_t ns)
 		samples[(*count)++] = ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
 }
 
-static void exchange(int client, int server)
+static const char request_text[] = "GET /scale HTTP/1.1\r\nHost: x\r\n\r\n";
+static const char answer_text[] = "HTTP/1.1 204 No Content\r\n\r\n";
+
+static void answer(int server)
 {
-	static const char request[] = "GET /scale HTTP/1.1\r\nHost: x\r\n\r\n";
-	static const char answer[] = "HTTP/1.1 204 No Content\r\n\r\n";
 	char buffer[512];
 
-	NEED(send(client, request, sizeof(request) - 1, 0) == sizeof(request) - 1);
 	NEED(recv(server, buffer, sizeof(buffer), 0) > 0);
-	NEED(send(server, answer, sizeof(answer) - 1, 0) == sizeof(answer) - 1);
+	NEED(send(server, answer_text, sizeof(answer_text) - 1, 0) == sizeof(answer_text) - 1);
+}
+
+static void ask(int client)
+{
+	char buffer[512];
+
+	NEED(send(client, request_text, sizeof(request_text) - 1, 0) == sizeof(request_text) - 1);
+	NEED(recv(client, buffer, sizeof(buffer), 0) > 0);
+}
+
+static void exchange(int client, int server)
+{
+	char buffer[512];
+
+	NEED(send(client, request_text, sizeof(request_text) - 1, 0) == sizeof(request_text) - 1);
+	answer(server);
 	NEED(recv(client, buffer, sizeof(buffer), 0) > 0);
 }
 
@@ -82,15 +99,14 @@ static void measure_spans(void)
 	say_median("span", count);
 }
 
-static void measure_exchanges(const int *clients, const int *servers, long pairs)
+static void measure_exchanges(int client, int server)
 {
 	int count = 0;
 
 	while (count < SAMPLES) {
-		long at = (long)(((uint64_t)count * 2654435761u) % (uint64_t)pairs);
 		uint64_t start = now_ns();
 
-		exchange(clients[at], servers[at]);
+		exchange(client, server);
 		note_sample(&count, now_ns() - start);
 		if (count % 100 == 0)
 			usleep(1000);
@@ -144,7 +160,7 @@ static void threads(long count)
 	}
 	say("made %ld\ncreate %llu\n", made, (unsigned long long)((now_ns() - start) / (uint64_t)(made ? made : 1)));
 	tcp_pair(&client, &server);
-	measure_exchanges(&client, &server, 1);
+	measure_exchanges(client, server);
 	measure_spans();
 	be_measured();
 	pthread_mutex_lock(&mutex);
@@ -157,31 +173,84 @@ static void threads(long count)
 
 /* ---- connections ---- */
 
-static void connections(long count)
+/* The client's side: each connection does an exchange, then some of them more; "over" is told when they are done. */
+static void be_clients(const struct sockaddr_in *address, long count, int over)
 {
-	int *clients = calloc((size_t)count, sizeof(int)), *servers = calloc((size_t)count, sizeof(int));
-	struct sockaddr_in address;
-	int listener = tcp_listener(&address);
-	long made = 0;
+	int *clients = calloc((size_t)count, sizeof(int));
+	int taken = 0;
+	char byte;
 
-	for (; made < count; made++) {
-		clients[made] = socket(AF_INET, SOCK_STREAM, 0);
-		if (clients[made] < 0 || connect(clients[made], (struct sockaddr *)&address, sizeof(address)))
-			break;
-		if ((servers[made] = accept(listener, NULL, NULL)) < 0)
-			break;
-		exchange(clients[made], servers[made]);
-		if (made % 100 == 0)
+	for (long i = 0; i < count; i++) {
+		clients[i] = socket(AF_INET, SOCK_STREAM, 0);
+		NEED(clients[i] >= 0 && connect(clients[i], (const struct sockaddr *)address, sizeof(*address)) == 0);
+		ask(clients[i]);
+		if (i % 100 == 0)
 			usleep(1000);
 	}
-	say("made %ld\n", made);
-	if (made)
-		measure_exchanges(clients, servers, made);
-	be_measured();
-	for (long i = 0; i < made; i++) {
-		close(servers[i]);
-		close(clients[i]);
+	while (taken < SAMPLES) {
+		long at = (long)(((uint64_t)taken * 2654435761u) % (uint64_t)count);
+		uint64_t start = now_ns();
+
+		ask(clients[at]);
+		note_sample(&taken, now_ns() - start);
+		if (taken % 100 == 0)
+			usleep(1000); /* the agent is to keep up: overload is measured elsewhere */
 	}
+	say_median("op", taken);
+	NEED(write(over, "m", 1) == 1 && read(over, &byte, 1) == 0);
+}
+
+static int watch(int epoll, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+/* Serves until so many requests are done; all connections stay open.  Returns how many there are. */
+static long serve(int listener, long requests)
+{
+	int epoll = epoll_create1(0);
+	long made = 0;
+
+	NEED(epoll >= 0 && watch(epoll, listener) == 0);
+	while (requests > 0) {
+		struct epoll_event event;
+
+		NEED(epoll_wait(epoll, &event, 1, 60000) == 1);
+		if (event.data.fd != listener) {
+			answer(event.data.fd);
+			requests--;
+			continue;
+		}
+		int fd = accept(listener, NULL, NULL);
+
+		NEED(fd >= 0 && watch(epoll, fd) == 0);
+		made++;
+	}
+	return made;
+}
+
+static void connections(long count)
+{
+	struct sockaddr_in address;
+	int listener = tcp_listener(&address), over[2];
+	char byte;
+
+	NEED(socketpair(AF_UNIX, SOCK_STREAM, 0, over) == 0);
+	pid_t child = fork();
+
+	if (child == 0) {
+		close(over[1]);
+		be_clients(&address, count, over[0]);
+		_exit(0);
+	}
+	close(over[0]);
+	say("made %ld\n", serve(listener, count + SAMPLES));
+	NEED(read(over[1], &byte, 1) == 1);
+	be_measured();
+	close(over[1]);
+	NEED(waitpid(child, NULL, 0) == child);
 }
 
 /* ---- processes ---- */
