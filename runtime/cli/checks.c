@@ -113,6 +113,39 @@ static void check_loader(const char *path, const struct ta_elf *elf,
 			    "setting for epoll, use that", path);
 }
 
+/* The address sanitizer as a library looks whether it is the first one, and ends the program if it
+ * is not, unless it is told to let that be. */
+static bool refuses_others(const struct ta_elf *elf, const struct ta_cli_settings *settings)
+{
+	static const char *const words[] = { "0", "no", "false" };
+	const char *options = ta_cli_env_get(&settings->env, "ASAN_OPTIONS");
+	const char *at = strstr(options, "verify_asan_link_order=");
+	bool told = false;
+
+	for (size_t i = 0; at && i < sizeof(words) / sizeof(*words); i++)
+		told |= strncmp(at + strlen("verify_asan_link_order="), words[i],
+				strlen(words[i])) == 0;
+	return elf->asan && !told;
+}
+
+static void check_sanitizer(const char *path, const struct ta_elf *elf,
+			    const struct ta_cli_settings *settings,
+			    const struct ta_cli_findings *findings)
+{
+	if (refuses_others(elf, settings))
+		ta_cli_find(findings, TA_CLI_PROBLEM,
+			    "%s: its address sanitizer ends it when another library is loaded "
+			    "before it: add verify_asan_link_order=0 to ASAN_OPTIONS, or link the "
+			    "sanitizer statically", path);
+}
+
+bool ta_cli_ends_preloaded(const char *path, const struct ta_cli_settings *settings)
+{
+	struct ta_elf elf;
+
+	return ta_elf_read(path, &elf) == 0 && refuses_others(&elf, settings);
+}
+
 /* Programs that get rights by being executed are started without LD_PRELOAD. */
 static void check_privileges(const char *path, const struct ta_cli_findings *findings)
 {
@@ -178,6 +211,8 @@ void ta_cli_check_program(const char *path, const char *library,
 			    error == -EINVAL ? "a damaged ELF file" : strerror(-error));
 	else if (same_machine(binary, &elf, library, findings))
 		check_loader(binary, &elf, findings);
+	if (!error)
+		check_sanitizer(binary, &elf, settings, findings);
 	check_privileges(binary, findings);
 	check_settings(binary, settings, findings);
 }

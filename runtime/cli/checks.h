@@ -30,6 +30,9 @@ void ta_cli_check_program(const char *path, const char *library,
 			  const struct ta_cli_settings *settings,
 			  const struct ta_cli_findings *findings);
 
+/* Whether the program would end at once with a library preloaded. */
+bool ta_cli_ends_preloaded(const char *path, const struct ta_cli_settings *settings);
+
 /* The first problem of the program; false when there is none. */
 bool ta_cli_why_untraceable(const char *path, const char *library,
 			    const struct ta_cli_settings *settings,

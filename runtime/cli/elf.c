@@ -122,8 +122,11 @@ static void look_at_needed(const struct file *file, uint64_t strings, uint64_t o
 {
 	char name[64];
 
-	if (strings + offset >= strings && read_string(file, strings + offset, name, sizeof(name)))
-		elf->uring |= strncmp(name, "liburing", strlen("liburing")) == 0;
+	if (strings + offset < strings || !read_string(file, strings + offset, name, sizeof(name)))
+		return;
+	elf->uring |= strncmp(name, "liburing", strlen("liburing")) == 0;
+	elf->asan |= strncmp(name, "libasan.so", strlen("libasan.so")) == 0 ||
+		     strncmp(name, "libclang_rt.asan", strlen("libclang_rt.asan")) == 0;
 }
 
 static void read_dynamic(const struct file *file, const ElfW(Phdr) *segment, struct ta_elf *elf)

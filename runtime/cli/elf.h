@@ -22,6 +22,7 @@ struct ta_elf {
 	bool shared;	/* a shared library, not a program */
 	bool go;
 	bool uring;	/* needs liburing */
+	bool asan;	/* needs the address sanitizer as a library */
 	char interpreter[256]; /* "" none */
 };
 

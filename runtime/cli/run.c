@@ -95,6 +95,8 @@ static void prepare_tracing(struct ta_cli_run *run, const char *program)
 	check_output(run);
 	if (ta_cli_why_untraceable(program, run->library, settings, why_not))
 		ta_cli_say("no traces of %s: %s", run->argv[0], why_not);
+	if (ta_cli_ends_preloaded(program, settings))
+		run->traced = false;
 }
 
 /* LD_PRELOAD with the library in front, once. */

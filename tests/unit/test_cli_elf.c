@@ -88,7 +88,9 @@ static void test_good(void)
 	check("elf/good", read_image(&image, &elf) == 0 && elf.dynamic && elf.native &&
 				  !elf.shared && !elf.go);
 	check("elf/interpreter", strcmp(elf.interpreter, "/lib/ld-x.so.2") == 0);
-	check("elf/needs_uring", elf.uring);
+	check("elf/needs_uring", elf.uring && !elf.asan);
+	strcpy(image.strings + 1, "libasan.so.8");
+	check("elf/needs_asan", read_image(&image, &elf) == 0 && elf.asan && !elf.uring);
 	image.segments[2] = (ElfW(Phdr)){ .p_type = PT_NOTE,
 					  .p_offset = offsetof(struct image, note),
 					  .p_filesz = sizeof(image.note) };
