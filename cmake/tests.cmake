@@ -117,4 +117,12 @@ if(TA_FUZZ)
     target_link_libraries(fuzz_${name} PRIVATE ta_fuzzed)
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer,address,undefined)
   endforeach()
+  # The host's side, too, with hosts and segments made by hand.
+  add_library(ta_core_fuzzed STATIC EXCLUDE_FROM_ALL ${TA_CORE_SOURCES})
+  target_link_libraries(ta_core_fuzzed PUBLIC ta_fuzzed)
+  target_link_libraries(fuzz_format PRIVATE ta_core_fuzzed)
+  target_link_libraries(fuzz_inject PRIVATE ta_core_fuzzed)
+  target_sources(fuzz_inject PRIVATE ${CMAKE_SOURCE_DIR}/hooks/inject.c
+    ${CMAKE_SOURCE_DIR}/hooks/inject_tls.c ${CMAKE_SOURCE_DIR}/tests/unit/support_host.c)
+  target_sources(fuzz_segment PRIVATE ${CMAKE_SOURCE_DIR}/tests/unit/support_segment.c)
 endif()
