@@ -36,6 +36,8 @@ readelf -lW "$library" >"$tmp/segments"
 
 verdict exports-too-many "$(comm -13 "$tmp/wanted" "$tmp/exports")"
 verdict exports-missing "$(comm -23 "$tmp/wanted" "$tmp/exports")"
+grep -v '^#' tests/symbols.imports | tr ' ' '\n' | sort -u >"$tmp/may-import"
+verdict imports-too-many "$(comm -13 "$tmp/may-import" "$tmp/imports")"
 verdict calls-own-hooks "$(comm -12 "$tmp/hooks" "$tmp/imports")"
 verdict needed-libraries "$(sed -n 's/.*(NEEDED).*\[\(.*\)\].*/\1/p' "$tmp/dynamic" |
 	grep -v -e '^libc\.so\.6$' -e '^ld-linux')"
