@@ -92,33 +92,39 @@ static bool is_later(const struct ta_item *a, const struct ta_item *b)
 	return a->time_ns != b->time_ns ? a->time_ns > b->time_ns : a->order > b->order;
 }
 
-/* The newest count ones, in order; taken from the ends of the rows. */
+/* The newest of those that are left at the ends of the rows, which is then taken; an empty one when none is. */
+static struct ta_crumb take_newest(const struct merge *merge, uint32_t *left)
+{
+	const struct ta_item *newest = NULL;
+	uint32_t from = 0;
+
+	for (uint32_t i = merge->count; i-- > 0;) {
+		const struct ta_item *last =
+			left[i] ? merge->from[i]->rows[TA_ITEM_CRUMB]->list[left[i] - 1] : NULL;
+
+		if (!last || (newest && !is_later(last, newest)))
+			continue;
+		newest = last;
+		from = i;
+	}
+	if (!newest)
+		return (struct ta_crumb){ 0 };
+	left[from]--;
+	return (struct ta_crumb){ .time_ns = newest->time_ns,
+				  .order = newest->order,
+				  .attrs = newest->text,
+				  .attr_bytes = newest->value_bytes };
+}
+
+/* The newest count ones, in order. */
 static void merge_crumbs(const struct merge *merge, struct ta_crumb *out, uint32_t count)
 {
 	uint32_t left[TA_SCOPE_MERGE_MAX];
 
 	for (uint32_t i = 0; i < merge->count; i++)
 		left[i] = row_count(merge->from[i], TA_ITEM_CRUMB);
-	while (count > 0) {
-		const struct ta_item *newest = NULL;
-		uint32_t from = 0;
-
-		for (uint32_t i = merge->count; i-- > 0;) {
-			const struct ta_item *last =
-				left[i] ? merge->from[i]->rows[TA_ITEM_CRUMB]->list[left[i] - 1]
-					: NULL;
-
-			if (!last || (newest && !is_later(last, newest)))
-				continue;
-			newest = last;
-			from = i;
-		}
-		left[from]--;
-		out[--count] = (struct ta_crumb){ .time_ns = newest->time_ns,
-						  .order = newest->order,
-						  .attrs = newest->text,
-						  .attr_bytes = newest->value_bytes };
-	}
+	while (count > 0)
+		out[--count] = take_newest(merge, left);
 }
 
 static void merge_singles(const struct merge *merge, struct ta_scope_data *data)
