@@ -32,7 +32,7 @@
 #define UNKNOWN_CHECKS 64 /* processes without a pid that are looked for in one round */
 #define SCAN_FIRST_NS 100000000ull
 #define SCAN_LAST_NS 10000000000ull
-#define CLOCK_SLACK_NS 60000000000ll
+#define CLOCK_SLACK_NS 60000000000ull
 #define NOBODY_EVERY_NS 1000000000ull
 
 /* /proc says when a process was born on a clock that also counts suspends. */
@@ -296,11 +296,11 @@ bool ta_segment_outlived(struct ta_worker *worker, const struct ta_mapped *mappe
 	if (mapped->created_wall_ns == 0)
 		return false;
 	clock_gettime(CLOCK_REALTIME, &wall);
-	int64_t now_offset = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec -
-			     (int64_t)now_ns;
-	int64_t offset = (int64_t)(mapped->created_wall_ns - mapped->created_ns);
-	int64_t apart = offset > now_offset ? offset - now_offset : now_offset - offset;
+	uint64_t now_offset = (uint64_t)wall.tv_sec * 1000000000u + (uint64_t)wall.tv_nsec - now_ns;
+	/* Any two numbers, since a program wrote them: so the shorter way round. */
+	uint64_t apart = mapped->created_wall_ns - mapped->created_ns - now_offset;
 
+	apart = apart < -apart ? apart : -apart;
 	return (mapped->created_ns > now_ns || apart > CLOCK_SLACK_NS) &&
 	       maps_file(mapped->pid, mapped->device, mapped->inode) == 0 &&
 	       find_mappers(worker, mapped)->count == 0;

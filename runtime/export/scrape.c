@@ -275,9 +275,14 @@ static void answer(struct ta_scrape *scrape, struct connection *connection)
 
 /* ---- turns ---- */
 
-static bool has_ended(const char *head)
+/* Behind the empty line; NULL: it has not come. */
+static char *end_of(char *head)
 {
-	return strstr(head, "\r\n\r\n") || strstr(head, "\n\n");
+	char *end = strstr(head, "\r\n\r\n"), *bare = strstr(head, "\n\n");
+
+	if (bare && (!end || bare < end))
+		return bare + 2;
+	return end ? end + 4 : NULL;
 }
 
 /* False: nobody is there any more, or the head is never going to be one. */
@@ -290,14 +295,16 @@ static bool read_head(struct ta_scrape *scrape, struct connection *connection)
 		return errno == EAGAIN || errno == EINTR;
 	if (bytes == 0)
 		return false;
-	char *fresh = connection->head + connection->head_bytes;
+	char *fresh = connection->head + connection->head_bytes, *end;
 
 	connection->head_bytes += (uint32_t)bytes;
 	fresh[bytes] = '\0';
-	if (memchr(fresh, '\0', (size_t)bytes)) {
-		connection->head[0] = '\0'; /* a bad request */
+	end = end_of(connection->head);
+	if (end) {
+		*end = '\0'; /* what came behind it in the same piece is none of it */
 		answer(scrape, connection);
-	} else if (has_ended(connection->head)) {
+	} else if (memchr(fresh, '\0', (size_t)bytes)) {
+		connection->head[0] = '\0'; /* a bad request */
 		answer(scrape, connection);
 	} else if (connection->head_bytes == HEAD_BYTES) {
 		connection->answering = true;

@@ -88,7 +88,7 @@ static void ask(const char *request, size_t bytes, size_t piece, struct ta_buf *
 		ta_scrape_turn(scrape, now_ns);
 		hear(fd, answer);
 	}
-	for (int turn = 0; turn < 50; turn++) {
+	for (int turn = 0; turn < (is_long ? 50 : 3); turn++) {
 		ta_scrape_turn(scrape, now_ns);
 		if (!hear(fd, answer))
 			break;
