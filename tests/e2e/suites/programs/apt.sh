@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # apt.sh - apt-get and dpkg in a scratch root, from a repository of the script's own, over HTTP on loopback.
-[ "$(id -u)" = 0 ] || exit 0
+[ "$(id -u)" = 0 ] || cannot "needs to be root"
 mkdir -p repository pack/DEBIAN pack/usr/share/suite root/var/lib/dpkg/{info,updates} root/etc/apt/{preferences,apt.conf,trusted.gpg,sources.list}.d root/state/lists/partial root/cache/archives/partial
 touch root/var/lib/dpkg/status
 for version in 1 2; do
@@ -24,7 +24,7 @@ same unpack dpkg --root="$PWD/root" --force-script-chrootless --log=/dev/null -i
 same installed dpkg --root="$PWD/root" -l suite-file
 same upgrade bash -c "apt-get $APT -y install suite-file 2>&1 | grep -v '^(Reading\|^Fetched'"
 is upgraded 2000 bash -c 'wc -l <root/usr/share/suite/file'
-same verify dpkg --root="$PWD/root" -V suite-file
+is verify '' dpkg --root="$PWD/root" -V suite-file
 same simulate apt-get $APT -s remove suite-file
 same remove bash -c "apt-get $APT -y purge suite-file 2>&1 | grep -v '^(Reading'"
-same nothing_left find root/usr -type f
+is nothing_left '' bash -c 'find root/usr -type f 2>/dev/null; true'

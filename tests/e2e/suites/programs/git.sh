@@ -16,17 +16,18 @@ git checkout -q -b side HEAD~5
 echo side >other && git add other && git commit -q -m side
 same merge git merge -q --no-edit main
 same rebase git rebase -q main
-same conflict bash -c 'git checkout -q main && echo main >other && git add other && git commit -q -m clash && git merge side'
+fails conflict 1 bash -c 'git checkout -q main && echo main >other && git add other && git commit -q -m clash && git merge side'
 same abort git merge --abort
 same gc git gc -q --prune=now
 same fsck git fsck --full --strict
+is commits 31 git rev-list --count side
 same stash bash -c 'echo more >>file1; git stash -q; git stash pop -q; git diff --stat; git checkout -q file1'
 same archive bash -c 'git archive HEAD | sha256sum'
 same bundle bash -c 'git bundle create -q ../b HEAD main && git bundle verify -q ../b && git clone -q -b main ../b ../from-bundle'
-same hooks bash -c 'printf "#!/bin/sh\necho hook ran; exit 1\n" >.git/hooks/pre-commit; chmod +x .git/hooks/pre-commit; git commit --allow-empty -m no'
+fails hooks 1 bash -c 'printf "#!/bin/sh\necho hook ran; exit 1\n" >.git/hooks/pre-commit; chmod +x .git/hooks/pre-commit; git commit --allow-empty -m no'
 rm .git/hooks/pre-commit
 same grep git grep -c 1 HEAD
-same bisect bash -c 'git bisect start -q HEAD HEAD~20 >/dev/null; git bisect run sh -c "! grep -qx 1000 file0" >/dev/null; git rev-parse bisect/bad; git bisect reset -q'
+is bisect "$(git log --format=%H --grep 'step 21$' main)" bash -c 'git bisect start HEAD HEAD~20 >/dev/null; git bisect run sh -c "! grep -qx 1000 file0" >/dev/null; git rev-parse bisect/bad; git bisect reset >/dev/null 2>&1'
 cd ..
 same clone git clone -q file://"$PWD"/one two
 background git daemon --reuseaddr --listen=127.0.0.1 --port="$SUITE_PORT" --base-path="$PWD" --export-all --enable=receive-pack "$PWD"

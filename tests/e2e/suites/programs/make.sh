@@ -1,30 +1,35 @@
 # SPDX-License-Identifier: MIT
-# make.sh - gcc and make at a real project: the host's half of this one, by a Makefile of the script's own.
-ROOT=$HERE/../../../..
-mkdir src && cp -r "$ROOT/runtime" src/ && cd src || exit 1
-cat >Makefile <<'M'
-SOURCES := $(sort $(wildcard runtime/protocol/*.c runtime/wire/*.c))
-OBJECTS := $(SOURCES:.c=.o)
-FLAGS := -std=gnu11 -D_GNU_SOURCE -DTA_VERSION='"x"' -O1 -I. -fPIC
-all.so: $(OBJECTS)
-	$(CC) -shared -o $@ $^
-%.o: %.c
-	@$(CC) $(FLAGS) -MD -c -o $@ $<
-clean:
-	rm -f $(OBJECTS) all.so
--include $(OBJECTS:.o=.d)
-M
-same build bash -c 'make -j2 2>&1 | tail -n 1 | cut -c 1-40'
-same objects bash -c 'sha256sum all.so $(find runtime -name "*.o" | sort) | sha256sum; find runtime -name "*.o" | wc -l'
-same nothing_to_do make
-touch runtime/wire/config.h
-same again bash -c 'make -j4 >/dev/null; echo $?; sha256sum all.so'
-echo 'int broken(' >>runtime/wire/config.c
-same broken bash -c 'make -j2 -k >out 2>&1; echo $?; grep -c "error:" out'
+# make.sh - a real project from its source: gzip is configured, compiled, and passes its own tests; then make itself.
+SOURCE=$HERE/../.sources/gzip
+[ -d "$SOURCE" ] || cannot "tests/e2e/suites/sources has not fetched gzip"
+cp -a "$SOURCE" gzip && cd gzip || exit 1
+unset MAKEFLAGS MAKELEVEL
+same configure bash -c './configure --quiet CFLAGS=-O1 && sha256sum lib/config.h'
+same compile bash -c 'make -s -j2 >out 2>&1 || cat out; ls *.o lib/*.o | wc -l; sha256sum <gzip'
+is runs 'hello' bash -c 'echo hello | ./gzip -9 | ./gzip -d'
+# Its tests are scripts, full of pipes and signals; each is one of ours.
+make -s -j2 check >checked 2>&1
+echo $? >status
+is check_status 0 cat status
+for name in $(sed -n 's/^\(PASS\|FAIL\|ERROR\|SKIP\|XFAIL\|XPASS\): //p' checked | sort); do
+	is "check/$name" "PASS: $name" grep -E "^[A-Z]+: $name\$" checked
+done
+same checked bash -c 'grep -c "^PASS: " checked; sed -n "s/^# \([A-Z]*:\)/\1/p" tests/test-suite.log'
+
+is nothing_to_do "" bash -c 'find . -newer status -name "*.o"; make -s -j2 >/dev/null; find . -newer status -name "*.o"'
+touch bits.c lib/xalloc.h
+same again bash -c 'make -s -j4 >/dev/null 2>&1; find . -newer status -name "*.o" | sort; sha256sum <gzip'
+echo 'int broken(' >>util.c
+is broken '2
+1' bash -c 'make -s -k -j2 >out 2>&1; echo $?; grep -c "util.c.*error: expected" out'
 same dry_run bash -c 'make -n clean | wc -l'
-same clean bash -c 'make clean >/dev/null; find . -name "*.o" | wc -l'
+is clean 0 bash -c 'make -s clean >/dev/null 2>&1; find . -name "*.o" | wc -l'
 cat >small.mk <<'M'
 all: one two ; @echo $(shell seq 3) done
 one two: ; @echo $@
+fail: ; @exit 3
 M
-same shell bash -c 'make -s -j3 -f small.mk all | sort'
+is shell '1 2 3 done
+one
+two' bash -c 'make -s -j3 -f small.mk all | sort'
+is failed 2 bash -c 'make -s -f small.mk fail 2>out; echo $?; grep -q "Error 3" out'

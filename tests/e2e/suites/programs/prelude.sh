@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: MIT
 # prelude.sh SCRIPT - runs a script of this directory, with what they all use.
 #
-#   same NAME COMMAND...      status and output are what they are: the same in all modes
-#   is NAME TEXT COMMAND...   and the output has to be TEXT
-#   until_there COMMAND...    waits, at most 20 s, until it succeeds
-#   background COMMAND...     started, ended with the script; $! is its pid
+#   same NAME COMMAND...           ends with 0, and its output is the same in all modes
+#   fails NAME STATUS COMMAND...   the same, but it has to end with STATUS
+#   is NAME TEXT COMMAND...        ends with 0, and its output has to be TEXT
+#   until_there COMMAND...         waits, at most 20 s, until it succeeds; if it never does the script ends, failed
+#   background COMMAND...          started, ended with the script; $! is its pid
+#   cannot REASON                  this script has nothing to do here: it is skipped
 #
 # Verdicts, a line each: name, outcome, value, detail, with tabs between.
 grep -q libtagalong /proc/self/maps && echo loaded >"$SUITE_VERDICTS" || echo plain >"$SUITE_VERDICTS"
 HERE=$(dirname "$0")
 started=()
-trap 'for pid in "${started[@]}"; do kill "$pid" 2>/dev/null; done; wait' EXIT
+end_started() {
+	for pid in "${started[@]}"; do kill "$pid" 2>/dev/null; done
+	wait
+}
+trap end_started EXIT
 export PATH=$PATH:$(dirname "$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null | head -n 1)" 2>/dev/null)
 
 # What differs from run to run without meaning anything.
@@ -26,19 +32,28 @@ verdict() {
 }
 
 same() {
-	local name=$1 out status
+	local name=$1
 	shift
+	fails "$name" 0 "$@"
+}
+
+fails() {
+	local name=$1 wanted=$2 out status outcome=passed
+	shift 2
 	out=$("$@" 2>&1 </dev/null)
 	status=$?
 	out=$(common_words <<<"$out")
-	verdict "$name" passed "$status, $(sha256sum <<<"$out" | cut -c 1-12)" "$out"
+	[ "$status" = "$wanted" ] || outcome=failed
+	verdict "$name" "$outcome" "$status, $(sha256sum <<<"$out" | cut -c 1-12)" "$out"
 }
 
 is() {
-	local name=$1 wanted=$2 out
+	local name=$1 wanted=$2 out status
 	shift 2
 	out=$("$@" 2>&1 </dev/null)
-	[ "$out" = "$wanted" ] && verdict "$name" passed "as it should be" "$out" || verdict "$name" failed "not $wanted" "$out"
+	status=$?
+	[ "$status" = 0 ] && [ "$out" = "$wanted" ] && verdict "$name" passed "as it should be" "$out" ||
+		verdict "$name" failed "status $status, $(common_words <<<"$out" | sha256sum | cut -c 1-12)" "$out"
 }
 
 until_there() {
@@ -46,7 +61,13 @@ until_there() {
 		"$@" >/dev/null 2>&1 && return 0
 		sleep 0.1
 	done
-	return 1
+	verdict "until $(common_words <<<"$*" | tr '\t\n' '  ' | cut -c 1-60)" failed "not within 20 s" "$("$@" 2>&1)"
+	exit 1
+}
+
+cannot() {
+	verdict "all of it" skipped "" "$1"
+	exit 0
 }
 
 listens() {

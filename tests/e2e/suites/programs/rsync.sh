@@ -25,8 +25,8 @@ background rsync --daemon --no-detach --config=conf
 until_there listens "$SUITE_PORT"
 same push rsync -a from/ rsync://127.0.0.1:"$SUITE_PORT"/area/
 same pull rsync -a rsync://127.0.0.1:"$SUITE_PORT"/area/ back/
-same pulled bash -c "$(declare -f tree); diff <(tree from) <(tree back) && echo equal"
+is pulled equal bash -c "$(declare -f tree); diff <(tree from) <(tree back) && echo equal"
 same list rsync --list-only --out-format=%n rsync://127.0.0.1:"$SUITE_PORT"/
-same wrong rsync -a rsync://127.0.0.1:"$SUITE_PORT"/nothing/ nowhere/
+fails wrong 5 rsync -a rsync://127.0.0.1:"$SUITE_PORT"/nothing/ nowhere/
 same slow rsync -a --bwlimit=20000 from/deep/large rsync://127.0.0.1:"$SUITE_PORT"/area/slow
 same slow_is_there cmp from/deep/large area/slow

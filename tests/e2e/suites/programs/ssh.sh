@@ -15,15 +15,35 @@ PasswordAuthentication no
 Subsystem sftp internal-sftp
 C
 background "$(command -v sshd)" -D -e -f sshd.conf
+server=$!
 until_there listens "$SUITE_PORT"
 OPTIONS="-F none -i $PWD/userkey -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=$PWD/known -o IdentitiesOnly=yes -o LogLevel=ERROR"
 there() { ssh $OPTIONS -p "$SUITE_PORT" "$@"; }
 HOST=$(id -un)@127.0.0.1
+# Whoever says nothing is served by a child in a sandbox (seccomp) until it does: the library is in there as it is in
+# its parent, and the child waits for the client all the same.
+sandboxed() {
+	exec 9<>"/dev/tcp/127.0.0.1/$SUITE_PORT"
+	printf 'SSH-2.0-nothing\r\n' >&9
+	until_there eval 'child=$(grep -l "^Seccomp:[[:space:]]*2" $(descendants | sed "s#.*#/proc/&/status#"))'
+	child=$(tr -cd 0-9 <<<"${child#/proc}")
+	grep -c '^Seccomp:[[:space:]]*2' "/proc/$child/status"
+	[ "$(grep -c libtagalong "/proc/$child/maps")" = "$(grep -c libtagalong "/proc/$server/maps")" ] && echo "the library as in the parent"
+	grep -q libtagalong /proc/self/maps && ! grep -q libtagalong "/proc/$child/maps" && echo "no library"
+	exec 9<&-
+	until_there eval '! kill -0 $child'
+}
+descendants() {
+	local all=$server more=$server
+	while more=$(ps -o pid= --ppid "$(paste -sd , <<<"$more" | tr -d ' ')"); [ -n "$more" ]; do all+=" $more"; done
+	tr -s ' ' '\n' <<<"$all"
+}
+[ "$(id -u)" != 0 ] || is sandboxed $'1\nthe library as in the parent' sandboxed
 is hello hello there "$HOST" echo hello
-same status there "$HOST" 'echo out; echo err >&2; exit 7'
-same killed there "$HOST" 'kill -TERM $$'
+fails status 7 there "$HOST" 'echo out; echo err >&2; exit 7'
+fails killed 255 there "$HOST" 'kill -TERM $$'
 same terminal there -tt "$HOST" 'test -t 0 && echo a terminal; stty -a | grep -o isig'
-same large bash -c "$(declare -f there); OPTIONS='$OPTIONS'; head -c 5000000 /dev/zero | there $HOST 'cat' | cksum"
+is large "$(head -c 5000000 /dev/zero | cksum)" bash -c "$(declare -f there); OPTIONS='$OPTIONS'; head -c 5000000 /dev/zero | there $HOST 'cat' | cksum"
 same copy_there scp -q $OPTIONS -P "$SUITE_PORT" sshd.conf "$HOST:$PWD/copied"
 same copied cmp sshd.conf copied
 same copy_back scp -q -r $OPTIONS -P "$SUITE_PORT" "$HOST:$PWD/copied" back
@@ -32,5 +52,10 @@ same sftp bash -c "sftp -q $OPTIONS -P $SUITE_PORT -b batch $HOST:$PWD | grep -v
 background ssh $OPTIONS -p "$SUITE_PORT" -N -L "127.0.0.1:$SUITE_PORT2:127.0.0.1:$SUITE_PORT" "$HOST"
 until_there listens "$SUITE_PORT2"
 is forwarded through ssh $OPTIONS -o HostKeyAlias=x -p "$SUITE_PORT2" "$HOST" echo through
-same many bash -c "$(declare -f there); OPTIONS='$OPTIONS'; for i in 1 2 3 4 5 6; do there $HOST echo \$i & done | sort; wait"
-same scanned bash -c "ssh-keyscan -t ed25519 -p $SUITE_PORT 127.0.0.1 2>/dev/null | wc -l"
+is many '1
+2
+3
+4
+5
+6' bash -c "$(declare -f there); OPTIONS='$OPTIONS'; for i in 1 2 3 4 5 6; do there $HOST echo \$i & done | sort; wait"
+is scanned 1 bash -c "ssh-keyscan -t ed25519 -p $SUITE_PORT 127.0.0.1 2>/dev/null | wc -l"

@@ -16,9 +16,12 @@ same interrupted t capture-pane -p
 t resize-window -x 100 -y 30
 t send-keys 'clear; stty size' Enter
 until_there shows '^30 100'
-same resized t capture-pane -p
+is resized '30 100
+@@' t capture-pane -p
 t split-window -h 'printf split; sleep 100'
 until_there bash -c "tmux -L suite capture-pane -p | grep -q split"
-same panes t list-panes -F '#{pane_width}x#{pane_height} #{pane_current_command}'
-same pipe bash -c 'tmux -L suite kill-pane; tmux -L suite display-message -p "#{window_panes} #{session_name}"'
+is panes '50x30 sh
+49x30 sh' t list-panes -F '#{pane_width}x#{pane_height} #{pane_current_command}'
+is pipe '1 0' bash -c 'tmux -L suite kill-pane; tmux -L suite display-message -p "#{window_panes} #{session_name}"'
 same kill t kill-server
+until_there eval '! t list-sessions'

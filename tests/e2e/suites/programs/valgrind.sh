@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: MIT
 # valgrind.sh - its tools at preloaded programs: they find what there is, and nothing of ours.
 gcc -g -O0 -pthread -o program "$HERE/program.c" || exit 1
-facts() { grep -E 'ERROR SUMMARY|definitely lost|indirectly lost|All heap|Invalid|uninit|program.c|sum |Process terminating|data race' | sed 's/[0-9,]* bytes allocated//'; }
+facts() { grep -E 'ERROR SUMMARY|definitely lost|indirectly lost|All heap|Invalid|uninit|program.c|sum |Process terminating|data race|^status' | sed 's/[0-9,]* bytes allocated//'; }
 memcheck() { valgrind -q --trace-children=no --leak-check=full --error-exitcode=9 ./program "$1" 2>&1; echo "status $?"; }
-for how in fine beyond unset leak crash; do same "$how" bash -c "$(declare -f memcheck facts); memcheck $how | facts"; done
+for how in fine:0 beyond:9 unset:9 leak:9 crash:139; do
+	same "${how%:*}" eval 'memcheck ${how%:*} 2>/dev/null | facts | tee said'
+	is "${how%:*}_status" "status ${how#*:}" tail -n 1 said
+done
+is beyond_found yes bash -c 'valgrind -q --trace-children=no ./program beyond 2>&1 | grep -q "Invalid write of size 1" && echo yes'
 
 # under OPTION...: runs the program; $main is its process.
 under() {
@@ -22,12 +26,15 @@ heap() {
 	for report in heap.*; do [ "$report" = "heap.$main" ] || account "$report"; done | grep -v ' 0 allocs, 0 frees.* 0 errors'
 }
 same heap heap
-same helgrind bash -c "$(declare -f facts); valgrind -q --tool=helgrind --error-exitcode=9 ./program 2>&1 | facts; echo \${PIPESTATUS[0]}"
-same drd bash -c "$(declare -f facts); valgrind -q --tool=drd --error-exitcode=9 ./program 2>&1 | facts; echo \${PIPESTATUS[0]}"
+is helgrind 'sum 1015
+0' bash -c "$(declare -f facts); valgrind -q --tool=helgrind --error-exitcode=9 ./program 2>&1 | facts; echo \${PIPESTATUS[0]}"
+is drd 'sum 1015
+0' bash -c "$(declare -f facts); valgrind -q --tool=drd --error-exitcode=9 ./program 2>&1 | facts; echo \${PIPESTATUS[0]}"
 # The program's own functions take as many instructions as ever; how much that is of the whole is another matter.
 callgrind() {
 	under -q --tool=callgrind --callgrind-out-file=out.%p
 	callgrind_annotate --threshold=100 --auto=no "out.$main" | sed -n 's/^ *\([0-9,]*\) ([^)]*)  *[^ =]*program\.c:\([^ ]*\) .*/\1 \2/p' | sort
 }
 same callgrind callgrind
-same massif bash -c 'valgrind -q --tool=massif --massif-out-file=massif ./program; echo $?'
+is massif 'sum 1015
+0' bash -c 'valgrind -q --tool=massif --massif-out-file=massif ./program; echo $?'
