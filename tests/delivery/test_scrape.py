@@ -52,6 +52,8 @@ def asked_well(home):
     check((status, headers["Content-Length"], body) == (200, "5", b""), (status, headers, body))
     check(ask(port, path="/metrics?name=up")[0] == 200, "a query")
     check(raw(port, b"GET /metrics HTTP/1.0\r\n\r\n").endswith(b"\r\n\r\nup 1\n"), "HTTP/1.0")
+    behind = b"\r\nAccept: application/openmetrics-text\r\n\0"
+    check(raw(port, b"GET /metrics HTTP/1.1\r\n\r\n" + behind).endswith(b"\r\n\r\nup 1\n"), "what is behind the head")
 
 
 def asked_badly(home):

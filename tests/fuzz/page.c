@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * page.c - fuzzes what reads the pages of agents: `tagalong status` and `tagalong top`.
+ * page.c - fuzzes what reads the pages of agents: `tagalong status`, `tagalong top`, and what
+ * `tagalong run` says at its end.
  *
  * Input: a byte that says how (bits 0, 1: width, UTF-8; bit 2: the files are cut, where the next
  * two bytes say; bit 3: further ones stand at their end), then changes of two sound pages: two
@@ -13,8 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "runtime/cli/sent.h"
 #include "runtime/cli/status.h"
 #include "runtime/cli/top.h"
 #include "runtime/protocol/json.h"
@@ -165,6 +168,27 @@ static void read_live(uint8_t how)
 	ta_top_fini(&model);
 }
 
+/* It goes to standard error, which is a file for that long. */
+static void read_sent(uint8_t how)
+{
+	int kept = dup(STDERR_FILENO), fd = memfd_create("said", MFD_CLOEXEC);
+	struct ta_cli_sent sent;
+	char said[8192];
+
+	demand(kept >= 0 && fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+	ta_cli_sent_start(&sent, folder, KEY);
+	sent.agent += how & 1; /* another one since */
+	ta_cli_sent_end(&sent, 0);
+	dup2(kept, STDERR_FILENO);
+	close(kept);
+	ssize_t bytes = pread(fd, said, sizeof(said), 0);
+
+	demand(bytes >= 0 && (bytes == 0 || said[bytes - 1] == '\n'));
+	for (ssize_t i = 0; i < bytes; i++)
+		demand(said[i] == '\n' || !iscntrl((unsigned char)said[i]));
+	close(fd);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	if (bytes < 3)
@@ -182,5 +206,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	write_page("00000007.live", &live, cut && at < live_bytes ? at : live_bytes);
 	read_status(data[0]);
 	read_live(data[0]);
+	read_sent(data[0]);
 	return 0;
 }
