@@ -15,7 +15,7 @@
  *
  * Whatever the steps are: what goes out is what the program wrote, byte for byte, told as
  * written as far as it is out; but for header lines of ours before the empty line of a head,
- * and the span's number within PARENT.  Nothing that was borrowed is kept.
+ * and the span's number (version, flags) within PARENT.  Nothing that was borrowed is kept.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -259,14 +259,14 @@ static bool is_place(const struct program *program, size_t at)
 		(program->text[at] == '\r' && at + 1 < program->bytes && program->text[at + 1] == '\n'));
 }
 
-/* Within the span's number of a PARENT of the program's. */
+/* Within the span's number of a PARENT of the program's, or its flags or version. */
 static bool is_replaced(const struct program *program, size_t at)
 {
-	size_t bytes = sizeof(PARENT) - 1;
+	size_t bytes = sizeof(PARENT) - 1, ids = 3, ids_end = 52, span = 36;
 
-	for (size_t into = 36; into < bytes; into++)
-		if (at >= into && program->bytes - (at - into) >= bytes &&
-		    memcmp(program->text + at - into, PARENT, bytes) == 0)
+	for (size_t into = 0; into < bytes; into++)
+		if ((into < ids || into >= span) && at >= into && program->bytes - (at - into) >= bytes &&
+		    memcmp(program->text + at - into + ids, &PARENT[ids], ids_end - ids) == 0)
 			return true;
 	return false;
 }

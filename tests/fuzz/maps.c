@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * maps.c - fuzzes the list of mappings of a process, as /proc/PID/maps has it.
+ * maps.c - fuzzes the list of mappings of a process, as /proc/PID/maps has it, for both who read
+ * it: tagalong-stacks, and doctor.
  *
  * Input: the text.  A row is not empty and its path is in the text; what is found for an address
  * is what a search from the front finds; rows that are printed as the kernel prints them are
- * the same when they are read again.
+ * the same when they are read again, and for doctor those of files.
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/mman.h>
 
 /* The text is ours, wherever it is looked for. */
 static int open_text(void);
-#define open(path, flags) open_text()
+static FILE *fopen_text(void);
+#define open(path, flags) ((void)(path), open_text())
+#define fopen(path, mode) ((void)(path), fopen_text())
 #include "runtime/stacks/maps.c"
+#include "runtime/cli/doctor_proc.c"
 #undef open
+#undef fopen
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
@@ -33,6 +39,11 @@ static int open_text(void)
 	demand(fd >= 0 && write(fd, given, given_bytes) == (ssize_t)given_bytes);
 	demand(lseek(fd, 0, SEEK_SET) == 0);
 	return fd;
+}
+
+static FILE *fopen_text(void)
+{
+	return fdopen(open_text(), "re");
 }
 
 static int read_text(struct ta_maps *maps, const void *text, size_t bytes)
@@ -90,6 +101,46 @@ static void check_same(const struct ta_maps *maps, const struct ta_maps *again)
 	}
 }
 
+/* ---- doctor ---- */
+
+struct files {
+	const struct ta_maps *maps; /* NULL: any text */
+	size_t at;
+};
+
+static bool check_file(void *user, const struct ta_doctor_mapping *file)
+{
+	static const char gone[] = " (deleted)";
+	struct files *files = user;
+	char path[PATH_MAX];
+
+	demand(file->path[0] == '/' && strlen(file->path) < sizeof(file->path));
+	if (!files->maps)
+		return true;
+	while (files->at < files->maps->count && files->maps->rows[files->at].path[0] != '/')
+		files->at++;
+	demand(files->at < files->maps->count);
+	const struct ta_mapping *row = &files->maps->rows[files->at++];
+
+	demand(row->from == file->start && row->to - row->from == file->bytes && row->inode == file->inode);
+	snprintf(path, sizeof(path), "%s", row->path);
+	size_t bytes = strlen(path), tail = sizeof(gone) - 1;
+
+	demand(file->deleted == (bytes > tail && strcmp(path + bytes - tail, gone) == 0));
+	path[file->deleted ? bytes - tail : bytes] = '\0';
+	demand(strcmp(path, file->path) == 0);
+	return true;
+}
+
+static void ask_doctor(const struct ta_maps *maps)
+{
+	struct files files = { .maps = maps };
+
+	demand(ta_doctor_maps(1, check_file, &files) == 0);
+	while (maps && files.at < maps->count)
+		demand(maps->rows[files.at++].path[0] != '/');
+}
+
 static void print_again(const struct ta_maps *maps)
 {
 	struct ta_maps again;
@@ -109,6 +160,7 @@ static void print_again(const struct ta_maps *maps)
 	fclose(file);
 	demand(read_text(&again, text, bytes) == 0);
 	check_same(maps, &again);
+	ask_doctor(&again);
 	ta_maps_fini(&again);
 	free(text);
 }
@@ -117,6 +169,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	struct ta_maps maps;
 
+	given = data;
+	given_bytes = bytes;
+	ask_doctor(NULL);
 	if (read_text(&maps, data, bytes) != 0) {
 		demand(maps.count == 0 && !maps.text && !maps.rows);
 		return 0;

@@ -9,8 +9,8 @@
  * head, 3, 4: its ring, 5: the ring of its signals, 6: the area of a crash; +8: the next byte
  * counts eights), a byte of place, one of length, and the bytes.
  *
- * An agent goes round, stops, and another one takes over: it holds what the first one held; both
- * have taken what could be taken; what they write are lines of JSON.  `tagalong doctor` says
+ * An agent goes round, stops, and another one takes over: what the journal says is what they held;
+ * both have taken what could be taken; what they write are lines of JSON.  `tagalong doctor` says
  * whole lines of it that a terminal can show.
  */
 #include <ctype.h>
@@ -150,7 +150,7 @@ static void check_idle(const struct ta_worker *worker)
 	}
 }
 
-static struct ta_worker *begin_agent(int dir_fd)
+static struct ta_worker *new_agent(int dir_fd)
 {
 	char *environment[] = { file_setting, (char *)"TAGALONG_LOG=none", NULL };
 	struct ta_agent_options options = { .run_dir = host.dir, .key = KEY, .envp = environment,
@@ -159,27 +159,50 @@ static struct ta_worker *begin_agent(int dir_fd)
 
 	worker->once = true;
 	demand(ta_worker_init(worker, &options, dir_fd) == 0);
+	return worker;
+}
+
+static struct ta_worker *begin_agent(int dir_fd)
+{
+	struct ta_worker *worker = new_agent(dir_fd);
+
 	demand(ta_worker_resume(worker, NULL) == 0);
 	ta_torn_watch(&worker->segments);
 	return worker;
 }
 
-static struct held end_agent(struct ta_worker *worker)
+static void free_agent(struct ta_worker *worker)
+{
+	ta_worker_fini(worker);
+	free(worker);
+}
+
+/* What the journal says is what was held. */
+static void check_journal(int dir_fd, struct held before)
+{
+	struct ta_worker *worker = new_agent(dir_fd);
+	struct held after;
+
+	demand(ta_journal_replay(&worker->journal, &worker->state) == 0);
+	after = held_by(worker);
+	demand(before.held == after.held && before.groups == after.groups && before.events == after.events);
+	free_agent(worker);
+}
+
+static void end_agent(struct ta_worker *worker, int dir_fd)
 {
 	ta_worker_stop(worker);
 	check_idle(worker);
 	struct held held = held_by(worker);
 
-	ta_worker_fini(worker);
-	free(worker);
-	return held;
+	free_agent(worker);
+	check_journal(dir_fd, held);
 }
 
 static void run_agents(int dir_fd, uint8_t how, const uint8_t *data, size_t bytes)
 {
 	size_t total = host.segment->total_bytes, cut = bytes < 2 ? 0 : data[bytes - 2] | (size_t)data[bytes - 1] << 8;
 	struct ta_worker *worker = begin_agent(dir_fd);
-	struct held before, after;
 
 	if (how & 4)
 		change(data, bytes);
@@ -187,11 +210,8 @@ static void run_agents(int dir_fd, uint8_t how, const uint8_t *data, size_t byte
 		demand(errno == ENOENT); /* it was no segment any more */
 	for (int round = 0; round < 3; round++)
 		ta_worker_round(worker);
-	before = end_agent(worker);
-	worker = begin_agent(dir_fd);
-	after = held_by(worker);
-	demand(before.held == after.held && before.groups == after.groups && before.events == after.events);
-	end_agent(worker);
+	end_agent(worker, dir_fd);
+	end_agent(begin_agent(dir_fd), dir_fd);
 }
 
 /* ---- who looks at it ---- */

@@ -96,6 +96,23 @@ ROWS = (b"55d0c0a00000-55d0c0a02000 r--p 00000000 08:01 1234567                 
 MAPS = {"program": ROWS, "no_paths": b"1000-2000 rwxp 0 0:0 0\n2000-3000 ---s 0 0:0 9", "short": ROWS[:41],
         "numbers": b"ffffffffffffffffff-0 r--p 0 0:0 0\n-1-2 rwxp zz:zz\n9-8 rwxp 0 1:1 1 a\n", "empty_lines": b"\n\n" + ROWS[:76]}
 
+# ---- thrown: place, length, bytes; length 0: an address ----
+def at(place, data=None, to=0):
+    return struct.pack("<HB", place, len(data)) + data if data else struct.pack("<HBH", place, 0, to)
+
+
+def thrown(name, *more):
+    return at(0x1000 - 80, to=0x1200) + at(0x1208, to=0x1300) + at(0x1300, name + b"\0") + b"".join(more)
+
+
+THROWN = {
+    "runtime_error": thrown(b"St13runtime_error", at(0x1028, to=0x1420), at(0x1408, struct.pack("<QQQ", 5, 9, 0) + b"no\n\xff!")),
+    "derived": thrown(b"4Oops", at(0x1200, to=0x1500), at(0x1210, to=0x1600), at(0x1608, to=0x1700), at(0x1700, b"St11logic_error\0")),
+    "text": thrown(b"PKc", at(0x1020, to=0x1420), at(0x1420, b"what\0")), "number": thrown(b"i", at(0x1020, b"\xff\xff\xff\xff")),
+    "not_unique": thrown(b"*3foo"), "no_type": at(0x1000 - 80, to=0xfff8), "abort": at(8, struct.pack("<I", 12) + b"free(): x\n\n\n"),
+    "abort_long": at(8, b"\xff\xff\xff\xff" + b"a" * 250), "loop": thrown(b"1a", at(0x1210, to=0x1200)),
+}
+
 # ---- what the program answers: length of pieces (or one good answer), bytes ----
 FRAME = {"instruction_addr": "0x401136", "symbol_addr": "0x401130", "function": "outer", "raw_function": "_Z5outerv",
          "filename": "x.c", "abs_path": "/src/x.c", "lineno": 12, "package": "/usr/bin/x", "in_app": True,
@@ -123,7 +140,8 @@ HELPER = {
     "too_long": b"\3" + answer(2, b"{}", size=1 << 30), "nonsense": b"\5" + answer(9, b"{}"), "no_magic": b"\1" + bytes(32),
 }
 
-CORPORA = {"stacks": STACKS, "object": OBJECT, "rule": RULE, "demangle": DEMANGLE, "maps": MAPS, "helper": HELPER}
+CORPORA = {"stacks": STACKS, "object": OBJECT, "rule": RULE, "demangle": DEMANGLE, "maps": MAPS, "helper": HELPER,
+           "thrown": THROWN}
 
 for fuzzer, seeds in CORPORA.items():
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus", fuzzer)
