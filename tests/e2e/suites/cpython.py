@@ -21,21 +21,36 @@ LOCAL = ("test_socketserver", "test_timeout")
 LEFT_OUT = {"test_timeout": "test.test_timeout.TCPTimeoutTestCase.*",
             "test_socket": "test.test_socket.ThreadedVSOCKSocketStreamTest.*"}
 
-# name, seconds that it may take, whether it is part of the quick choice
+# What the quick choice takes of modules that are too long for it, as regrtest's -m has it.
+CHOICES = {
+    "test_asyncio": ("test.test_asyncio.test_unix_events.*", "test.test_asyncio.test_streams.*", "SubprocessThreadedWatcherTests"),
+    "test_concurrent_futures": ("ProcessPoolForkProcessPoolExecutorTest", "ThreadPoolExecutorTest"),
+    "test_faulthandler": ("test_sigsegv", "test_sigabrt", "test_register", "test_enable_*", "test_disable", "test_dump_traceback_later"),
+    "test_ftplib": ("TestFTPClass",),
+    "test_multiprocessing_fork": ("WithProcessesTestQueue", "WithProcessesTestPipe", "WithProcessesTestLock"),
+    "test_multiprocessing_forkserver": ("WithProcessesTestQueue",),
+    "test_multiprocessing_main_handling": ("ForkCmdLineTest",),
+    "test_multiprocessing_spawn": ("WithProcessesTestQueue", "TestSyncManagerTypes"),
+    "test_selectors": ("EpollSelectorTestCase", "PollSelectorTestCase"),
+    "test_ssl": ("SimpleBackgroundTests", "ThreadedTests.test_echo", "test_tls1_3", "test_starttls", "test_socketserver", "test_recv_send"),
+    "test_subprocess": ("POSIXProcessTestCase",),
+}
+
+# name, seconds that it may take, whether it, or some of it, is part of the quick choice
 MODULES = (
-    ("test_asyncio", 1500, False), ("test_concurrent_futures", 1500, False), ("test_ctypes", 300, True),
-    ("test_eintr", 400, False), ("test_epoll", 120, True), ("test_faulthandler", 400, False),
-    ("test_file_eintr", 200, False), ("test_fork1", 200, True), ("test_ftplib", 200, False),
+    ("test_asyncio", 1500, True), ("test_concurrent_futures", 1500, True), ("test_ctypes", 300, True),
+    ("test_eintr", 400, True), ("test_epoll", 120, True), ("test_faulthandler", 400, True),
+    ("test_file_eintr", 200, False), ("test_fork1", 200, True), ("test_ftplib", 200, True),
     ("test_httplib", 200, True), ("test_httpservers", 300, True), ("test_mmap", 200, True),
-    ("test_multiprocessing_fork", 1500, False), ("test_multiprocessing_forkserver", 1500, False),
-    ("test_multiprocessing_main_handling", 600, False), ("test_multiprocessing_spawn", 1500, False),
+    ("test_multiprocessing_fork", 1500, True), ("test_multiprocessing_forkserver", 1500, True),
+    ("test_multiprocessing_main_handling", 600, True), ("test_multiprocessing_spawn", 1500, True),
     ("test_openpty", 100, True), ("test_os", 400, True), ("test_poll", 200, False), ("test_popen", 100, True),
     ("test_posix", 200, True), ("test_pty", 200, True), ("test_resource", 200, True), ("test_select", 200, True),
-    ("test_selectors", 200, False), ("test_signal", 400, True), ("test_socket", 400, True),
-    ("test_socketserver", 200, True), ("test_ssl", 400, False), ("test_subprocess", 600, False),
+    ("test_selectors", 200, True), ("test_signal", 400, True), ("test_socket", 400, True),
+    ("test_socketserver", 200, True), ("test_ssl", 400, True), ("test_subprocess", 600, True),
     ("test_syslog", 100, True), ("test_thread", 200, True), ("test_threading", 400, True),
     ("test_threadsignals", 200, True), ("test_timeout", 200, True), ("test_urllib2_localnet", 200, True),
-    ("test_wait3", 200, False), ("test_wait4", 200, False), ("test_wsgiref", 200, True),
+    ("test_wait3", 200, True), ("test_wait4", 200, True), ("test_wsgiref", 200, True),
     ("test_xmlrpc", 200, False),
 )
 
@@ -48,7 +63,7 @@ def need():
 
 
 def parts(full):
-    return [common.Part(name, seconds) for name, seconds, quick in MODULES if full or quick]
+    return [common.Part(name, seconds, () if full else CHOICES.get(name, ())) for name, seconds, quick in MODULES if full or quick]
 
 
 def can_choose(tests):
@@ -63,7 +78,7 @@ def run(part, place, only=None):
                "--timeout", str(part.seconds), "--tempdir", place.tmp]
     if part.name in LEFT_OUT:
         command += ["-i", LEFT_OUT[part.name]]
-    for name in only or ():
+    for name in only or part.choice:
         command += ["-m", name]
     status = place.run([*command, part.name], part.seconds + 60)
     return outcomes(log, place, status)

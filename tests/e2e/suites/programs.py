@@ -26,7 +26,7 @@ SCRIPTS = (
     ("sanitizers", 600, False, ("clang", "gcc")), ("shell", 200, True, ("bash", "xargs")),
     ("sqlite", 200, True, ("sqlite3",)), ("ssh", 200, True, ("sshd", "ssh", "scp")),
     ("strace", 200, True, ("strace", "gcc")), ("tar", 200, True, ("tar", "gzip", "xz")),
-    ("tmux", 100, True, ("tmux",)), ("valgrind", 600, False, ("valgrind", "gcc")),
+    ("tmux", 100, True, ("tmux",)), ("valgrind", 600, False, ("valgrind", "gcc")), ("vsftpd", 200, True, ("vsftpd", "python3")),
 )
 
 

@@ -6,6 +6,7 @@
 #   is NAME TEXT COMMAND...        ends with 0, and its output has to be TEXT
 #   until_there COMMAND...         waits, at most 20 s, until it succeeds; if it never does the script ends, failed
 #   background COMMAND...          started, ended with the script; $! is its pid
+#   in_sandbox PID                 whether a child of it under a seccomp filter has the library as it has
 #   cannot REASON                  this script has nothing to do here: it is skipped
 #
 # Verdicts, a line each: name, outcome, value, detail, with tabs between.
@@ -79,6 +80,16 @@ listens() {
 background() {
 	"$@" </dev/null &
 	started+=($!)
+}
+
+# in_sandbox PID: a process below it that is under a seccomp filter, once there is one; says whether the library is in
+# there as it is in PID.
+in_sandbox() {
+	local all=$1 more=$1 child
+	while more=$(ps -o pid= --ppid "$(paste -sd , <<<"$more" | tr -d ' ')"); [ -n "$more" ]; do all+=" $more"; done
+	child=$(grep -ls '^Seccomp:[[:space:]]*2' $(sed 's#[0-9]\+#/proc/&/status#g' <<<"$all") | head -n 1 | tr -cd 0-9)
+	[ -n "$child" ] || return 1
+	[ "$(grep -c libtagalong "/proc/$child/maps")" = "$(grep -c libtagalong "/proc/$1/maps")" ] && echo "the library as in the parent"
 }
 
 . "$1"
