@@ -639,7 +639,7 @@ void ta_client_lost(struct ta_conn *conn, struct ta_thread *thread)
 	let_go_of_opener(conn, own);
 	ta_conn_return_head(conn);
 	ta_command_give_back(conn);
-	ta_inject_give_back(conn);
+	/* Headers of which a part is out stay: they are finished whatever is followed. */
 	conn->mode = TA_CONN_LOST;
 }
 
