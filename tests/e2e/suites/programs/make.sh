@@ -7,14 +7,17 @@ unset MAKEFLAGS MAKELEVEL
 same configure bash -c './configure --quiet CFLAGS=-O1 && sha256sum lib/config.h'
 same compile bash -c 'make -s -j2 >out 2>&1 || cat out; ls *.o lib/*.o | wc -l; sha256sum <gzip'
 is runs 'hello' bash -c 'echo hello | ./gzip -9 | ./gzip -d'
-# Its tests are scripts, full of pipes and signals; each is one of ours.
+# Its tests are scripts, full of pipes and signals; each is one of ours.  list-big only takes its time: it compresses
+# four gigabytes.
+sed -i '/^[[:space:]]*list-big[[:space:]\\]*$/d' tests/Makefile
 make -s -j2 check >checked 2>&1
 echo $? >status
 is check_status 0 cat status
+is check_count 25 grep -c '^PASS: ' checked
 for name in $(sed -n 's/^\(PASS\|FAIL\|ERROR\|SKIP\|XFAIL\|XPASS\): //p' checked | sort); do
 	is "check/$name" "PASS: $name" grep -E "^[A-Z]+: $name\$" checked
 done
-same checked bash -c 'grep -c "^PASS: " checked; sed -n "s/^# \([A-Z]*:\)/\1/p" tests/test-suite.log'
+same checked bash -c 'sed -n "s/^# \([A-Z]*:\)/\1/p" tests/test-suite.log'
 
 is nothing_to_do "" bash -c 'find . -newer status -name "*.o"; make -s -j2 >/dev/null; find . -newer status -name "*.o"'
 touch bits.c lib/xalloc.h
