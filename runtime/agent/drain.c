@@ -173,10 +173,22 @@ static void release(const struct ta_mapped *mapped, uint32_t index)
 		atomic_store_explicit(&lane->signal_tail, view->signal_tail, memory_order_release);
 }
 
-static void take_lane(struct ta_worker *worker, struct ta_mapped *mapped,
+/* Without memory nothing is given back and nobody is buried: it is all there in the next pass. */
+static void starve(struct ta_worker *worker)
+{
+	worker->starved = true;
+	if (!worker->starving_told)
+		ta_log_say(&worker->log, "no memory for what programs have written: it waits in their "
+			   "segments until there is some, and what finds no room there is lost and counted");
+	worker->starving_told = true;
+}
+
+static bool take_lane(struct ta_worker *worker, struct ta_mapped *mapped,
 		      struct ta_segment_state *segment, uint32_t index)
 {
 	struct ta_event_records event = { .lane = { .segment_id = mapped->id, .lane = index } };
+	struct ta_lane_view *view = &mapped->lanes[index];
+	uint64_t tail = view->tail, signal_tail = view->signal_tail;
 	struct piece pieces[2];
 
 	set_identity(&segment->lanes[index], ta_mapped_lane(mapped, index), &event);
@@ -184,8 +196,12 @@ static void take_lane(struct ta_worker *worker, struct ta_mapped *mapped,
 	ta_buf_clear(&worker->events);
 	ta_buf_put(&worker->events, &event, sizeof(event));
 	event.bad = merge(worker, pieces);
-	if (worker->events.failed)
-		return; /* no memory for one lane: nothing that could be saved */
+	if (worker->events.failed) {
+		view->tail = tail;
+		view->signal_tail = signal_tail;
+		starve(worker);
+		return false;
+	}
 	memcpy(worker->events.data, &event, sizeof(event));
 	ta_journal_put(&worker->journal, TA_EVENT_RECORDS, worker->events.data,
 		       worker->events.bytes, NULL, 0);
@@ -195,6 +211,7 @@ static void take_lane(struct ta_worker *worker, struct ta_mapped *mapped,
 	}
 	ta_state_apply(&worker->state, TA_EVENT_RECORDS, worker->events.data,
 		       worker->events.bytes);
+	return true;
 }
 
 static bool look_at(struct ta_worker *worker, struct ta_mapped *mapped,
@@ -204,8 +221,7 @@ static bool look_at(struct ta_worker *worker, struct ta_mapped *mapped,
 		know_tails(worker, mapped, &segment->lanes[index], index);
 	if (ta_drain_idle(mapped, index))
 		return false;
-	take_lane(worker, mapped, segment, index);
-	return true;
+	return take_lane(worker, mapped, segment, index);
 }
 
 static void release_tails(struct ta_worker *worker, struct ta_mapped *mapped)
@@ -220,6 +236,8 @@ static bool drain_segment(struct ta_worker *worker, struct ta_mapped *mapped)
 	struct ta_segment_state *segment = ta_state_segment(&worker->state, mapped->id);
 	bool took = false;
 
+	if (!segment && mapped->unattached && !(segment = ta_worker_attach(worker, mapped)))
+		starve(worker);
 	if (!segment)
 		return false;
 	if (worker->working_on)
@@ -250,6 +268,7 @@ bool ta_drain_pass(struct ta_worker *worker)
 	bool took = false, was_settling = worker->state.settling;
 
 	worker->filling = 0;
+	worker->starved = false;
 	worker->pass_ns = ta_host_now_ns();
 	worker->state.buckets.now_ns = worker->now_ns;
 	TA_LIST_EACH(at, &worker->segments.mapped)

@@ -208,12 +208,35 @@ static bool take_up_again(struct agent *agent, struct ta_worker *worker)
 	return true;
 }
 
+/* A log of its own, for who has no worker. */
+static void open_log(const struct agent *agent, struct ta_log *log)
+{
+	struct ta_config config;
+
+	ta_config_load(&config, agent->options.envp, NULL, NULL);
+	ta_log_init(log, &config, agent->options.envp, agent->options.cwd);
+}
+
+static int no_worker(const struct agent *agent)
+{
+	struct ta_log log;
+
+	open_log(agent, &log);
+	ta_log_say(&log, "cannot start: %s: what is recorded waits for the next agent",
+		   strerror(ENOMEM));
+	ta_log_fini(&log);
+	return 1;
+}
+
 static int work(struct agent *agent)
 {
 	struct ta_worker *worker = calloc(1, sizeof(*worker));
-	int error = worker ? ta_worker_init(worker, &agent->options, agent->dir_fd) : -ENOMEM;
 
-	if (error && worker)
+	if (!worker)
+		return no_worker(agent);
+	int error = ta_worker_init(worker, &agent->options, agent->dir_fd);
+
+	if (error)
 		ta_log_say(&worker->log, "cannot start: %s: `tagalong doctor` looks for the cause",
 			   strerror(-error));
 	if (error)
@@ -246,13 +269,11 @@ static int work(struct agent *agent)
 static void quarantine(struct agent *agent)
 {
 	char name[TA_SEGMENT_NAME_BYTES], bad[TA_SEGMENT_NAME_BYTES + 8];
-	struct ta_config config;
 	struct ta_log log;
 
 	memcpy(name, agent->working_on->name, sizeof(name));
 	name[sizeof(name) - 1] = '\0';
-	ta_config_load(&config, agent->options.envp, NULL, NULL);
-	ta_log_init(&log, &config, agent->options.envp, agent->options.cwd);
+	open_log(agent, &log);
 	snprintf(bad, sizeof(bad), "%s.bad", name);
 	if (name[0] && renameat(agent->dir_fd, name, agent->dir_fd, bad) == 0)
 		ta_log_say(&log, "%d workers died over %s; renamed to %s: that program is not served any "

@@ -365,6 +365,8 @@ static void find_dead(struct ta_worker *worker)
 	}
 	if (count > 0)
 		ta_drain_pass(worker);
+	if (worker->starved && !worker->once)
+		count = 0;
 	for (uint32_t i = 0; i < count; i++)
 		bury(worker, dead[i]);
 	free(dead);
@@ -408,6 +410,8 @@ static void finish(struct ta_worker *worker, struct ta_mapped *mapped)
 	const struct ta_buckets *buckets = &worker->state.buckets;
 
 	ta_drain_pass(worker); /* whoever forked unseen may have written meanwhile */
+	if (worker->starved && !worker->once)
+		return;
 	ta_tell_segment(worker, mapped);
 	ta_worker_event(worker, TA_EVENT_GONE, &event, sizeof(event));
 	worker->flush.soon = true;

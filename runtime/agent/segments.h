@@ -52,6 +52,7 @@ struct ta_mapped {
 	uint32_t mapper_pid; /* a process unknown to us that maps it */
 	uint64_t trim_ns; /* free lanes above the limit may go then */
 	uint32_t checks;
+	bool unattached; /* there was no memory to know it by */
 	bool earlier_boot; /* no process of it can live */
 	bool foreign;	   /* its pids are those of another pid namespace */
 	bool finished; /* read for the last time; stays until last_group is out */

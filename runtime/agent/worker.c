@@ -139,9 +139,8 @@ static void free_agent_lanes(struct ta_mapped *mapped)
 	}
 }
 
-static void found(void *user, struct ta_mapped *mapped)
+struct ta_segment_state *ta_worker_attach(struct ta_worker *worker, struct ta_mapped *mapped)
 {
-	struct ta_worker *worker = user;
 	struct ta_event_attach event = {
 		.segment_id = mapped->id,
 		.proc_id = mapped->proc_id,
@@ -159,6 +158,17 @@ static void found(void *user, struct ta_mapped *mapped)
 	if (mapped->earlier_boot || mapped->created_ns > ta_host_now_ns())
 		event.wall_offset_ns = (int64_t)(mapped->created_wall_ns - mapped->created_ns);
 	ta_worker_event(worker, TA_EVENT_ATTACH, &event, sizeof(event));
+	struct ta_segment_state *segment = ta_state_segment(&worker->state, mapped->id);
+
+	mapped->unattached = segment == NULL;
+	return segment;
+}
+
+static void found(void *user, struct ta_mapped *mapped)
+{
+	struct ta_worker *worker = user;
+
+	ta_worker_attach(worker, mapped);
 	if (!worker->keep) {
 		free_agent_lanes(mapped);
 		ta_asks_attach(mapped);
@@ -166,7 +176,7 @@ static void found(void *user, struct ta_mapped *mapped)
 		atomic_store(&mapped->shared->live_processes, 1);
 	}
 	worker->active_ns = worker->now_ns;
-	if (!event.foreign && !mapped->earlier_boot)
+	if (!mapped->foreign && !mapped->earlier_boot)
 		ta_processes_attach(worker, mapped);
 }
 
@@ -219,8 +229,14 @@ static void rejected(void *user, const struct ta_waiting_segment *file)
 
 void ta_worker_scan(struct ta_worker *worker)
 {
-	worker->rescan = false;
-	ta_segments_scan(&worker->segments, found, rejected, worker);
+	int before = worker->scan_error;
+	int error = ta_segments_scan(&worker->segments, found, rejected, worker);
+
+	worker->scan_error = error;
+	if (error && error != before)
+		ta_log_say(&worker->log, "cannot look for segments: %s: what is there waits for a look that "
+			   "succeeds, or for the next agent", strerror(-error));
+	worker->rescan = error != 0;
 	if (worker->segments.unfinished > 0)
 		worker->rescan = true; /* look again at the next tick */
 }

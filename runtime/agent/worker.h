@@ -122,6 +122,9 @@ struct ta_worker {
 	uint64_t records, record_bytes; /* read */
 	uint64_t lost_gone; /* records, of segments that are finished */
 	bool rescan;
+	int scan_error; /* of the last look into the run directory */
+	bool starved; /* in the last pass there was no memory for all that was to be read */
+	bool starving_told;
 	bool someone_died; /* look at all processes now */
 	uint32_t filling; /* thousandths: the fullest lane that the last pass found */
 	uint64_t read_ns; /* when read_lanes() last looked */
@@ -136,6 +139,9 @@ struct ta_worker {
 
 /* Journals and applies an event. */
 void ta_worker_event(struct ta_worker *worker, uint32_t kind, const void *payload, size_t bytes);
+
+/* Makes a segment known to the state; NULL when there is no memory for that (mapped->unattached). */
+struct ta_segment_state *ta_worker_attach(struct ta_worker *worker, struct ta_mapped *mapped);
 
 /* worker.c */
 int ta_worker_init(struct ta_worker *worker, const struct ta_agent_options *options, int dir_fd);
