@@ -81,17 +81,21 @@ target_link_libraries(bench_encode PRIVATE ta_agent m)
 add_executable(delivery_driver ${CMAKE_SOURCE_DIR}/tests/delivery/driver.c)
 target_link_libraries(delivery_driver PRIVATE ta_agent Threads::Threads)
 
-# The library as a later version would be, for tests/faults: only what writes and checks the
-# number of the wire is compiled anew.
-add_library(tagalong_next MODULE ${CMAKE_SOURCE_DIR}/preload/segment_file.c
-  ${CMAKE_SOURCE_DIR}/preload/starter.c
-  "$<FILTER:$<TARGET_OBJECTS:tagalong>,EXCLUDE,/segment_file[.]c|/starter[.]c>")
-add_dependencies(tagalong_next ta_exports tagalong)
-target_compile_definitions(tagalong_next PRIVATE $<TARGET_PROPERTY:tagalong,COMPILE_DEFINITIONS>
-  TA_WIRE_VERSION=999u)
-target_compile_options(tagalong_next PRIVATE $<TARGET_PROPERTY:tagalong,COMPILE_OPTIONS>)
-target_link_libraries(tagalong_next PRIVATE ta_flags)
-target_link_options(tagalong_next PRIVATE $<TARGET_PROPERTY:tagalong,LINK_OPTIONS>)
+# The library as a later and as an earlier version would be, for tests/faults: only what writes and checks
+# the number of the wire is compiled anew.
+function(ta_library_of_version name version)
+  add_library(${name} MODULE ${CMAKE_SOURCE_DIR}/preload/segment_file.c
+    ${CMAKE_SOURCE_DIR}/preload/starter.c
+    "$<FILTER:$<TARGET_OBJECTS:tagalong>,EXCLUDE,/segment_file[.]c|/starter[.]c>")
+  add_dependencies(${name} ta_exports tagalong)
+  target_compile_definitions(${name} PRIVATE $<TARGET_PROPERTY:tagalong,COMPILE_DEFINITIONS>
+    TA_WIRE_VERSION=${version}u)
+  target_compile_options(${name} PRIVATE $<TARGET_PROPERTY:tagalong,COMPILE_OPTIONS>)
+  target_link_libraries(${name} PRIVATE ta_flags)
+  target_link_options(${name} PRIVATE $<TARGET_PROPERTY:tagalong,LINK_OPTIONS>)
+endfunction()
+ta_library_of_version(tagalong_next 999)
+ta_library_of_version(tagalong_earlier 1)
 
 if(TA_FUZZ)
   if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")

@@ -68,19 +68,27 @@ def hostile(agent_of):
     return test
 
 
-def versions(home):
-    """A program with a later library beside one of ours: it is refused in a sentence, ours is served."""
-    later = os.path.join(home.build, "libtagalong_next.so")
-    if not os.path.exists(later):
-        raise Skip("no libtagalong_next.so in the build directory")
+def other_library(home, name):
+    path = os.path.join(home.build, f"libtagalong_{name}.so")
+    if not os.path.exists(path):
+        raise Skip(f"no libtagalong_{name}.so in the build directory")
+    return path
+
+
+def versions(name):
+    """A program with a later, or an earlier library beside one of ours: it is refused in a sentence, ours is served."""
+    return lambda home: beside_ours(home, other_library(home, name))
+
+
+def beside_ours(home, other):
     program = build_load(home)
     place = Place(home, "versions")
     place.env["TAGALONG_AGENT_LINGER_MS"] = "2000"
     load(place, 10)
     pids = wait_until(lambda: len(place.agents()) == 2 and place.agents(), 15, "an agent, watcher and worker")
     for number in range(3):
-        status, out, err = home.run(["env", "LD_PRELOAD=" + later, program, "200"], mode="plain", env=place.env)
-        check((status, err) == (0, "") and out.startswith("begun 200"), f"the later one: {status} {out!r} {err!r}")
+        status, out, err = home.run(["env", "LD_PRELOAD=" + other, program, "200"], mode="plain", env=place.env)
+        check((status, err) == (0, "") and out.startswith("begun 200"), f"the other one: {status} {out!r} {err!r}")
         load(place, 100)
     check(set(place.agents()) == set(pids), f"agents {pids} became {place.agents()}")
     wait_until(lambda: "another version" in place.said(), 15, "the agent says that it is another version")
@@ -92,11 +100,27 @@ def versions(home):
     spans = place.spans()
     check(len(spans) == 310, f"{len(spans)} spans of 310")
     left = [name for name in os.listdir(place.run_dir) if name.endswith(".seg")]
-    check(len(left) == 3, f"segments of the later version, for an agent of its own: {left}")
+    check(len(left) == 3, f"segments of the other version, for an agent of its own: {left}")
     said = [line for line in place.said().splitlines() if "another version" in line]
     home.note(f"said {len(said)} times: {said[0].partition(': ')[2]}")
     check(len(said) <= 6, f"said {len(said)} times")
 
 
+def agent_of_another(name):
+    """The agent that is there is of another version than all the programs: they run, it ends, and what they wrote waits for theirs."""
+    def test(home):
+        other, program = other_library(home, name), build_load(home)
+        place = Place(home, "others")
+        for _ in range(3):
+            status, out, err = home.run(["env", "LD_PRELOAD=" + other, program, "200"], mode="plain", env=place.env)
+            check((status, err) == (0, "") and out.startswith("begun 200"), f"the program: {status} {out!r} {err!r}")
+        wait_until(lambda: "another version" in place.said(), 15, "the agent says that it is another version")
+        check(place.end() is None, "the agent stays because of what it does not serve")
+        left = [name for name in os.listdir(place.run_dir) if name.endswith(".seg")]
+        check(len(left) == 3 and not place.spans(), f"{len(left)} segments of 3 wait for an agent of theirs")
+    return test
+
+
 TESTS = [("segment/hostile", hostile(lambda home: home.tagalong)), ("segment/hostile_sanitized", hostile(sanitized)),
-         ("segment/versions", versions)]
+         ("segment/versions_later", versions("next")), ("segment/versions_earlier", versions("earlier")),
+         ("segment/agent_earlier", agent_of_another("next")), ("segment/agent_later", agent_of_another("earlier"))]
