@@ -48,8 +48,11 @@ struct ta_streams {
 
 static inline struct ta_streams *ta_streams_of(const struct ta_conn *conn)
 {
-	return conn->mode == TA_CONN_HTTP2 && conn->dialogue ?
-		       (struct ta_streams *)(void *)conn->dialogue->state :
+	/* Looked at once: who does not hold the connection (ta_conn_review) may see it taken away. */
+	struct ta_dialogue *dialogue = conn->dialogue;
+
+	return conn->mode == TA_CONN_HTTP2 && dialogue ?
+		       (struct ta_streams *)(void *)dialogue->state :
 		       NULL;
 }
 
