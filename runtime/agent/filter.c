@@ -112,8 +112,9 @@ static bool scrub_row(struct ta_filter *filter, const struct ta_record *head, si
 		put_attr(&filter->record, &attr, filter->text.data, filter->text.bytes);
 		done = cursor;
 	}
+	/* Behind the last one is nothing, or nonsense, which could be one with more room. */
 	if (changed)
-		ta_buf_put(&filter->record, done, (size_t)(end - done));
+		ta_buf_put(&filter->record, done, (size_t)(cursor - done));
 	return changed;
 }
 

@@ -137,6 +137,9 @@ static void compare(const struct conversion *conversion, const char *text, uint3
 	} else {
 		BOTH((int)value);
 	}
+	/* Of a string that does not fit, and is padded, nobody counts what does not fit. */
+	if (conversion->what == 's' && (uint32_t)conversion->width > size)
+		return;
 	demand(strncmp(ours, theirs, size) == 0 && strlen(ours) == strnlen(theirs, size));
 }
 
