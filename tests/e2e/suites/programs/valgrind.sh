@@ -19,11 +19,12 @@ under() {
 # What is left, how often blocks were taken and given back, what is wrong.  Not how large they were: a thread
 # has a table with a place for every library.
 account() { grep -E 'ERROR SUMMARY|in use at exit|total heap usage' "$1" | sed -e 's/^==[0-9]*==//' -e 's/[0-9,]* bytes allocated//' | paste -sd ' '; }
-# Children report, too.  One that starts an agent takes nothing and has no errors; everything else is compared.
+# Children report, too.  One that starts an agent takes nothing and has no errors, and the one that becomes the agent has
+# only a heading; everything else is compared.
 heap() {
 	under --log-file=heap.%p
 	account "heap.$main"
-	for report in heap.*; do [ "$report" = "heap.$main" ] || account "$report"; done | grep -v ' 0 allocs, 0 frees.* 0 errors'
+	for report in heap.*; do [ "$report" = "heap.$main" ] || account "$report"; done | grep -v -e '^$' -e ' 0 allocs, 0 frees.* 0 errors'
 }
 same heap heap
 is helgrind 'sum 1015
