@@ -113,14 +113,13 @@ def foreign_run_dir(home):
     check(code == 1 and "chmod" in err, f"agent: {code} {err!r}")
 
 
-def setuid(home):
-    """A setuid program of root, started by nobody: not even a library that the loader trusts does anything."""
-    script = """
+# A library that the loader trusts, and a program that gets more rights than who starts it: $RAISE /tmp/raised.
+RAISED = """
 mkdir /dev/shm/up /dev/shm/work
 mount -t tmpfs none /dev/shm/up && mkdir /dev/shm/up/u /dev/shm/up/w || exit 77
 mount -t overlay overlay -o lowerdir=/usr/lib,upperdir=/dev/shm/up/u,workdir=/dev/shm/up/w /usr/lib || exit 77
 cp /mnt/libtagalong.so /usr/lib/libtagalong.so && chmod 4755 /usr/lib/libtagalong.so
-cp "$(readlink -f "$(command -v cat)")" /tmp/raised && chmod 4755 /tmp/raised
+cp "$(readlink -f "$(command -v cat)")" /tmp/raised && $RAISE /tmp/raised || exit 77
 export TAGALONG_RUN_DIR=/dev/shm/his/run TAGALONG_AGENT=none
 echo "plain: $(as_nobody env LD_PRELOAD=libtagalong.so grep -c libtagalong /proc/self/maps | head -n 1)"
 ls -A /dev/shm/his/run | wc -l
@@ -128,7 +127,11 @@ rm -rf /dev/shm/his/run
 echo "raised: $(as_nobody env LD_PRELOAD=libtagalong.so /tmp/raised /proc/self/maps | grep -c libtagalong)"
 ls -A /dev/shm/his 2>/dev/null | wc -l
 """
-    done = apart(home, script)
+
+
+def raised(home, how):
+    """It is started by nobody, and not even a library that the loader trusts does anything."""
+    done = apart(home, RAISED, {"RAISE": how})
     lines = done.stdout.split("\n")
     check(lines[0].startswith("plain: ") and lines[0] != "plain: 0" and int(lines[1]) > 0,
           f"the library does not work there: {done.stdout!r} {done.stderr[-300:]!r}")
@@ -136,5 +139,73 @@ ls -A /dev/shm/his 2>/dev/null | wc -l
     check(lines[3] == "0", f"something was made: {done.stdout!r}")
 
 
+def setuid(home):
+    """A setuid program of root."""
+    raised(home, "chmod 4755")
+
+
+def capabilities(home):
+    """A program with a capability of its file, no setuid bit."""
+    raised(home, need_program("setcap") + " cap_net_bind_service+ep")
+
+
+def foreign_segment(home):
+    """In the directory of a user: a whole segment of somebody else's, one open to others, a link to one.  None is served, unless by root."""
+    need_root()
+    need_program("setpriv")
+    shutil.copy(home.preload, home.path("bin/libtagalong.so"))
+    shutil.copy(home.tagalong, home.path("bin/tagalong"))
+    os.chmod(home.dir, 0o755)
+    run_dir = home.path("his/x")[:-2]
+    make = ["env", "LD_PRELOAD=" + home.path("bin/libtagalong.so"), "TAGALONG_RUN_DIR=" + run_dir, "TAGALONG_AGENT=none",
+            os.path.realpath("/usr/bin/python3"), "-c", "import socket; s = socket.create_server(('127.0.0.1', 0)); c = socket.create_connection(s.getsockname());"
+            "a, _ = s.accept(); c.sendall(b'GET /secret HTTP/1.1\\r\\n\\r\\n'); a.recv(99); a.sendall(b'HTTP/1.1 204 N\\r\\n\\r\\n'); c.recv(99)"]
+    for _ in range(3):
+        status, _, err = home.run(make, mode="plain")
+        check(status == 0, err)
+    names = sorted(name for name in os.listdir(run_dir) if name.endswith(".seg"))
+    check(len(names) == 3, f"segments {names}")
+    os.chown(run_dir, NOBODY, NOBODY)
+    os.chmod(run_dir, 0o700)
+    paths = [os.path.join(run_dir, name) for name in names]
+    os.chown(paths[0], 1, 1)  # neither his nor root's
+    os.chown(paths[1], NOBODY, NOBODY)
+    os.chmod(paths[1], 0o644)
+    hidden = os.path.join(home.path("theirs/x")[:-2], names[2])
+    shutil.copy(paths[2], hidden)
+    os.chown(hidden, NOBODY, NOBODY)
+    os.chmod(os.path.dirname(hidden), 0o755)
+    os.remove(paths[2])
+    os.symlink(hidden, paths[2])
+    key = names[0].split("-")[0]
+    status, _, _ = home.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--", home.path("bin/tagalong"), "agent",
+                             "--run-dir", run_dir, "--key", key, "--foreground"], mode="plain",
+                            env={"TAGALONG_LOG": os.path.join(run_dir, "log"), "TAGALONG_FILE": os.path.join(run_dir, "spans.jsonl")})
+    said = home.read(os.path.join(run_dir, "log"))
+    check(status == 0, f"the agent: {status} {said!r}")
+    check("secret" not in home.read(os.path.join(run_dir, "spans.jsonl")), "what others wrote was served")
+    check(all(os.path.lexists(path) for path in [*paths, hidden]), f"something was removed: {os.listdir(run_dir)}")
+    for name in names:
+        check(f"cannot serve {name}" in said, f"nothing is said of {name}: {said!r}")
+    # Root serves the segments of its users, but follows no link and takes no file that others can read.
+    roots(home, run_dir)
+    status, _, _ = home.run([home.tagalong, "agent", "--run-dir", home.path("roots/x")[:-2], "--key", key, "--foreground"], mode="plain",
+                            env={"TAGALONG_LOG": home.path("log2")})
+    found = home.read("tagalong.jsonl")
+    check(status == 0 and found.count("/secret") >= 1, f"root's agent: {status}, {found[:200]!r} {home.read('log2')!r}")
+    left = sorted(name for name in os.listdir(home.path("roots/x")[:-2]) if name.endswith(".seg"))
+    check(left == names[1:], f"root has taken others than the closed one: {left} of {names}")
+
+
+def roots(home, run_dir):
+    """The same three in a directory of root's."""
+    place = home.path("roots/x")[:-2]
+    os.chmod(place, 0o700)
+    for name in os.listdir(run_dir):
+        if name.endswith(".seg"):
+            os.rename(os.path.join(run_dir, name), os.path.join(place, name))
+
+
 TESTS = [(f"place/{name}", squatted(name, text)) for name, text in SQUATS] + [
-    ("place/modes", modes), ("place/foreign_run_dir", foreign_run_dir), ("place/setuid", setuid)]
+    ("place/modes", modes), ("place/foreign_run_dir", foreign_run_dir), ("place/setuid", setuid),
+    ("place/capabilities", capabilities), ("place/foreign_segment", foreign_segment)]
