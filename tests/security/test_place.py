@@ -158,7 +158,8 @@ def foreign_segment(home):
     os.chmod(home.dir, 0o755)
     run_dir = home.path("his/x")[:-2]
     make = ["env", "LD_PRELOAD=" + home.path("bin/libtagalong.so"), "TAGALONG_RUN_DIR=" + run_dir, "TAGALONG_AGENT=none",
-            os.path.realpath("/usr/bin/python3"), "-c", "import socket; s = socket.create_server(('127.0.0.1', 0)); c = socket.create_connection(s.getsockname());"
+            os.path.realpath("/usr/bin/python3"), "-c",
+            "import socket; s = socket.create_server(('127.0.0.1', 0)); c = socket.create_connection(s.getsockname());"
             "a, _ = s.accept(); c.sendall(b'GET /secret HTTP/1.1\\r\\n\\r\\n'); a.recv(99); a.sendall(b'HTTP/1.1 204 N\\r\\n\\r\\n'); c.recv(99)"]
     for _ in range(3):
         status, _, err = home.run(make, mode="plain")
