@@ -30,7 +30,7 @@ target_compile_options(tagalong PRIVATE ${TA_HOST_OPTIONS} -fPIC -ftls-model=ini
   -fno-builtin-malloc $<$<C_COMPILER_ID:GNU>:-Wstack-usage=2560>)
 # Link time optimization knows nothing of what assembly at file level names and versions.
 foreach(source ${TA_HOST_SOURCES})
-  file(STRINGS ${source} assembly REGEX "^__asm__|preload/baseline\\.h" LIMIT_COUNT 1)
+  file(STRINGS ${source} assembly REGEX "^__asm__|^TA_OLD|preload/baseline\\.h" LIMIT_COUNT 1)
   if(assembly)
     set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS -fno-lto)
   endif()

@@ -41,3 +41,18 @@ TA_HOOK void quick_exit(int status)
 	TA_REAL(quick_exit)(status);
 	__builtin_unreachable();
 }
+
+#if defined(__x86_64__) || defined(__aarch64__)
+/* Before glibc 2.24: destructors of thread-local objects run, too. */
+#if defined(__x86_64__)
+TA_OLD(quick_exit, GLIBC_2.10);
+#else
+TA_OLD(quick_exit, GLIBC_2.17);
+#endif
+TA_HOOK void ta_old_quick_exit(int status)
+{
+	note_ending(status);
+	TA_REAL(old_quick_exit)(status);
+	__builtin_unreachable();
+}
+#endif

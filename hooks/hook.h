@@ -17,6 +17,18 @@
 #define TA_HOOK __attribute__((visibility("default")))
 #define TA_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
+/* ta_old_SYMBOL(), defined below it, is what a caller gets that was linked with symbol@version (HOOK_OLD). */
+#define TA_OLD(symbol, version) __asm__(".symver ta_old_" #symbol ", " #symbol "@" #version)
+
+#define HOOK(family, symbol, result, parameters)
+#define HOOK_VA HOOK
+#define HOOK_ASM(family, symbol)
+#define HOOK_OLD(family, symbol, version, result, parameters) result ta_old_##symbol parameters;
+#include "hooks/hooks.def"
+#undef HOOK
+#undef HOOK_VA
+#undef HOOK_ASM
+
 /* The word of an fd that is bound to a connection, else 0. */
 static inline uint64_t ta_conn_word(int fd)
 {

@@ -6,8 +6,8 @@
  * Waking costs two loads when the thread works for nobody; sleeping is looked at when it
  * is over.  eventfds and pipes come by read.c and write.c.
  *
- * pthread_cond_* have two versions; a program for the older one (glibc before 2.3.2) cannot
- * exist for this architecture, so one hook catches all.
+ * pthread_cond_* have two versions with different condition variables; who waits with one has to
+ * be woken with it, and one of the older kind is never destroyed by the newer function.
  *
  * Runs: any host thread.  No locks of ours.  The real calls are cancellation points and
  * stand outside the guard.
@@ -84,6 +84,41 @@ TA_HOOK int pthread_cond_broadcast(pthread_cond_t *cond)
 	ta_note_wakes((uintptr_t)cond);
 	return TA_REAL(pthread_cond_broadcast)(cond);
 }
+
+#if defined(__x86_64__)
+/* Before glibc 2.3.2, and objects without versions. */
+
+TA_OLD(pthread_cond_wait, GLIBC_2.2.5);
+TA_HOOK int ta_old_pthread_cond_wait(pthread_cond_t *restrict cond,
+				     pthread_mutex_t *restrict mutex)
+{
+	ta_note_sleeps();
+	return slept(cond, TA_REAL(old_pthread_cond_wait)(cond, mutex));
+}
+
+TA_OLD(pthread_cond_timedwait, GLIBC_2.2.5);
+TA_HOOK int ta_old_pthread_cond_timedwait(pthread_cond_t *restrict cond,
+					  pthread_mutex_t *restrict mutex,
+					  const struct timespec *restrict until)
+{
+	ta_note_sleeps();
+	return slept(cond, TA_REAL(old_pthread_cond_timedwait)(cond, mutex, until));
+}
+
+TA_OLD(pthread_cond_signal, GLIBC_2.2.5);
+TA_HOOK int ta_old_pthread_cond_signal(pthread_cond_t *cond)
+{
+	ta_note_wakes((uintptr_t)cond);
+	return TA_REAL(old_pthread_cond_signal)(cond);
+}
+
+TA_OLD(pthread_cond_broadcast, GLIBC_2.2.5);
+TA_HOOK int ta_old_pthread_cond_broadcast(pthread_cond_t *cond)
+{
+	ta_note_wakes((uintptr_t)cond);
+	return TA_REAL(old_pthread_cond_broadcast)(cond);
+}
+#endif
 
 /* ---- semaphores ---- */
 

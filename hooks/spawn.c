@@ -95,6 +95,38 @@ TA_HOOK int posix_spawnp(pid_t *restrict child, const char *restrict file,
 		       child);
 }
 
+#if defined(__x86_64__)
+/* Before glibc 2.15: a file that is no program is given to the shell. */
+
+TA_OLD(posix_spawn, GLIBC_2.2.5);
+TA_HOOK int ta_old_posix_spawn(pid_t *restrict child, const char *restrict path,
+			       const posix_spawn_file_actions_t *restrict actions,
+			       const posix_spawnattr_t *restrict attr, char *const *restrict argv,
+			       char *const *restrict envp)
+{
+	struct ta_spawn_env env;
+
+	ta_process_span_forking();
+	return spawned(path, TA_REAL(old_posix_spawn)(child, path, actions, attr, argv,
+						      ta_spawn_env(&env, envp, TA_SPAWN_BESIDE)),
+		       child);
+}
+
+TA_OLD(posix_spawnp, GLIBC_2.2.5);
+TA_HOOK int ta_old_posix_spawnp(pid_t *restrict child, const char *restrict file,
+				const posix_spawn_file_actions_t *restrict actions,
+				const posix_spawnattr_t *restrict attr, char *const *restrict argv,
+				char *const *restrict envp)
+{
+	struct ta_spawn_env env;
+
+	ta_process_span_forking();
+	return spawned(file, TA_REAL(old_posix_spawnp)(child, file, actions, attr, argv,
+						       ta_spawn_env(&env, envp, TA_SPAWN_BESIDE)),
+		       child);
+}
+#endif
+
 /* ---- shells of libc ---- */
 
 static bool is_quiet(void)

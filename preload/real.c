@@ -52,10 +52,10 @@ static long missing(void)
 	return -1;
 }
 
-/* A name that is missing keeps its raw call, if it has one. */
-static void resolve_one(void **slot, const char *name)
+/* A name that is missing keeps its raw call, if it has one.  version: NULL, the newest. */
+static void resolve_one(void **slot, const char *name, const char *version)
 {
-	void *found = dlsym(RTLD_NEXT, name);
+	void *found = version && dlvsym ? dlvsym(RTLD_NEXT, name, version) : dlsym(RTLD_NEXT, name);
 
 	if (found)
 		*slot = found;
@@ -67,9 +67,12 @@ void ta_real_resolve(void)
 {
 	int saved_errno = errno;
 
-#define HOOK(family, symbol, result, parameters) resolve_one((void **)(void *)&ta_real.symbol, #symbol);
+#define HOOK(family, symbol, result, parameters)                                                    \
+	resolve_one((void **)(void *)&ta_real.symbol, #symbol, NULL);
 #define HOOK_VA HOOK
 #define HOOK_ASM(family, symbol)
+#define HOOK_OLD(family, symbol, version, result, parameters)                                       \
+	resolve_one((void **)(void *)&ta_real.old_##symbol, #symbol, #version);
 #include "hooks/hooks.def"
 #undef HOOK
 #undef HOOK_VA

@@ -29,7 +29,7 @@ sed -n 's/^HOOK\(_VA\|_ASM\|_LATE\)\{0,1\}([a-z0-9_]*, *\([A-Za-z0-9_]*\).*/\2/p
 	sort -u >"$tmp/hooks"
 [ -s "$tmp/hooks" ] || { not_ok hooks.def "no HOOK rows found"; exit 1; }
 { cat "$tmp/hooks"; echo tagalong_api_v1; } | sort -u >"$tmp/wanted"
-nm -D --defined-only "$library" | awk '{ sub(/@.*/, "", $3); print $3 }' | sort -u >"$tmp/exports"
+nm -D --defined-only "$library" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort -u >"$tmp/exports"
 nm -D --undefined-only "$library" | awk '{ sub(/@.*/, "", $2); print $2 }' | sort -u >"$tmp/imports"
 readelf -dW "$library" >"$tmp/dynamic"
 readelf -lW "$library" >"$tmp/segments"
@@ -46,8 +46,15 @@ verdict stack-not-executable "$(awk '/GNU_STACK/ { seen = 1; if ($7 ~ /E/) print
 	END { if (!seen) print "no GNU_STACK" }' "$tmp/segments")"
 verdict bind-now "$(grep -q -e BIND_NOW -e 'FLAGS_1.*NOW' "$tmp/dynamic" || echo 'not set')"
 verdict no-delete "$(grep -q 'FLAGS_1.*NODELETE' "$tmp/dynamic" || echo 'not set')"
-# Versioned definitions are never bound to accept@GLIBC_2.2.5 and its like.
-verdict exports-unversioned "$(readelf -VW "$library" | grep 'Version definition')"
+# Versioned definitions are never bound to accept@GLIBC_2.2.5 and its like; only names of which libc has two versions
+# that are not the same function have versions here, both of them.
+nm -D --defined-only "$library" | sed -n 's/.* T \(.*@.*\)/\1/p' | sort >"$tmp/versioned"
+printf '#include "hooks/hooks.def"\n' | gcc -E -P -x c -I. \
+	'-DHOOK(...)=' '-DHOOK_VA(...)=' '-DHOOK_ASM(...)=' '-DHOOK_OLD(family, name, version, ...)=old name version' - |
+	sed -n 's/^old \([^ ]*\) \([^ ]*\)/\1@\2/p' | sort >"$tmp/old"
+verdict exports-old-versions "$(grep -v @@ "$tmp/versioned" | comm -3 - "$tmp/old")"
+verdict exports-unversioned "$(sed 's/@.*//' "$tmp/old" | sort >"$tmp/two-versions"
+	sed -n 's/@@.*//p' "$tmp/versioned" | sort | comm -3 - "$tmp/two-versions")"
 
 tls=$(awk '$1 == "TLS" { print $6 }' "$tmp/segments")
 tls=$((${tls:-0}))
@@ -63,7 +70,7 @@ verdict loads "$said"
 
 # One build loads on all systems since 2013 (docs/portability.md).
 oldest=2.17
-newest=$(readelf -VW "$library" | sed -n 's/.*Name: GLIBC_\([0-9.]*\).*/\1/p' | sort -Vu | tail -n 1)
+newest=$(readelf -VW "$library" | sed -n '/Version needs/,$ s/.*Name: GLIBC_\([0-9.]*\).*/\1/p' | sort -Vu | tail -n 1)
 if [ -n "$newest" ] && [ "$(printf '%s\n' "$newest" $oldest | sort -V | tail -n 1)" = $oldest ]; then
 	ok "oldest-glibc ($newest)"
 else

@@ -3,7 +3,9 @@
  * orphans.c - as PID 1 or subreaper: exactly the program's own orphans arrive,
  * those that exec and fork included.
  *
- * Victim: wraps='|unshare -pf --mount-proc' root runs=3 slow
+ * Its agents are left alone: who starts the next one below a subreaper has it adopted (docs/limits.md).
+ *
+ * Victim: wraps='|unshare -pf --mount-proc' root runs=3 slow calm
  */
 #include <sys/prctl.h>
 
