@@ -48,6 +48,8 @@ class Kind:
         return next((why for why, names in self.left_out.items() if case.name in names.split()), None)
 
 
+# Two copies of the library are two of each variable, as a victim wants it.
+TWO_COPIES = ":detect_odr_violation=0"
 # Signals are the victims' own; a runtime that puts alternate stacks under them is another program.
 SIGNALS = "".join(f"handle_{name}=0:" for name in ("segv", "sigbus", "sigfpe", "sigill", "abort")) + "use_sigaltstack=0"
 SMALL = "measures stacks, or lives on a small one: instrumented frames are several times as large"
@@ -67,7 +69,7 @@ THREAD = {
 }
 KINDS = {
     "address": Kind("address", "-fsanitize=address,undefined -fno-sanitize-recover=undefined", "libasan.so",
-                    SIGNALS + ":detect_leaks=0:verify_asan_link_order=0:allocator_may_return_null=1", (), ADDRESS),
+                    SIGNALS + TWO_COPIES + ":detect_leaks=0:verify_asan_link_order=0:allocator_may_return_null=1", (), ADDRESS),
     # It postpones signals and answers sigaction by itself, so that victims about these are about the runtime.
     "thread": Kind("thread", "-fsanitize=thread", "libtsan.so",
                    SIGNALS + ":report_signal_unsafe=0:exitcode=0:suppressions=" + os.path.join(HERE, "thread.supp"),
