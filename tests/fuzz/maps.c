@@ -108,6 +108,12 @@ struct files {
 	size_t at;
 };
 
+/* No path begins with white space; doctor passes over all of it, the other reader over blanks. */
+static const char *path_of(const struct ta_mapping *row)
+{
+	return row->path + strspn(row->path, " \t\v\f\r");
+}
+
 static bool check_file(void *user, const struct ta_doctor_mapping *file)
 {
 	static const char gone[] = " (deleted)";
@@ -117,13 +123,13 @@ static bool check_file(void *user, const struct ta_doctor_mapping *file)
 	demand(file->path[0] == '/' && strlen(file->path) < sizeof(file->path));
 	if (!files->maps)
 		return true;
-	while (files->at < files->maps->count && files->maps->rows[files->at].path[0] != '/')
+	while (files->at < files->maps->count && path_of(&files->maps->rows[files->at])[0] != '/')
 		files->at++;
 	demand(files->at < files->maps->count);
 	const struct ta_mapping *row = &files->maps->rows[files->at++];
 
 	demand(row->from == file->start && row->to - row->from == file->bytes && row->inode == file->inode);
-	snprintf(path, sizeof(path), "%s", row->path);
+	snprintf(path, sizeof(path), "%s", path_of(row));
 	size_t bytes = strlen(path), tail = sizeof(gone) - 1;
 
 	demand(file->deleted == (bytes > tail && strcmp(path + bytes - tail, gone) == 0));
@@ -138,7 +144,7 @@ static void ask_doctor(const struct ta_maps *maps)
 
 	demand(ta_doctor_maps(1, check_file, &files) == 0);
 	while (maps && files.at < maps->count)
-		demand(maps->rows[files.at++].path[0] != '/');
+		demand(path_of(&maps->rows[files.at++])[0] != '/');
 }
 
 static void print_again(const struct ta_maps *maps)
