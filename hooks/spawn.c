@@ -69,17 +69,27 @@ static int spawned(const char *path, int error, const pid_t *child)
 	return error;
 }
 
+typedef int spawn_fn(pid_t *restrict, const char *restrict, const posix_spawn_file_actions_t *restrict,
+		     const posix_spawnattr_t *restrict, char *const *restrict, char *const *restrict);
+
+static int spawn_by(spawn_fn *real, pid_t *child, const char *path,
+		    const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attr,
+		    char *const *argv, char *const *envp)
+{
+	struct ta_spawn_env env;
+
+	ta_process_span_forking();
+	return spawned(path, real(child, path, actions, attr, argv,
+				  ta_spawn_env(&env, envp, TA_SPAWN_BESIDE)),
+		       child);
+}
+
 TA_HOOK int posix_spawn(pid_t *restrict child, const char *restrict path,
 			const posix_spawn_file_actions_t *restrict actions,
 			const posix_spawnattr_t *restrict attr, char *const *restrict argv,
 			char *const *restrict envp)
 {
-	struct ta_spawn_env env;
-
-	ta_process_span_forking();
-	return spawned(path, TA_REAL(posix_spawn)(child, path, actions, attr, argv,
-						  ta_spawn_env(&env, envp, TA_SPAWN_BESIDE)),
-		       child);
+	return spawn_by(&TA_REAL(posix_spawn), child, path, actions, attr, argv, envp);
 }
 
 TA_HOOK int posix_spawnp(pid_t *restrict child, const char *restrict file,
@@ -87,12 +97,7 @@ TA_HOOK int posix_spawnp(pid_t *restrict child, const char *restrict file,
 			 const posix_spawnattr_t *restrict attr, char *const *restrict argv,
 			 char *const *restrict envp)
 {
-	struct ta_spawn_env env;
-
-	ta_process_span_forking();
-	return spawned(file, TA_REAL(posix_spawnp)(child, file, actions, attr, argv,
-						   ta_spawn_env(&env, envp, TA_SPAWN_BESIDE)),
-		       child);
+	return spawn_by(&TA_REAL(posix_spawnp), child, file, actions, attr, argv, envp);
 }
 
 #if defined(__x86_64__)
@@ -104,12 +109,7 @@ TA_HOOK int ta_old_posix_spawn(pid_t *restrict child, const char *restrict path,
 			       const posix_spawnattr_t *restrict attr, char *const *restrict argv,
 			       char *const *restrict envp)
 {
-	struct ta_spawn_env env;
-
-	ta_process_span_forking();
-	return spawned(path, TA_REAL(old_posix_spawn)(child, path, actions, attr, argv,
-						      ta_spawn_env(&env, envp, TA_SPAWN_BESIDE)),
-		       child);
+	return spawn_by(&TA_REAL(old_posix_spawn), child, path, actions, attr, argv, envp);
 }
 
 TA_OLD(posix_spawnp, GLIBC_2.2.5);
@@ -118,12 +118,7 @@ TA_HOOK int ta_old_posix_spawnp(pid_t *restrict child, const char *restrict file
 				const posix_spawnattr_t *restrict attr, char *const *restrict argv,
 				char *const *restrict envp)
 {
-	struct ta_spawn_env env;
-
-	ta_process_span_forking();
-	return spawned(file, TA_REAL(old_posix_spawnp)(child, file, actions, attr, argv,
-						       ta_spawn_env(&env, envp, TA_SPAWN_BESIDE)),
-		       child);
+	return spawn_by(&TA_REAL(old_posix_spawnp), child, file, actions, attr, argv, envp);
 }
 #endif
 
