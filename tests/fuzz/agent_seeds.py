@@ -7,8 +7,11 @@
 Layouts: the header comments of tests/fuzz/NAME.c.  What fuzzers found lies beside the seeds and stays.
 """
 
-import os
 import struct
+import sys
+
+sys.dont_write_bytecode = True
+import corpora  # noqa: E402
 
 # ---- buckets: operation, x, y (tests/unit/bucket_walk.h) ----
 START, END, ATTRS, MORE, TAGS, CANCEL, UNIT, UNIT_END, SETTLE, EVENT, TWIN = 0, 3, 6, 7, 8, 10, 11, 13, 15, 18, 0xf0
@@ -203,9 +206,4 @@ CORPORA = {"buckets": BUCKETS, "metrics": METRICS, "otlp_answer": OTLP_ANSWER, "
            "scrape": SCRAPE, "command": COMMAND, "filter": FILTER, "segment": SEGMENT, "inject": INJECT, "format": FORMAT,
            **FOUND}
 
-for fuzzer, seeds in CORPORA.items():
-    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus", fuzzer)
-    os.makedirs(folder, exist_ok=True)
-    for name, data in seeds.items():
-        with open(os.path.join(folder, name), "wb") as seed:
-            seed.write(data)
+corpora.write(CORPORA)

@@ -8,8 +8,11 @@ Layouts: the header comments of tests/fuzz/NAME.c.  What fuzzers found lies besi
 """
 
 import json
-import os
 import struct
+import sys
+
+sys.dont_write_bytecode = True
+import corpora  # noqa: E402
 
 # ---- stacks: how, registers, length of modules, modules, stack ----
 STACK = 0x7ffe00000000
@@ -143,9 +146,4 @@ HELPER = {
 CORPORA = {"stacks": STACKS, "object": OBJECT, "rule": RULE, "demangle": DEMANGLE, "maps": MAPS, "helper": HELPER,
            "thrown": THROWN}
 
-for fuzzer, seeds in CORPORA.items():
-    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus", fuzzer)
-    os.makedirs(folder, exist_ok=True)
-    for name, data in seeds.items():
-        with open(os.path.join(folder, name), "wb") as seed:
-            seed.write(data)
+corpora.write(CORPORA)

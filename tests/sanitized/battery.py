@@ -38,7 +38,7 @@ class Kind:
         self.name, self.flags, self.runtime, self.options = name, flags, runtime, options
         self.words, self.left_out = words, left_out
 
-    def library(self):
+    def runtime_path(self):
         """Path of the runtime, as the compiler knows it; None where it has none."""
         said = subprocess.run(["gcc", "-print-file-name=" + self.runtime], capture_output=True, text=True, check=False).stdout
         return os.path.realpath(said.strip()) if "/" in said else None
@@ -111,7 +111,7 @@ class Bench(hooks.Bench):
 
     def preload(self, victim):
         ours = super().preload(victim)
-        return ours + ":" + self.kind.library() if self.kind.name == "thread" else self.kind.library() + ":" + ours
+        return ours + ":" + self.kind.runtime_path() if self.kind.name == "thread" else self.kind.runtime_path() + ":" + ours
 
     def run(self, case, preloaded, mode=hooks.modes.INSTALLED):
         seen = super().run(case, preloaded, mode)
@@ -200,7 +200,7 @@ def start_all(pool, bench, words):
 
 def run(build, kind, words):
     """(name, verdict, why) of every case."""
-    if not kind.library():
+    if not kind.runtime_path():
         yield "library", "skip", f"the compiler has no {kind.runtime}"
         return
     problem = build_library(build, kind)
