@@ -12,6 +12,7 @@
 #include "runtime/core/conn.h"
 #include "runtime/core/fd.h"
 #include "runtime/core/http2.h"
+#include "runtime/core/outward.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/thread.h"
 
@@ -108,6 +109,8 @@ bool ta_cause_owner(struct ta_thread *thread, struct ta_owner *ret_owner)
 	if (conn == NULL || thread->moved != cause->word || conn->bytes_in == cause->bytes ||
 	    ta_now_ns() >= cause->until_ns)
 		return false;
+	if (conn->side == TA_SIDE_CLIENT && ta_cause_may_have_room())
+		return false;
 	*ret_owner = brought_for(conn, cause->word);
 	if (ret_owner->span_id == 0 || ret_owner->index >= ta_arena.conn_pool.size)
 		return false;
@@ -119,21 +122,44 @@ bool ta_cause_owner(struct ta_thread *thread, struct ta_owner *ret_owner)
 
 /* ---- several at a time ---- */
 
-void ta_cause_expects(const struct ta_owner *request, int change, bool in_loop)
+static void note_several(void)
+{
+	atomic_store_explicit(&ta_runtime.segment->fans_out, 1, memory_order_relaxed);
+}
+
+/* More answers are expected than there are requests: one of those, whichever, has asked twice. */
+static void count(struct ta_cause *cause, int change)
+{
+	if (change > 0 || cause->asked)
+		cause->asked += (uint32_t)change;
+	if (change > 0 && (int64_t)cause->asked >
+				  atomic_load_explicit(&ta_runtime.unanswered, memory_order_relaxed))
+		note_several();
+}
+
+void ta_cause_expects(struct ta_thread *thread, const struct ta_owner *request, int change)
 {
 	struct ta_conn *conn = request->kind == TA_OWNER_REQUEST ?
 				       conn_of(ta_fd_word(TA_FD_CONN, request->index,
 							  request->generation)) :
 				       NULL;
 
+	if (thread->watched)
+		count(&thread->cause, change);
 	if (conn == NULL || (change < 0 && conn->asking_span != request->span_id))
 		return;
 	if (conn->asking_span != request->span_id) {
 		conn->asking_span = request->span_id;
 		conn->asking_open = 0;
 	}
-	if (change > 0 && conn->asking_open && in_loop)
-		atomic_store_explicit(&ta_runtime.segment->fans_out, 1, memory_order_relaxed);
+	if (change > 0 && conn->asking_open && ta_outward_in_loop(thread))
+		note_several();
 	if (change > 0 || conn->asking_open)
 		conn->asking_open += (uint32_t)change;
+}
+
+bool ta_cause_may_have_room(void)
+{
+	return atomic_load_explicit(&ta_runtime.segment->fans_out, memory_order_relaxed) &&
+	       atomic_load_explicit(&ta_runtime.unanswered, memory_order_relaxed) > 1;
 }

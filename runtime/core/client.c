@@ -272,12 +272,12 @@ bool ta_exchange_prepare_apart(struct ta_conn *conn, struct ta_thread *thread)
 
 void ta_exchange_let_go(struct ta_thread *thread, const struct ta_request *request)
 {
-	ta_cause_expects(&request->waits, -1, false);
+	ta_cause_expects(thread, &request->waits, -1);
 	let_go(thread, request);
 }
 
 /* Streams are in no order. */
-static struct ta_request *enqueue(struct ta_conn *conn, const struct ta_thread *thread)
+static struct ta_request *enqueue(struct ta_conn *conn, struct ta_thread *thread)
 {
 	bool queued = conn->mode != TA_CONN_HTTP2;
 	struct ta_request *place = queued ? ta_conn_queue_place(conn) : ta_streams_place(conn);
@@ -287,7 +287,7 @@ static struct ta_request *enqueue(struct ta_conn *conn, const struct ta_thread *
 		return NULL;
 	}
 	*place = conn->next;
-	ta_cause_expects(&place->waits, 1, ta_outward_in_loop(thread));
+	ta_cause_expects(thread, &place->waits, 1);
 	conn->queue_count += queued;
 	return place;
 }

@@ -67,9 +67,7 @@ static bool is_first(const struct ta_conn *on)
  * of its own all the same: in programs that ask several at a time. */
 static bool may_have_room(const struct ta_thread *thread)
 {
-	return thread->resumed &&
-	       atomic_load_explicit(&ta_runtime.segment->fans_out, memory_order_relaxed) &&
-	       atomic_load_explicit(&ta_runtime.unanswered, memory_order_relaxed) > 1;
+	return thread->resumed && ta_cause_may_have_room();
 }
 
 /* Whether what a handler of an event loop does may be for somebody else than the event.  It

@@ -5,11 +5,14 @@ GET /r/ID makes two calls to a downstream server (tests/attribution/downstream.c
 down what it was asked and with which header; matrix.py judges.
 """
 
+import http.client
 import os
 import subprocess
+import threading
+import time
 
 import matrix
-from follow import load, row
+from follow import load, outward_of, row
 from lib import Skip, check, free_port, need_program
 
 REQUESTS = 1000
@@ -229,6 +232,72 @@ def python_asyncio_odd(threads, pause):
     return test
 
 
+# The only thing that a request asks is answered, and lets another one's second call go, which no worker was free for.
+ASYNCIO_ROOM = ASYNCIO_ODD.split("async def guarded")[0] + '''
+async def worker():
+    while True:
+        path, done = await jobs.get()
+        done.set_result(await call(path))
+
+async def queued(path):
+    done = asyncio.get_running_loop().create_future()
+    jobs.put_nowait((path, done))
+    return await done
+
+async def serve(reader, writer):
+    while not reader.at_eof():
+        head = await reader.readuntil(b"\\r\\n\\r\\n")
+        number = int(head.split(b" ")[1].rsplit(b"/", 1)[1])
+        body = b"".join(await asyncio.gather(*[queued(b"/d/%d/%d" % (number, i)) for i in range(1 + number % 2)]))
+        await asyncio.sleep(0.05)
+        writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body) + body)
+
+async def slow(reader, writer):
+    await reader.readuntil(b"\\r\\n\\r\\n")
+    await asyncio.sleep(0.1)
+    writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok")
+    await reader.read()
+    writer.close()
+
+async def main(port):
+    global jobs, workers
+    jobs = asyncio.Queue()
+    workers = [asyncio.ensure_future(worker()) for _ in range(2)]
+    server = await asyncio.start_server(slow if port == down else serve, "127.0.0.1", port)
+    await server.serve_forever()
+
+asyncio.run(main(int(sys.argv[1])))
+'''
+
+
+def python_asyncio_room(home):
+    """Even requests ask once; odd ones, that come while one is at it, twice."""
+    python, text, down, port = need_program("python3"), home.write("room.py", ASYNCIO_ROOM), free_port(), free_port()
+    home.start([python, text, str(down), str(down)], "plain", port=down)
+    server = home.start([python, text, str(port), str(down)], port=port)
+
+    clients = [http.client.HTTPConnection("127.0.0.1", port, timeout=20) for _ in range(2)]
+
+    def ask(number):
+        client = clients[number % 2]
+        client.request("GET", f"/r/{number}")
+        check(client.getresponse().read() == b"ok" * (1 + number % 2), f"{number} fails")
+
+    for number in (1, 3):
+        ask(number)
+    for number in range(4, 44, 2):
+        first = threading.Thread(target=ask, args=(number,))
+        first.start()
+        time.sleep(0.03)
+        ask(number + 1)
+        first.join()
+    home.stop(server)
+    right, orphans, wrong = outward_of(home.spans(), os.path.basename(os.path.realpath(python)))
+    home.note(f"{right} right, {orphans} orphans, {wrong} wrong")
+    check(wrong == 0, f"{wrong} calls on the wrong request")
+    check(right >= 38, f"only {right} of 64 calls on their request")
+
+
 def node(home):
     judged(home, [need_program("node"), home.write("shop.js", NODE)], "Node.js", True)
 
@@ -260,6 +329,7 @@ def java(home):
 
 TESTS = [("follow/python-threads", python_threads), ("follow/python-asyncio", python_asyncio),
          ("follow/python-asyncio-one", python_asyncio_one),
+         ("follow/python-asyncio-room", python_asyncio_room),
          ("follow/python-asyncio-odd-2", python_asyncio_odd(2, 0.01)), ("follow/python-asyncio-odd-4", python_asyncio_odd(4, 0.02)),
          ("follow/python-asyncio-odd-64", python_asyncio_odd(64, 0.2)), ("follow/node-limited-6", node_limited(6)), ("follow/node-limited-40", node_limited(40)),
          ("follow/node-parallel", node_limited(1000)),

@@ -420,24 +420,33 @@ static uint32_t fans_out(void)
 	return atomic_exchange(&ta_runtime.segment->fans_out, 0);
 }
 
+/* As many are expected by what a thread does that has nobody watching it; in a loop or not. */
+static void expects(const struct ta_owner *owner, int change, bool in_loop)
+{
+	thread->looped = in_loop;
+	thread->watched = false;
+	ta_cause_expects(thread, owner, change);
+	thread->looped = true;
+}
+
 static void several_answers(void)
 {
 	struct ends asker = asked(LONG);
 	struct ta_owner owner = owner_of(asker.fd);
 
-	ta_cause_expects(&owner, 1, true);
+	expects(&owner, 1, true);
 	check_same(fans_out(), 0); /* one */
-	ta_cause_expects(&owner, 1, false);
+	expects(&owner, 1, false);
 	check_same(fans_out(), 0); /* not by a loop */
-	ta_cause_expects(&owner, -1, true);
+	expects(&owner, -1, true);
 	check_same(fans_out(), 0);
-	ta_cause_expects(&owner, 1, true);
+	expects(&owner, 1, true);
 	check_same(fans_out(), 1);
-	ta_cause_expects(&owner, -1, true);
-	ta_cause_expects(&owner, -1, true);
-	ta_cause_expects(&owner, -1, true); /* one too many */
+	expects(&owner, -1, true);
+	expects(&owner, -1, true);
+	expects(&owner, -1, true); /* one too many */
 	check_same(conn_of(asker.fd)->asking_open, 0);
-	ta_cause_expects(&owner, 1, true);
+	expects(&owner, 1, true);
 	check_same(fans_out(), 0);
 	hang_up(asker);
 }
@@ -450,20 +459,65 @@ static void of_one_request(void)
 	second.span_id++;
 	nobody.kind = TA_OWNER_UNIT;
 	left.generation++;
-	ta_cause_expects(&first, 1, true);
-	ta_cause_expects(&nobody, 1, true);
-	ta_cause_expects(&left, 1, true);
+	expects(&first, 1, true);
+	expects(&nobody, 1, true);
+	expects(&left, 1, true);
 	check_same(fans_out(), 0);
 	check_same(conn_of(asker.fd)->asking_open, 1);
-	ta_cause_expects(&second, -1,
-			 true); /* an answer to another request of it, that comes late */
+	expects(&second, -1, true); /* an answer to another request of it, that comes late */
 	check_same(conn_of(asker.fd)->asking_span, first.span_id);
 	check_same(conn_of(asker.fd)->asking_open, 1);
-	ta_cause_expects(&second, 1, true);
+	expects(&second, 1, true);
 	check_same(fans_out(), 0);
 	check_same(conn_of(asker.fd)->asking_open, 1);
-	ta_cause_expects(&second, 1, true);
+	expects(&second, 1, true);
 	check_same(fans_out(), 1);
+	hang_up(asker);
+}
+
+/* Whoever they are for: what is asked for nobody that is known counts, too. */
+static void more_answers_than_requests(void)
+{
+	struct ta_owner nobody = { .kind = TA_OWNER_NOBODY };
+	int32_t before = atomic_exchange(&ta_runtime.unanswered, 2);
+
+	thread->watched = true;
+	ta_cause_expects(thread, &nobody, -1); /* asked before it was watched */
+	ta_cause_expects(thread, &nobody, 1);
+	ta_cause_expects(thread, &nobody, 1);
+	check_same(fans_out(), 0);
+	ta_cause_expects(thread, &nobody, -1);
+	ta_cause_expects(thread, &nobody, 1);
+	check_same(fans_out(), 0);
+	ta_cause_expects(thread, &nobody, 1);
+	check_same(fans_out(), 1);
+	for (int i = 0; i < 3; i++)
+		ta_cause_expects(thread, &nobody, -1);
+	check_same(thread->cause.asked, 0);
+	atomic_store(&ta_runtime.unanswered, before);
+}
+
+/* An answer may have let somebody else's call go, which had no room; a request cannot. */
+static void room_for_others(void)
+{
+	struct ends asker = asked_first(), upstream = answer_for(asker);
+	int32_t before = atomic_exchange(&ta_runtime.unanswered, 2);
+	struct ta_owner owner = owner_of(asker.fd);
+
+	check_same(told_of_touched(upstream, false, owner), owner.span_id);
+	atomic_store(&ta_runtime.segment->fans_out, 1);
+	check_same(told_of_touched(upstream, false, owner), 0);
+	atomic_store(&ta_runtime.unanswered, 1);
+	check_same(told_of_touched(upstream, false, owner), owner.span_id);
+	atomic_store(&ta_runtime.unanswered, before);
+	conn_of(upstream.fd)->side = TA_SIDE_SERVER;
+	hang_up(upstream);
+	hang_up(asker);
+	asker = asked(LONG);
+	before = atomic_exchange(&ta_runtime.unanswered, 2);
+	check_same(told(), owner_of(asker.fd).span_id);
+	atomic_store(&ta_runtime.unanswered, before);
+	fans_out();
 	hang_up(asker);
 }
 
@@ -495,5 +549,7 @@ int main(void)
 	check_group("another thread", another_thread);
 	check_group("several answers", several_answers);
 	check_group("of one request", of_one_request);
+	check_group("more answers than requests", more_answers_than_requests);
+	check_group("room for others", room_for_others);
 	return check_status();
 }
