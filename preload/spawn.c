@@ -15,8 +15,9 @@
  * The agent gets the variables that it reads and nothing else, so it is never
  * preloaded, and no fd of the host but the lock that says that an agent lives.
  *
- * Runs: constructor, all signals blocked meanwhile.  Raw system calls; libc's
- * clone for the stack switch.
+ * Runs: constructor, all signals blocked meanwhile.  Raw system calls only: the next
+ * clone() may be that of a sanitizer's runtime, which takes every child for a copy of
+ * the process and would from then on see none of the host's locks.
  */
 #include "preload/spawn.h"
 
@@ -34,7 +35,6 @@
 #include <unistd.h>
 
 #include "preload/baseline.h"
-#include "preload/real.h"
 #include "preload/segment_file.h"
 #include "preload/text.h"
 #include "runtime/core/runtime.h"
@@ -176,9 +176,8 @@ static __attribute__((noreturn)) void become_agent(void)
 		ta_sys(SYS_exit_group, 127);
 }
 
-static int start_agent(void *nothing)
+static int start_agent(void)
 {
-	(void)nothing;
 	/* A copy and not a vfork, so that nobody waits for the exec: this early there
 	 * is little to copy, and the exec takes longer. */
 	long agent = ta_sys(SYS_clone, SIGCHLD, 0, 0, 0, 0);
@@ -190,8 +189,7 @@ static int start_agent(void *nothing)
 
 static void start_as_nobodys_child(void)
 {
-	int helper = TA_REAL(clone)(start_agent, helper_stack + STACK_BYTES,
-				    CLONE_VM | CLONE_VFORK, NULL);
+	long helper = ta_sys_clone(CLONE_VM | CLONE_VFORK, helper_stack + STACK_BYTES, start_agent);
 
 	if (helper > 0)
 		while (ta_sys(SYS_wait4, helper, 0, __WCLONE, 0) == -EINTR)
@@ -208,7 +206,7 @@ static __attribute__((noreturn)) void keep(void)
 	ta_sys(SYS_chdir, "/");
 	drop_fds();
 	launch.lock_fd = LOCK_FD;
-	start_agent(NULL);
+	start_agent();
 	ta_sys(SYS_close, LOCK_FD); /* it must go with the agent, not with us */
 	ta_sys(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, 0, sizeof(no_signals));
 	for (;;)

@@ -165,8 +165,9 @@ static void finish(struct ta_conn *conn)
 	}
 	/* Above TLS nothing may ever have come, but the handshake was there. */
 	bool silent = (conn->tls || conn->tls_suspected) && conn->mode == TA_CONN_NEW && conn->bytes_in;
+	bool named = atomic_load_explicit(&conn->referenced, memory_order_relaxed);
 
-	if (thread && (conn->referenced || silent) && !conn->published && !conn->first_taken)
+	if (thread && (named || silent) && !conn->published && !conn->first_taken)
 		ta_conn_publish(conn, thread);
 	ta_streams_finish(conn, thread);
 	ta_http_finish(conn, thread);
@@ -414,7 +415,7 @@ void ta_conn_referenced(uint32_t index, uint32_t generation)
 	struct ta_conn *conn = find(index, generation);
 
 	if (conn)
-		conn->referenced = true;
+		atomic_store_explicit(&conn->referenced, true, memory_order_relaxed);
 }
 
 /* Several on HTTP/1: the program may be at work on any of them. */
@@ -573,7 +574,8 @@ void ta_conn_own(struct ta_conn *conn, struct ta_thread *thread)
 {
 	if (conn->owner == ta_runtime.proc_id)
 		return;
-	if (conn->acceptor != ta_runtime.proc_id && !conn->referenced)
+	if (conn->acceptor != ta_runtime.proc_id &&
+	    !atomic_load_explicit(&conn->referenced, memory_order_relaxed))
 		conn->context.span_id = ta_id_next(&thread->ids);
 	conn->owner = ta_runtime.proc_id;
 }

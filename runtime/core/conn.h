@@ -76,7 +76,7 @@ struct ta_conn {
 	_Atomic uint32_t fds;	/* numbers that stand for it in this process */
 	uint8_t mode;		/* enum ta_conn_mode */
 	bool published;		/* its own SPAN_START is out */
-	bool referenced;	/* something names it as parent: publish it in any case */
+	_Atomic bool referenced; /* a thread that may not hold it names it as parent: publish it in any case */
 	bool first_taken;	/* the first request has taken its ids */
 	bool answering;		/* the response parser is inside a response */
 	bool request_open;	/* a request's head has begun and is not complete */

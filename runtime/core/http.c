@@ -119,7 +119,9 @@ choose_ids(struct ta_conn *conn, struct ta_thread *thread, struct ta_context *co
 		ta_span_new_trace(thread, context);
 	context->isolation = ta_slot_fork(&conn->context.isolation);
 	context->current = ta_slot_fork(&conn->context.current);
-	if (remote && !(first && conn->referenced)) {
+	bool named = first && atomic_load_explicit(&conn->referenced, memory_order_relaxed);
+
+	if (remote && !named) {
 		context->trace_hi = remote->trace_hi;
 		context->trace_lo = remote->trace_lo;
 		context->flags = ta_sampling_flags(remote->trace_lo,

@@ -169,8 +169,11 @@ static bool in_loop(struct ta_thread *thread, struct ta_asking *asking)
 		return for_owner(thread, &owner, asking);
 	if (thread->unit && !may_be_others(thread))
 		return in_unit(thread, NULL, TA_GUESS_NONE, asking);
-	if (thread->unit)
-		return in_new_unit(thread, &ta_unit_of(&unit)->link, TA_GUESS_LOOP, asking);
+	if (thread->unit) {
+		struct ta_context link = ta_unit_of(&unit)->link; /* who leaves it gives it away */
+
+		return in_new_unit(thread, &link, TA_GUESS_LOOP, asking);
+	}
 	if (!(thread->resumed & TA_ADRIFT))
 		atomic_store_explicit(&ta_runtime.segment->defers, 1, memory_order_relaxed);
 	return in_new_unit(thread, NULL, TA_GUESS_NONE, asking);

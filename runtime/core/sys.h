@@ -16,6 +16,7 @@
 
 #ifdef __clang_analyzer__ /* it does not know that assembly writes where a number points */
 long ta_sys6(long number, long a, long b, long c, long d, long e, long f);
+long ta_sys_clone(long flags, void *stack_end, int (*run)(void));
 #else
 static inline long ta_sys6(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -46,6 +47,53 @@ static inline long ta_sys6(long number, long a, long b, long c, long d, long e, 
 	return x0;
 #else
 #error "sys.h has no system call for this architecture yet"
+#endif
+}
+
+/* A child on our memory (CLONE_VM) and a stack of its own, which runs a function and exits with
+ * its result: clone(2), of which flags may be any that need no further argument. */
+static inline long ta_sys_clone(long flags, void *stack_end, int (*run)(void))
+{
+#if defined(__x86_64__)
+	register long r10 __asm__("r10") = 0;
+	register long r8 __asm__("r8") = 0;
+	register int (*r9)(void) __asm__("r9") = run;
+	long result;
+
+	__asm__ volatile("syscall\n\t"
+			 "test %%rax, %%rax\n\t"
+			 "jnz 1f\n\t"
+			 "xor %%ebp, %%ebp\n\t"
+			 "call *%%r9\n\t"
+			 "mov %%eax, %%edi\n\t"
+			 "mov %[exit], %%eax\n\t"
+			 "syscall\n"
+			 "1:"
+			 : "=a"(result)
+			 : "a"(SYS_clone), "D"(flags), "S"(stack_end), "d"(0), "r"(r10), "r"(r8),
+			   "r"(r9), [exit] "i"(SYS_exit)
+			 : "rcx", "r11", "memory", "cc");
+	return result;
+#elif defined(__aarch64__)
+	register long x8 __asm__("x8") = SYS_clone;
+	register long x0 __asm__("x0") = flags;
+	register void *x1 __asm__("x1") = stack_end;
+	register long x2 __asm__("x2") = 0;
+	register long x3 __asm__("x3") = 0;
+	register long x4 __asm__("x4") = 0;
+	register int (*x9)(void) __asm__("x9") = run;
+
+	__asm__ volatile("svc 0\n\t"
+			 "cbnz x0, 1f\n\t"
+			 "mov x29, xzr\n\t"
+			 "blr x9\n\t"
+			 "mov x8, %[exit]\n\t"
+			 "svc 0\n"
+			 "1:"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x9), [exit] "i"(SYS_exit)
+			 : "memory", "cc");
+	return x0;
 #endif
 }
 #endif

@@ -63,8 +63,6 @@ ADDRESS = {
 THREAD = {
     "the runtime does not know this way to make a thread or a process": "threads/c11 fork_kinds/clone_vm",
     "the runtime falls over memory that was mapped by system calls it does not see, twice": "two_copies",
-    "open: on a busy machine reported now and then, of what atomics order (pool of connections, the clock's sequence); not explained yet":
-        "fork_kinds/threads tls_sessions close_while_reading sig_storm/threads",
     "the runtime postpones signals, and writes out what stdio holds when a program dies": "crumbs_stdio/handler crumbs_stdio/buffered",
 }
 KINDS = {
