@@ -23,7 +23,7 @@
 #define HOOK(family, symbol, result, parameters)
 #define HOOK_VA HOOK
 #define HOOK_ASM(family, symbol)
-#define HOOK_OLD(family, symbol, version, result, parameters) result ta_old_##symbol parameters;
+#define HOOK_OLD(family, symbol, version, newer, result, parameters) result ta_old_##symbol parameters;
 #include "hooks/hooks.def"
 #undef HOOK
 #undef HOOK_VA

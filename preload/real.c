@@ -52,15 +52,22 @@ static long missing(void)
 	return -1;
 }
 
-/* A name that is missing keeps its raw call, if it has one.  version: NULL, the newest. */
-static void resolve_one(void **slot, const char *name, const char *version)
+/* A name that is missing keeps its raw call, if it has one. */
+static void put(void **slot, void *found)
 {
-	void *found = version && dlvsym ? dlvsym(RTLD_NEXT, name, version) : dlsym(RTLD_NEXT, name);
-
 	if (found)
 		*slot = found;
 	else if (*slot == NULL)
 		*slot = (void *)missing;
+}
+
+/* libc's older one; but a library that stands before libc and has the name, without versions, has it
+ * for everybody (a sanitizer's runtime). */
+static void *older(const char *name, const char *version, const char *newer)
+{
+	void *next = dlsym(RTLD_NEXT, name);
+
+	return dlvsym && next == dlvsym(RTLD_NEXT, name, newer) ? dlvsym(RTLD_NEXT, name, version) : next;
 }
 
 void ta_real_resolve(void)
@@ -68,11 +75,11 @@ void ta_real_resolve(void)
 	int saved_errno = errno;
 
 #define HOOK(family, symbol, result, parameters)                                                    \
-	resolve_one((void **)(void *)&ta_real.symbol, #symbol, NULL);
+	put((void **)(void *)&ta_real.symbol, dlsym(RTLD_NEXT, #symbol));
 #define HOOK_VA HOOK
 #define HOOK_ASM(family, symbol)
-#define HOOK_OLD(family, symbol, version, result, parameters)                                       \
-	resolve_one((void **)(void *)&ta_real.old_##symbol, #symbol, #version);
+#define HOOK_OLD(family, symbol, version, newer, result, parameters)                                \
+	put((void **)(void *)&ta_real.old_##symbol, older(#symbol, #version, #newer));
 #include "hooks/hooks.def"
 #undef HOOK
 #undef HOOK_VA

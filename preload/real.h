@@ -34,7 +34,7 @@ struct ta_real {
 #define HOOK(family, symbol, result, parameters) result(*symbol) parameters;
 #define HOOK_VA HOOK
 #define HOOK_ASM(family, symbol)
-#define HOOK_OLD(family, symbol, version, result, parameters) result(*old_##symbol) parameters;
+#define HOOK_OLD(family, symbol, version, newer, result, parameters) result(*old_##symbol) parameters;
 #include "hooks/hooks.def"
 #undef HOOK
 #undef HOOK_VA
