@@ -36,7 +36,6 @@ struct ta_dialogue;
 struct ta_injection;
 struct ta_stage;
 
-#define TA_QUEUE_LONG 256u /* requests in a borrowed queue */
 
 struct ta_arena {
 	struct ta_thread *threads; /* as many as the segment has lanes */

@@ -364,12 +364,11 @@ static struct ta_conn *find(uint32_t index, uint32_t generation)
 /* A request by its span; NULL: it is over. */
 static struct ta_context *request_of(struct ta_conn *conn, uint64_t span_id)
 {
-	for (uint32_t at = 0; at < conn->queue_count && at < conn->queue_size; at++) {
-		struct ta_request *request =
-			&conn->queue[(conn->queue_first + at) & (conn->queue_size - 1)];
+	for (uint32_t at = 0; at < conn->queue_count && at < TA_QUEUE_LONG; at++) {
+		struct ta_context *context = &ta_conn_place(conn, at)->context;
 
-		if (request->context.span_id == span_id)
-			return &request->context;
+		if (context->span_id == span_id)
+			return context;
 	}
 	if (conn->served.span_id == span_id)
 		return &conn->served;
@@ -387,7 +386,7 @@ struct ta_context *ta_conn_context(uint32_t index, uint32_t generation, uint64_t
 	if (request)
 		return request_of(conn, request);
 	if (conn->queue_count)
-		return &conn->queue[conn->queue_first].context;
+		return &ta_conn_place(conn, 0)->context;
 	return conn->served.span_id ? &conn->served : &conn->context;
 }
 
@@ -455,7 +454,7 @@ enum ta_turn ta_conn_turn(uint32_t index, uint32_t generation, const struct ta_c
 /* ---- parked requests ---- */
 
 /* Of several streams, the thread may be at work on one and a timer on another. */
-static bool is_stream_parked(const struct ta_conn *conn)
+static bool is_stream_parked(struct ta_conn *conn)
 {
 	if (ta_streams_open(conn) != 1)
 		return ta_streams_open(conn) > 1;
@@ -466,7 +465,7 @@ static bool is_stream_parked(const struct ta_conn *conn)
 
 /* Whether a request could go on by itself: it has come in full, nobody is at work on it,
  * and it waits for no answer that would wake somebody up. */
-static bool is_parked(const struct ta_conn *conn)
+static bool is_parked(struct ta_conn *conn)
 {
 	if (conn->side == TA_SIDE_SERVER && conn->mode == TA_CONN_HTTP2)
 		return is_stream_parked(conn);
@@ -480,19 +479,19 @@ static bool is_parked(const struct ta_conn *conn)
 	/* What has come in part is the newest one: the oldest may go on if that is another. */
 	if (conn->queue_count == 1 && !conn->request_open && !ta_http1_is_between(&conn->in))
 		return false;
-	return conn->outward_span != conn->queue[conn->queue_first].context.span_id ||
+	return conn->outward_span != ta_conn_place(conn, 0)->context.span_id ||
 	       atomic_load(&conn->outward_open) == 0;
 }
 
 /* One that lies about before anybody was asked for it: who asks will be a timer. */
-static bool has_asked(const struct ta_conn *conn)
+static bool has_asked(struct ta_conn *conn)
 {
 	if (conn->mode == TA_CONN_HTTP2)
 		return ta_streams_open(conn) == 1 && conn->outward_count > 0 &&
 		       conn->outward_span == ta_streams_only(conn);
 	uint64_t request = conn->mode == TA_CONN_OPAQUE ?
 				   conn->context.span_id :
-				   conn->queue[conn->queue_first].context.span_id;
+				   ta_conn_place(conn, 0)->context.span_id;
 
 	return conn->outward_span == request && conn->outward_count > 0;
 }

@@ -35,6 +35,7 @@
 
 #define TA_CONN_ADDRESS_BYTES 28 /* sockaddr_in6; longer unix names are cut */
 #define TA_REQUESTS_INLINE 4u
+#define TA_QUEUE_LONG 256u /* requests in a borrowed queue */
 
 struct ta_thread;
 
@@ -236,6 +237,24 @@ uint64_t ta_conn_word_of(const struct ta_conn *conn);
 static inline struct ta_request *ta_conn_oldest(struct ta_conn *conn)
 {
 	return conn->queue_count ? &conn->queue[conn->queue_first] : NULL;
+}
+/* All places of the queue, and how many, for anybody who does not hold the connection: a queue may be
+ * borrowed, given back and cleared meanwhile, so its size is that of the one that was seen. */
+static inline struct ta_request *ta_conn_places(struct ta_conn *conn, uint32_t *ret_size)
+{
+	struct ta_request *queue = __atomic_load_n(&conn->queue, __ATOMIC_RELAXED);
+	bool is_long = queue && queue != conn->inline_queue;
+
+	*ret_size = is_long ? TA_QUEUE_LONG : TA_REQUESTS_INLINE;
+	return is_long ? queue : conn->inline_queue;
+}
+/* One of them, seen from the oldest. */
+static inline struct ta_request *ta_conn_place(struct ta_conn *conn, uint32_t at)
+{
+	uint32_t size;
+	struct ta_request *places = ta_conn_places(conn, &size);
+
+	return &places[(conn->queue_first + at) & (size - 1)];
 }
 /* A place behind the newest, cleared; NULL: no room.  Counting it makes it one. */
 struct ta_request *ta_conn_queue_place(struct ta_conn *conn);

@@ -458,20 +458,20 @@ uint32_t ta_streams_open(const struct ta_conn *conn)
 	return streams ? streams->open : 0;
 }
 
-uint64_t ta_streams_only(const struct ta_conn *conn)
+uint64_t ta_streams_only(struct ta_conn *conn)
 {
 	const struct ta_streams *streams = ta_streams_of(conn);
+	uint32_t size;
+	const struct ta_request *places = ta_conn_places(conn, &size);
 
-	for (uint32_t place = 0; streams && place < conn->queue_size; place++)
+	for (uint32_t place = 0; streams && place < size; place++)
 		if (is_taken(streams, place))
-			return conn->queue[place].context.span_id;
+			return places[place].context.span_id;
 	return 0;
 }
 
-static struct ta_context *at_place(struct ta_conn *conn, uint32_t place, uint64_t request)
+static struct ta_context *if_asked(struct ta_context *context, uint64_t request)
 {
-	struct ta_context *context = &conn->queue[place].context;
-
 	return context->span_id == request ? context : NULL;
 }
 
@@ -479,15 +479,18 @@ struct ta_context *ta_streams_context(struct ta_conn *conn, uint64_t request)
 {
 	struct ta_streams *streams = ta_streams_of(conn);
 	struct ta_context *context = NULL;
+	uint32_t size, hint;
+	struct ta_request *places = ta_conn_places(conn, &size);
 
 	if (streams == NULL)
 		return NULL;
 	if (request == 0 || request == TA_STREAMS_NONE)
 		return &streams->neutral;
-	if (streams->hint < conn->queue_size)
-		context = at_place(conn, streams->hint, request);
-	for (uint32_t place = 0; !context && place < conn->queue_size; place++)
-		if (is_taken(streams, place) && (context = at_place(conn, place, request)))
+	hint = __atomic_load_n(&streams->hint, __ATOMIC_RELAXED);
+	if (hint < size)
+		context = if_asked(&places[hint].context, request);
+	for (uint32_t place = 0; !context && place < size; place++)
+		if (is_taken(streams, place) && (context = if_asked(&places[place].context, request)))
 			streams->hint = place;
 	if (context == NULL && conn->served.span_id == request)
 		context = &conn->served;

@@ -49,7 +49,7 @@ struct ta_streams {
 static inline struct ta_streams *ta_streams_of(const struct ta_conn *conn)
 {
 	/* Looked at once: who does not hold the connection (ta_conn_review) may see it taken away. */
-	struct ta_dialogue *dialogue = conn->dialogue;
+	struct ta_dialogue *dialogue = __atomic_load_n(&conn->dialogue, __ATOMIC_RELAXED);
 
 	return conn->mode == TA_CONN_HTTP2 && dialogue ?
 		       (struct ta_streams *)(void *)dialogue->state :
@@ -94,7 +94,7 @@ void ta_streams_finish(struct ta_conn *conn, struct ta_thread *thread);
 struct ta_context *ta_streams_context(struct ta_conn *conn, uint64_t request);
 /* Streams that are open, and the span of the only one.  Without holding the connection. */
 uint32_t ta_streams_open(const struct ta_conn *conn);
-uint64_t ta_streams_only(const struct ta_conn *conn);
+uint64_t ta_streams_only(struct ta_conn *conn);
 
 /* ---- of the two files ---- */
 
