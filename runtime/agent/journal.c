@@ -11,13 +11,13 @@
  */
 #include "runtime/agent/journal.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "runtime/export/mix.h"
@@ -132,29 +132,55 @@ static uint64_t number_of(const char *name, uint32_t key)
 	return *end ? 0 : number;
 }
 
-static DIR *open_dir(int dir_fd)
-{
-	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+/* The names in the run directory, without a descriptor more: there may be none left, and a journal
+ * that is overlooked would repeat things.  As getdents64(2) has them. */
+struct entry {
+	uint64_t inode;
+	int64_t offset;
+	uint16_t bytes;
+	uint8_t type;
+	char name[];
+};
 
-	if (!dir && fd >= 0)
-		close(fd);
-	return dir;
+struct names {
+	int dir_fd;
+	long bytes, at;
+	_Alignas(8) char data[8192];
+};
+
+static void names_init(struct names *names, int dir_fd)
+{
+	names->dir_fd = dir_fd;
+	names->bytes = names->at = 0;
+	lseek(dir_fd, 0, SEEK_SET);
+}
+
+static const char *next_name(struct names *names)
+{
+	if (names->at >= names->bytes) {
+		names->at = 0;
+		names->bytes = syscall(SYS_getdents64, names->dir_fd, names->data, sizeof(names->data));
+		if (names->bytes <= 0)
+			return NULL;
+	}
+	const struct entry *entry = (const void *)(names->data + names->at);
+
+	names->at += entry->bytes;
+	return entry->name;
 }
 
 static uint64_t newest(const struct ta_journal *journal)
 {
+	struct names names;
 	uint64_t best = 0;
-	DIR *dir = open_dir(journal->dir_fd);
 
-	for (struct dirent *entry; dir && (entry = readdir(dir)) != NULL;) {
-		uint64_t number = number_of(entry->d_name, journal->key);
+	names_init(&names, journal->dir_fd);
+	for (const char *name; (name = next_name(&names)) != NULL;) {
+		uint64_t number = number_of(name, journal->key);
 
 		if (number > best)
 			best = number;
 	}
-	if (dir)
-		closedir(dir);
 	return best;
 }
 
@@ -163,15 +189,13 @@ static void remove_others(const struct ta_journal *journal, uint64_t keep)
 {
 	char kept[NAME_BYTES], prefix[NAME_BYTES];
 	int length = snprintf(prefix, sizeof(prefix), "%08x.journal-", journal->key);
-	DIR *dir = open_dir(journal->dir_fd);
+	struct names names;
 
 	name_of(journal->key, keep, "", kept);
-	for (struct dirent *entry; dir && (entry = readdir(dir)) != NULL;)
-		if (strncmp(entry->d_name, prefix, (size_t)length) == 0 &&
-		    strcmp(entry->d_name, kept) != 0)
-			unlinkat(journal->dir_fd, entry->d_name, 0);
-	if (dir)
-		closedir(dir);
+	names_init(&names, journal->dir_fd);
+	for (const char *name; (name = next_name(&names)) != NULL;)
+		if (strncmp(name, prefix, (size_t)length) == 0 && strcmp(name, kept) != 0)
+			unlinkat(journal->dir_fd, name, 0);
 }
 
 void ta_journal_remove(struct ta_journal *journal)

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "runtime/agent/journal.h"
@@ -457,6 +458,49 @@ static const struct ta_group *newest_group(const struct ta_state *state)
 }
 
 /* A flush counts groups: their order must survive a new journal. */
+/* The lowest number that is free is the first that may not be had. */
+static void no_descriptors(bool none)
+{
+	static struct rlimit before;
+	struct rlimit limit;
+	int free_fd = dup(0);
+
+	close(free_fd);
+	if (none) {
+		getrlimit(RLIMIT_NOFILE, &before);
+		limit = (struct rlimit){ (rlim_t)free_fd, before.rlim_max };
+		setrlimit(RLIMIT_NOFILE, &limit);
+	} else {
+		setrlimit(RLIMIT_NOFILE, &before);
+	}
+}
+
+/* One that cannot be followed up is gone: what it had is about to go out without it. */
+static void no_descriptor(void)
+{
+	struct fixture f;
+	struct ta_journal next;
+	struct ta_state state;
+
+	init(&f);
+	some_life(&f);
+	ta_journal_write(&f.journal);
+	ta_journal_init(&next, f.dir_fd, 5);
+	ta_state_init(&state);
+	check_same(ta_journal_replay(&next, &state), 0);
+	no_descriptors(true);
+	check_same(ta_journal_rewrite(&next, &state), -EMFILE);
+	no_descriptors(false);
+	ta_state_fini(&state);
+	ta_state_init(&state);
+	check_same(ta_journal_replay(&next, &state), -ENOENT);
+	check_same(ta_journal_rewrite(&next, &state), 0);
+	check_same(ta_journal_replay(&next, &state), 0);
+	ta_journal_fini(&next);
+	ta_state_fini(&state);
+	fini(&f);
+}
+
 static void order_of_completion(void)
 {
 	struct fixture f;
@@ -512,5 +556,6 @@ int main(void)
 	check_group("captured events", captured);
 	check_group("the newest global scope", newest_global);
 	check_group("without room there is no journal, then one again", no_room);
+	check_group("without descriptors there is none, and no older one", no_descriptor);
 	return check_status();
 }
