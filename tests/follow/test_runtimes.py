@@ -233,17 +233,7 @@ def python_asyncio_odd(threads, pause):
 
 
 # The only thing that a request asks is answered, and lets another one's second call go, which no worker was free for.
-ASYNCIO_ROOM = ASYNCIO_ODD.split("async def guarded")[0] + '''
-async def worker():
-    while True:
-        path, done = await jobs.get()
-        done.set_result(await call(path))
-
-async def queued(path):
-    done = asyncio.get_running_loop().create_future()
-    jobs.put_nowait((path, done))
-    return await done
-
+ASYNCIO_ROOM = ASYNCIO_ODD.split("async def serve")[0] + '''
 async def serve(reader, writer):
     while not reader.at_eof():
         head = await reader.readuntil(b"\\r\\n\\r\\n")
@@ -295,7 +285,7 @@ def python_asyncio_room(home):
     right, orphans, wrong = outward_of(home.spans(), os.path.basename(os.path.realpath(python)))
     home.note(f"{right} right, {orphans} orphans, {wrong} wrong")
     check(wrong == 0, f"{wrong} calls on the wrong request")
-    check(right >= 38, f"only {right} of 64 calls on their request")
+    check(right >= 20, f"only {right} of 64 calls on their request")
 
 
 def node(home):
