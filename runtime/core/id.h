@@ -2,9 +2,11 @@
 /*
  * id.h - random ids from a generator per thread (wyrand's mixing step).
  *
- * Seeded per lane claim from the process's seed, the claim and the clock; a
- * forked child claims a lane of its own under a new process id, so no id is ever
- * made twice (OpenTelemetry's SDKs reseed after fork as well).
+ * Seeded per lane claim, from a number that no other claim has (ta_process_unique);
+ * a forked child claims a lane of its own under a new seed (OpenTelemetry's SDKs
+ * reseed after fork as well).  So two ids are the same by chance only, of 64 bits
+ * each: neither the clock nor an address is part of a seed, because two threads can
+ * agree in what both make together, and then agree in every id.
  *
  * Runs: the owning thread and its signal handlers.  The state is advanced by one
  * instruction, so a handler that interrupts a step never repeats its number.
@@ -16,7 +18,7 @@
 
 struct ta_id_source {
 	uint64_t state;
-	uint64_t salt;
+	uint64_t salt; /* two sources that come to the same state differ in this */
 };
 
 /* The old state; the new one is in place when this returns. */

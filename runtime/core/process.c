@@ -21,11 +21,21 @@
 struct ta_runtime ta_runtime;
 struct ta_wipe *ta_wipe;
 
+/* One to one, every bit depends on all: SplitMix64's output function (Steele, Lea and
+ * Flood, "Fast splittable pseudorandom number generators", 2014). */
 static uint64_t mix(uint64_t value)
 {
-	struct ta_id_source source = { .state = value };
+	value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9ull;
+	value = (value ^ value >> 27) * 0x94d049bb133111ebull;
+	return value ^ value >> 31;
+}
 
-	return ta_id_next(&source);
+uint64_t ta_process_unique(void)
+{
+	static _Atomic uint64_t given;
+	uint64_t turn = atomic_fetch_add_explicit(&given, 1, memory_order_relaxed) + 1;
+
+	return mix(ta_runtime.seed + turn * 0x9e3779b97f4a7c15ull);
 }
 
 void ta_process_fork_prepare(void)
@@ -35,8 +45,7 @@ void ta_process_fork_prepare(void)
 	ta_process_span_forking();
 	atomic_fetch_add_explicit(&ta_runtime.segment->forks, 1, memory_order_relaxed);
 	ta_thread_prepare_lane();
-	ta_tls.fork_token =
-		mix(ta_runtime.seed ^ ta_now_ns() ^ (uint64_t)(uintptr_t)&ta_tls);
+	ta_tls.fork_token = ta_process_unique();
 }
 
 void ta_process_forked_parent(long child_pid)
@@ -66,8 +75,9 @@ void ta_process_forked_child(void)
 	if (ta_wipe)
 		atomic_store_explicit(&ta_wipe->alive, 1, memory_order_relaxed);
 	ta_runtime.parent_proc_id = ta_runtime.proc_id;
-	ta_runtime.proc_id = token ? token : mix(ta_runtime.seed ^ ta_now_ns() ^ 0x666f726bu);
-	ta_runtime.seed = mix(ta_runtime.seed ^ ta_runtime.proc_id);
+	/* Without a token its siblings have the same seed and count. */
+	ta_runtime.proc_id = token ? token : mix(ta_process_unique() ^ ta_now_ns());
+	ta_runtime.seed = mix(ta_runtime.seed ^ mix(ta_runtime.proc_id));
 	ta_runtime.pid = sandboxed ? 0 : (uint32_t)ta_sys(SYS_getpid);
 	ta_runtime.creator = false;
 	ta_runtime.ended = false;

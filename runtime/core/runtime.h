@@ -102,6 +102,10 @@ void ta_agent_wake(void);
 
 /* ---- processes (process.c) ---- */
 
+/* A number that this process has not been given before; another one may have it by
+ * chance only.  Any thread, signal handlers. */
+uint64_t ta_process_unique(void);
+
 /* Before a fork: makes the child's id (it waits in the thread's fork_token) and
  * counts the fork.  Both do nothing in a vfork child and while we are quiet. */
 void ta_process_fork_prepare(void);

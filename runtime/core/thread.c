@@ -146,10 +146,10 @@ static void bind_lane(struct ta_thread *thread, uint32_t index, uint64_t token)
 
 static struct ta_thread *claim_thread(uint64_t *ret_token)
 {
-	uint64_t token = ta_runtime.seed ^ (uint64_t)(uintptr_t)&ta_tls ^ ta_now_ns();
+	uint64_t token = ta_process_unique();
 
 	if (token <= TA_OWNER_AGENT)
-		token += 2;
+		token = ta_process_unique();
 	int index = ta_lane_claim(token);
 
 	*ret_token = token;
@@ -162,8 +162,8 @@ static void set_identity(struct ta_thread *thread, uint64_t token)
 
 	thread->start_ns = ta_now_ns();
 	thread->tid = sandboxed ? 0 : (uint32_t)ta_sys(SYS_gettid);
-	thread->ids.state = token * 0x9e3779b97f4a7c15ull ^ ta_runtime.seed;
-	thread->ids.salt = ta_runtime.proc_id;
+	thread->ids.state = ta_process_unique();
+	thread->ids.salt = token;
 }
 
 static void set_base(struct ta_thread *thread, struct ta_thread_birth *birth)
