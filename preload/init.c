@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "hooks/crash.h"
@@ -130,16 +131,15 @@ static bool wanted(const struct ta_config *config, char *const *envp, uint32_t p
 
 /* ---- identity ---- */
 
+/* Not AT_RANDOM's bytes: they are the program's stack protector, and ids, which are made
+ * from the seed, go to others. */
 static uint64_t random_seed(void)
 {
-	const char *bytes = (const char *)getauxval(AT_RANDOM);
-	struct ta_id_source source = { .state = ta_now_ns() };
-	uint64_t word = 0;
+	uint64_t seed = 0;
 
-	if (bytes)
-		memcpy(&word, bytes, sizeof(word));
-	source.salt = word;
-	return ta_id_next(&source);
+	if (ta_sys(SYS_getrandom, &seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
+		seed = ta_now_ns() ^ (uint64_t)(uintptr_t)&seed; /* its address is random, too */
+	return seed;
 }
 
 static uint8_t propagation(const char *word)
