@@ -216,7 +216,8 @@ bool ta_exchange_prepare(struct ta_conn *conn, struct ta_thread *thread)
 /* What a rule is sure of stays, and so does what the program has said. */
 static bool is_open_question(const struct ta_request *next, struct ta_thread *thread)
 {
-	uint8_t kind = ta_context_active_frame(thread)->kind;
+	const struct ta_context *active;
+	uint8_t kind = ta_context_active_frame(thread, &active)->kind;
 
 	return !next->injected && thread->stack == &thread->own &&
 	       (kind == TA_FRAME_BASE || kind == TA_FRAME_CONN) &&
@@ -227,21 +228,24 @@ static bool is_open_question(const struct ta_request *next, struct ta_thread *th
 void ta_exchange_by_head(struct ta_conn *conn, struct ta_thread *thread,
 			 const struct ta_http1_head *head)
 {
-	const struct ta_context *request;
+	const struct ta_context *found;
+	struct ta_context request;
 	uint64_t start_ns = conn->next.start_ns;
 	struct ta_owner owner;
 
 	if (!conn->next_ready || conn->next.context.span_id == 0 ||
 	    !ta_arrival_of(head, &owner) || !is_open_question(&conn->next, thread))
 		return;
-	request = ta_conn_context(owner.index, owner.generation, owner.span_id);
-	if (request == NULL || request->parent_id == 0)
+	found = ta_conn_context(owner.index, owner.generation, owner.span_id);
+	if (found == NULL ||
+	    !ta_conn_ids(owner.index, owner.generation, owner.span_id, found, &request) ||
+	    request.parent_id == 0)
 		return;
 	let_go(thread, &conn->next);
 	ta_unit_leave(thread);
 	memset(&conn->next, 0, sizeof(conn->next));
 	conn->next.start_ns = start_ns;
-	ta_outward_ids(thread, request, &conn->next.context);
+	ta_outward_ids(thread, &request, &conn->next.context);
 	conn->next.owner = conn->next.waits = owner;
 	hold_on(&conn->next.owner, &conn->next.waits);
 }

@@ -390,6 +390,26 @@ struct ta_context *ta_conn_context(uint32_t index, uint32_t generation, uint64_t
 	return conn->served.span_id ? &conn->served : &conn->context;
 }
 
+static bool has_same_ids(const struct ta_context *left, const struct ta_context *right)
+{
+	return left->span_id == right->span_id && left->trace_hi == right->trace_hi &&
+	       left->trace_lo == right->trace_lo && left->parent_id == right->parent_id &&
+	       left->span_ref == right->span_ref && left->flags == right->flags;
+}
+
+/* Its place is given away before it is written to: still there behind the copy, it was there
+ * during it. */
+bool ta_conn_ids(uint32_t index, uint32_t generation, uint64_t request,
+		 const struct ta_context *found, struct ta_context *ret_ids)
+{
+	ta_context_set_span(ret_ids, found);
+	atomic_thread_fence(memory_order_acquire);
+	if (ta_conn_context(index, generation, request) != found)
+		return false;
+	atomic_thread_fence(memory_order_acquire);
+	return has_same_ids(found, ret_ids); /* another one may have taken it, and be there as a whole */
+}
+
 const struct ta_context *ta_conn_first_context(uint32_t index, uint32_t generation)
 {
 	const struct ta_conn *conn = find(index, generation);

@@ -191,6 +191,10 @@ void ta_conn_unref(uint64_t word);
  * on HTTP/2 none.
  * NULL when the connection, or that request, is gone. */
 struct ta_context *ta_conn_context(uint32_t index, uint32_t generation, uint64_t request);
+/* The ids of one that was found there, for who does not hold the connection: all of them one
+ * request's.  False: it is over, another one may have taken its place meanwhile. */
+bool ta_conn_ids(uint32_t index, uint32_t generation, uint64_t request,
+		 const struct ta_context *found, struct ta_context *ret_ids);
 
 /* Whether work that a thread does in that context (one of ta_conn_context) is for it. */
 enum ta_turn {

@@ -98,21 +98,8 @@ static const struct ta_context *active_at_base(struct ta_stack *stack)
 	return base->span_ref ? &no_context : base;
 }
 
-static const struct ta_context *find_active(struct ta_stack *stack)
-{
-	for (uint32_t at = stack->depth; at > 0; at = below(stack, at)) {
-		struct ta_frame *frame = &stack->frames[at];
-		const struct ta_context *context = context_of(frame);
-
-		if (frame->hides)
-			return &no_context;
-		if (context && is_active(context))
-			return context;
-	}
-	return active_at_base(stack);
-}
-
-struct ta_frame *ta_context_active_frame(struct ta_thread *thread)
+struct ta_frame *ta_context_active_frame(struct ta_thread *thread,
+					 const struct ta_context **ret_active)
 {
 	struct ta_stack *stack = thread->stack;
 
@@ -120,15 +107,21 @@ struct ta_frame *ta_context_active_frame(struct ta_thread *thread)
 		struct ta_frame *frame = &stack->frames[at];
 		const struct ta_context *context = context_of(frame);
 
-		if (frame->hides || (context && is_active(context)))
-			return frame;
+		if (!frame->hides && !(context && is_active(context)))
+			continue;
+		*ret_active = frame->hides ? &no_context : context;
+		return frame;
 	}
+	*ret_active = active_at_base(stack);
 	return &stack->frames[0];
 }
 
 const struct ta_context *ta_context_find_active(struct ta_thread *thread)
 {
-	return find_active(thread->stack);
+	const struct ta_context *active;
+
+	ta_context_active_frame(thread, &active);
+	return active;
 }
 
 void ta_context_matters_slow(struct ta_thread *thread)

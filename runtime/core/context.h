@@ -89,8 +89,10 @@ struct ta_context *ta_context_now(struct ta_thread *thread);
 /* runtime/core/now.h has what is looked up most, with the common case inline:
  * ta_context_active(), ta_isolation_slot(), ta_current_slot(), ta_versions_at(). */
 const struct ta_context *ta_context_find_active(struct ta_thread *thread);
-/* The frame that holds it; the base when nothing else does. */
-struct ta_frame *ta_context_active_frame(struct ta_thread *thread);
+/* Together with the frame that holds it (the base when nothing else does): another thread may
+ * answer a connection's request between two looks. */
+struct ta_frame *ta_context_active_frame(struct ta_thread *thread,
+					 const struct ta_context **ret_active);
 /* The connection's frame that the thread is on or above; NULL: none. */
 struct ta_frame *ta_context_conn_frame(struct ta_thread *thread);
 struct ta_slot *ta_isolation_slot_slow(struct ta_thread *thread, uint32_t at);

@@ -90,12 +90,25 @@ static bool may_be_others(const struct ta_thread *thread)
 /* ---- on a connection ---- */
 
 /* The request, or the opaque connection, that the frame stands for. */
-static struct ta_owner owner_of(const struct ta_frame *frame, const struct ta_context *context)
+static struct ta_owner owner_of(const struct ta_frame *frame, uint64_t span_id)
 {
 	return (struct ta_owner){ .kind = TA_OWNER_REQUEST,
 				  .index = frame->conn,
 				  .generation = frame->conn_generation,
-				  .span_id = context->span_id };
+				  .span_id = span_id };
+}
+
+/* Its turn and its ids; one that is answered at this moment, by another thread, is over. */
+static enum ta_turn turn_of(const struct ta_frame *frame, struct ta_context *ret_ids)
+{
+	uint32_t conn = frame->conn, generation = frame->conn_generation;
+	const struct ta_context *found = ta_conn_context(conn, generation, frame->request);
+	enum ta_turn turn = ta_conn_turn(conn, generation, found);
+
+	if (found && ta_conn_ids(conn, generation, frame->request, found, ret_ids))
+		return turn;
+	*ret_ids = (struct ta_context){ 0 };
+	return TA_TURN_NONE;
 }
 
 /* For a request that is known to be asked for; false: it is over. */
@@ -104,11 +117,13 @@ static bool for_owner(struct ta_thread *thread, const struct ta_owner *owner,
 {
 	const struct ta_context *context =
 		ta_conn_context(owner->index, owner->generation, owner->span_id);
+	struct ta_context ids;
 
-	if (ta_conn_turn(owner->index, owner->generation, context) == TA_TURN_NONE)
+	if (ta_conn_turn(owner->index, owner->generation, context) == TA_TURN_NONE ||
+	    !ta_conn_ids(owner->index, owner->generation, owner->span_id, context, &ids))
 		return false;
 	ta_unit_leave(thread);
-	asking->parent = *context;
+	asking->parent = ids;
 	asking->owner = asking->waits = *owner;
 	return true;
 }
@@ -125,27 +140,25 @@ static bool may_be_next(const struct ta_frame *frame, const struct ta_context *c
 
 static bool for_conn(struct ta_thread *thread, struct ta_frame *frame, struct ta_asking *asking)
 {
-	const struct ta_context *context =
-		ta_conn_context(frame->conn, frame->conn_generation, frame->request);
-	enum ta_turn turn = ta_conn_turn(frame->conn, frame->conn_generation, context);
-
+	struct ta_context request;
+	enum ta_turn turn = turn_of(frame, &request);
 	enum ta_guess guess = turn == TA_TURN_MANY ? TA_GUESS_QUEUE : TA_GUESS_NONE;
 
-	if (turn == TA_TURN_MANY && ta_outward_in_loop(thread) && !may_be_next(frame, context))
+	if (turn == TA_TURN_MANY && ta_outward_in_loop(thread) && !may_be_next(frame, &request))
 		turn = TA_TURN_OURS;
 	if (turn != TA_TURN_NONE)
-		asking->waits = owner_of(frame, context);
+		asking->waits = owner_of(frame, request.span_id);
 	if (turn != TA_TURN_OURS && ta_outward_in_loop(thread))
-		return in_new_unit(thread, context, guess, asking);
+		return in_new_unit(thread, &request, guess, asking);
 	if (turn != TA_TURN_OURS)
-		return in_unit(thread, context, guess, asking);
+		return in_unit(thread, &request, guess, asking);
 	if (may_be_others(thread))
-		return in_new_unit(thread, context, TA_GUESS_LOOP, asking);
+		return in_new_unit(thread, &request, TA_GUESS_LOOP, asking);
 	if (thread->doubt)
-		return in_unit(thread, context, TA_GUESS_SLEPT, asking);
+		return in_unit(thread, &request, TA_GUESS_SLEPT, asking);
 	ta_unit_leave(thread); /* what it did before it was known whose work it is */
 	ta_conn_referenced(frame->conn, frame->conn_generation);
-	asking->parent = *context;
+	asking->parent = request;
 	asking->owner = asking->waits;
 	return true;
 }
@@ -204,8 +217,8 @@ static bool at_base(struct ta_thread *thread, struct ta_asking *asking)
 bool ta_outward_asks(struct ta_thread *thread, const struct ta_conn *on,
 		     struct ta_asking *ret_asking)
 {
-	struct ta_frame *frame = ta_context_active_frame(thread);
-	const struct ta_context *active = ta_context_active(thread);
+	const struct ta_context *active;
+	struct ta_frame *frame = ta_context_active_frame(thread, &active);
 
 	ta_unit_settle(thread, thread->claimed);
 	*ret_asking = (struct ta_asking){ .alone = false };
@@ -228,7 +241,7 @@ bool ta_outward_asks(struct ta_thread *thread, const struct ta_conn *on,
 			NULL;
 
 	if (request)
-		ret_asking->owner = ret_asking->waits = owner_of(below, request);
+		ret_asking->owner = ret_asking->waits = owner_of(below, request->span_id);
 	ret_asking->parent = *active;
 	return true;
 }

@@ -130,20 +130,21 @@ bool ta_process_span_lend(struct ta_thread *thread, struct ta_context *ret_span)
 /* ---- what other programs are children of ---- */
 
 /* A connection without a byte may go over to the child with its span, or never have one. */
-static bool is_nameable(struct ta_thread *thread)
+static bool is_nameable(const struct ta_frame *frame)
 {
-	const struct ta_frame *frame = ta_context_active_frame(thread);
-
-	return frame->kind != TA_FRAME_CONN || frame->request ||
-	       ta_conn_has_span(frame->conn, frame->conn_generation);
+	return frame->request || ta_conn_has_span(frame->conn, frame->conn_generation);
 }
 
 static bool find_current(struct ta_thread *thread, struct ta_context *ret_current)
 {
-	const struct ta_context *active = ta_context_active(thread);
+	const struct ta_context *active;
+	const struct ta_frame *frame = ta_context_active_frame(thread, &active);
 
-	if (active->span_id == 0 || !is_nameable(thread))
+	if (active->span_id == 0)
 		return false;
+	if (frame->kind == TA_FRAME_CONN)
+		return is_nameable(frame) && ta_conn_ids(frame->conn, frame->conn_generation,
+							 frame->request, active, ret_current);
 	ta_context_set_span(ret_current, active);
 	return true;
 }

@@ -28,6 +28,18 @@
 #define CORE_SLOW 1u
 #endif
 
+/* Where looks that hold nothing, and are made sure of afterwards, are reported as races. */
+#if defined(__SANITIZE_THREAD__)
+#define CORE_REPORTS_LOOKS true
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CORE_REPORTS_LOOKS true
+#endif
+#endif
+#ifndef CORE_REPORTS_LOOKS
+#define CORE_REPORTS_LOOKS false
+#endif
+
 /* Once, before anything else; exits with 77 where there is no room for a segment. */
 void core_start(void);
 
