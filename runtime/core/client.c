@@ -310,7 +310,7 @@ bool ta_exchange_open(struct ta_conn *conn, struct ta_thread *thread, struct ta_
 		return false;
 	}
 	struct ta_span_facts facts = { .context = &request->context,
-				       .scopes = ta_versions_at(thread, thread->stack->depth),
+				       .scopes = ta_outward_scopes(thread, &request->owner),
 				       .parent_id = request->context.parent_id,
 				       .start_ns = request->start_ns,
 				       .type = type };
@@ -418,7 +418,7 @@ static void publish_turn(struct ta_conn *conn, struct ta_thread *thread)
 {
 	struct ta_emit emit;
 	struct ta_span_facts facts = { .context = &conn->next.context,
-				       .scopes = ta_versions_at(thread, thread->stack->depth),
+				       .scopes = ta_outward_scopes(thread, &conn->next.owner),
 				       .parent_id = conn->next.context.parent_id,
 				       .start_ns = conn->next.start_ns,
 				       .type = TA_SPAN_TURN,

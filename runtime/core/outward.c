@@ -260,6 +260,29 @@ void ta_outward_ids(struct ta_thread *thread, const struct ta_context *parent,
 	ret_span->span_ref = 0;
 }
 
+/* The scopes of a request, if it is there before and behind the look. */
+static bool scopes_of(const struct ta_owner *owner, struct ta_versions *ret_scopes)
+{
+	const struct ta_context *request =
+		ta_conn_context(owner->index, owner->generation, owner->span_id);
+
+	if (request == NULL)
+		return false;
+	*ret_scopes = ta_versions_of(request);
+	atomic_thread_fence(memory_order_acquire);
+	return ta_conn_context(owner->index, owner->generation, owner->span_id) == request;
+}
+
+struct ta_versions ta_outward_scopes(struct ta_thread *thread, const struct ta_owner *owner)
+{
+	uint8_t top = ta_frame_top(thread)->kind;
+	struct ta_versions scopes;
+
+	if (owner->kind != TA_OWNER_REQUEST || (top != TA_FRAME_CONN && top != TA_FRAME_BASE))
+		return ta_versions_at(thread, thread->stack->depth);
+	return scopes_of(owner, &scopes) ? scopes : ta_versions_of(&thread->stack->frames[0].context);
+}
+
 void ta_outward_return(struct ta_thread *thread, const struct ta_owner *owner)
 {
 	thread->resumed = TA_RESUMED;
@@ -299,7 +322,7 @@ bool ta_outward_begin(struct ta_thread *thread, struct ta_outward *outward, stru
 	outward->waits = asking.waits;
 	ta_outward_ids(thread, &asking.parent, &outward->context);
 	struct ta_span_facts facts = { .context = &outward->context,
-				       .scopes = ta_versions_at(thread, thread->stack->depth),
+				       .scopes = ta_outward_scopes(thread, &outward->owner),
 				       .parent_id = outward->context.parent_id,
 				       .start_ns = start_ns ? start_ns : ta_now_ns(),
 				       .type = type,

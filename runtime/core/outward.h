@@ -50,6 +50,10 @@ static inline bool ta_outward_in_loop(const struct ta_thread *thread)
 void ta_outward_ids(struct ta_thread *thread, const struct ta_context *parent,
 		    struct ta_context *ret_span);
 
+/* The scopes that what was asked for owner begins in: the request's, which need not be the one
+ * that the thread is in; where the program has a block open, that block's. */
+struct ta_versions ta_outward_scopes(struct ta_thread *thread, const struct ta_owner *owner);
+
 /* The thread goes on for this owner, because it has read the answer to what was asked for
  * it; nobody: for nobody that is known. */
 void ta_outward_return(struct ta_thread *thread, const struct ta_owner *owner);
