@@ -149,14 +149,13 @@ static bool copy_file(int fd, uint32_t key, struct ta_status_page *page)
 	return false;
 }
 
-/* Whether the text did not change between two copies: then the first one has it whole,
- * because a copy goes upwards and the number stands before the text. */
+/* Whether the text did not change between two copies: then both have it whole.  The number
+ * alone does not say so, because the kernel copies in no order: it may have come behind the
+ * text, when that had been written to its end. */
 static bool same_text(const struct ta_status_text *a, const struct ta_status_text *b)
 {
-	uint32_t sequence = atomic_load_explicit(&a->sequence, memory_order_relaxed);
-
-	return !(sequence & 1) &&
-	       sequence == atomic_load_explicit(&b->sequence, memory_order_relaxed);
+	return !(atomic_load_explicit(&a->sequence, memory_order_relaxed) & 1) &&
+	       memcmp(a, b, sizeof(*a)) == 0;
 }
 
 #define TEXTS (3 + 2 * TA_QUEUES)
