@@ -77,7 +77,8 @@ void ta_process_forked_child(void)
 	ta_runtime.parent_proc_id = ta_runtime.proc_id;
 	/* Without a token its siblings have the same seed and count. */
 	ta_runtime.proc_id = token ? token : mix(ta_process_unique() ^ ta_now_ns());
-	ta_runtime.seed = mix(ta_runtime.seed ^ mix(ta_runtime.proc_id));
+	/* The clock is for two children of one token: a handler has jumped out of the first fork. */
+	ta_runtime.seed = mix(ta_runtime.seed ^ mix(ta_runtime.proc_id)) ^ ta_now_ns();
 	ta_runtime.pid = sandboxed ? 0 : (uint32_t)ta_sys(SYS_getpid);
 	ta_runtime.creator = false;
 	ta_runtime.ended = false;

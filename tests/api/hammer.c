@@ -71,6 +71,12 @@ static void fail(const char *what, uint32_t number)
 
 /* ---- the host ---- */
 
+/* Whose pid it was, no agent needs to know here. */
+static void forked(void)
+{
+	ta_process_forked_parent(0);
+}
+
 static void start_core(void)
 {
 	uint32_t header = ta_segment_header_bytes(LANES);
@@ -100,7 +106,7 @@ static void start_core(void)
 	ta_wipe = (struct ta_wipe *)(void *)pages[0];
 	atomic_store(&ta_wipe->alive, 1);
 	madvise(pages[0], sizeof(pages[0]), MADV_WIPEONFORK);
-	pthread_atfork(ta_process_fork_prepare, NULL, ta_process_fork_child);
+	pthread_atfork(ta_process_fork_prepare, forked, ta_process_fork_child);
 	ta_runtime.enabled = true;
 }
 
