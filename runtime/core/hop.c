@@ -49,24 +49,23 @@ static struct place *place_of(uintptr_t at)
 
 /* ---- hints ---- */
 
-/* The request that the thread certainly works for. */
-static const struct ta_context *certain(struct ta_thread *thread)
+/* Ids of the request that the thread certainly works for. */
+static bool find_certain(struct ta_thread *thread, struct ta_context *ret_ids)
 {
 	const struct ta_frame *frame = thread->doubt ? NULL : ta_context_conn_frame(thread);
-	const struct ta_context *context =
+	const struct ta_context *found =
 		frame ? ta_conn_context(frame->conn, frame->conn_generation, frame->request) : NULL;
 
-	return context && ta_conn_turn(frame->conn, frame->conn_generation, context) ==
-				  TA_TURN_OURS ?
-		       context :
-		       NULL;
+	return found &&
+	       ta_conn_turn(frame->conn, frame->conn_generation, found) == TA_TURN_OURS &&
+	       ta_conn_ids(frame->conn, frame->conn_generation, frame->request, found, ret_ids);
 }
 
 void ta_hop_wakes(struct ta_thread *thread, uintptr_t at)
 {
-	const struct ta_context *context = certain(thread);
+	struct ta_context request;
 
-	if (context == NULL || context->span_id == 0)
+	if (!find_certain(thread, &request) || request.span_id == 0)
 		return;
 	struct place *place = place_of(at);
 	uint32_t sequence = atomic_load(&place->sequence);
@@ -74,9 +73,9 @@ void ta_hop_wakes(struct ta_thread *thread, uintptr_t at)
 	if (sequence & 1 ||
 	    !atomic_compare_exchange_strong(&place->sequence, &sequence, sequence + 1))
 		return;
-	place->trace_hi = context->trace_hi;
-	place->trace_lo = context->trace_lo;
-	place->span_id = context->span_id;
+	place->trace_hi = request.trace_hi;
+	place->trace_lo = request.trace_lo;
+	place->span_id = request.span_id;
 	atomic_store(&place->sequence, sequence + 2);
 }
 
