@@ -273,14 +273,38 @@ static bool scopes_of(const struct ta_owner *owner, struct ta_versions *ret_scop
 	return ta_conn_context(owner->index, owner->generation, owner->span_id) == request;
 }
 
+/* What a thread begins with, unless that is somebody's already. */
+static struct ta_versions scopes_of_nobody(struct ta_thread *thread)
+{
+	if (thread->born_at_work && thread->idled && thread->stack == &thread->own)
+		return (struct ta_versions){ .global = ta_global_version() };
+	return ta_versions_of(&thread->stack->frames[0].context);
+}
+
+/* A request for itself, and for a unit the one that it is believed to be of. */
+static struct ta_owner believed(const struct ta_frame *top, const struct ta_owner *owner)
+{
+	const struct ta_unit *unit = ta_unit_of(owner);
+
+	if (owner->kind != TA_OWNER_UNIT)
+		return *owner;
+	if (top->kind != TA_FRAME_CONN || unit->link.span_id == 0 ||
+	    !ta_guess_is_believed((enum ta_guess)unit->guess))
+		return (struct ta_owner){ .kind = TA_OWNER_NOBODY };
+	return owner_of(top, unit->link.span_id);
+}
+
 struct ta_versions ta_outward_scopes(struct ta_thread *thread, const struct ta_owner *owner)
 {
-	uint8_t top = ta_frame_top(thread)->kind;
+	const struct ta_frame *top = ta_frame_top(thread);
+	struct ta_owner of = believed(top, owner);
 	struct ta_versions scopes;
 
-	if (owner->kind != TA_OWNER_REQUEST || (top != TA_FRAME_CONN && top != TA_FRAME_BASE))
+	if (top->kind != TA_FRAME_CONN && top->kind != TA_FRAME_BASE)
 		return ta_versions_at(thread, thread->stack->depth);
-	return scopes_of(owner, &scopes) ? scopes : ta_versions_of(&thread->stack->frames[0].context);
+	if (of.kind == TA_OWNER_REQUEST && scopes_of(&of, &scopes))
+		return scopes;
+	return scopes_of_nobody(thread);
 }
 
 void ta_outward_return(struct ta_thread *thread, const struct ta_owner *owner)

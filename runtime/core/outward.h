@@ -51,7 +51,8 @@ void ta_outward_ids(struct ta_thread *thread, const struct ta_context *parent,
 		    struct ta_context *ret_span);
 
 /* The scopes that what was asked for owner begins in: the request's, which need not be the one
- * that the thread is in; where the program has a block open, that block's. */
+ * that the thread is in, or that of a guess that is believed; the thread's own where it is not
+ * known whose work it is; and where the program has a block open, that block's. */
 struct ta_versions ta_outward_scopes(struct ta_thread *thread, const struct ta_owner *owner);
 
 /* The thread goes on for this owner, because it has read the answer to what was asked for

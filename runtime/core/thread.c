@@ -53,7 +53,7 @@ struct ta_thread_birth *ta_thread_birth_new(void *(*start)(void *), void *argume
 		birth->start = start;
 		birth->argument = argument;
 		birth->conn = 0;
-		birth->request = false;
+		birth->request = birth->at_work = false;
 		birth->created_ns = ta_now_ns();
 		birth->hub_seed = 0;
 		birth->hub_silent = false;
@@ -81,6 +81,7 @@ void ta_thread_birth_inherit(struct ta_thread_birth *birth)
 		ta_context_matters(creator);
 	ta_context_fork(&birth->context, creator);
 	birth->hub_seed = ta_hub_seed(creator->stack, &birth->hub_silent);
+	birth->at_work = creator->born_at_work || ta_context_conn_frame(creator) != NULL;
 	if (top->kind == TA_FRAME_CONN) {
 		birth->conn = top->conn + 1;
 		birth->conn_generation = top->conn_generation;
@@ -178,6 +179,7 @@ static void set_base(struct ta_thread *thread, struct ta_thread_birth *birth)
 	thread->span_parent = 0;
 	thread->span_open = thread->span_pending = false;
 	thread->inherited_conn = 0;
+	thread->born_at_work = false;
 	thread->unit = 0;
 	thread->doubt = thread->claimed = thread->watched = false;
 	thread->resumed = 0;
@@ -202,6 +204,7 @@ static void set_base(struct ta_thread *thread, struct ta_thread_birth *birth)
 	thread->inherited_conn = birth->conn;
 	thread->inherited_generation = birth->conn_generation;
 	thread->inherited_request = birth->request;
+	thread->born_at_work = birth->at_work;
 	thread->span_pending = ta_runtime.threads;
 	ta_thread_birth_free(birth);
 }

@@ -81,6 +81,7 @@ struct ta_thread {
 	bool span_open;
 	uint32_t inherited_conn; /* + 1; the connection whose context it was born in */
 	uint32_t inherited_generation;
+	bool born_at_work;	/* its base's scopes are of whom its creator was at work for */
 	bool inherited_request; /* one of its requests was unanswered then: the base has its ids */
 	uint32_t tid;
 
@@ -174,6 +175,7 @@ struct ta_thread_birth {
 	uint32_t conn; /* + 1; 0: not born in a connection's context */
 	uint32_t conn_generation;
 	bool request; /* born while one of its requests was unanswered; context has its ids */
+	bool at_work; /* the creator was at work for somebody: its scopes are theirs */
 	_Atomic uint32_t taken;
 };
 

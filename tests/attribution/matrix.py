@@ -10,6 +10,8 @@ request has to have exactly as many as it made.
     right    the client span is below the server span with its id
     orphan   it is below no server span
     wrong    it is below the server span of another request
+
+The program also sets a tag for each request when it has read it: no span may have another's.
 """
 
 import collections
@@ -25,6 +27,7 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
 PROGRAMS = ("server", "client", "downstream")
 CLIENT, SERVER = 3, 2  # SpanKind
 EARLY = 64  # the first 16 calls of a kind (runtime/core/outward.c), and what follows them in their requests
@@ -123,7 +126,7 @@ def protocol(one):
 
 def compile_programs(place, programs=PROGRAMS):
     """Builds client, downstream server and servers, or some of them; returns a dictionary of paths."""
-    flags = ["-D_GNU_SOURCE", "-O2", "-g", "-pthread", "-Wall", "-Wextra"]
+    flags = ["-D_GNU_SOURCE", "-O2", "-g", "-pthread", "-Wall", "-Wextra", f"-I{ROOT}"]
     libraries = []
     for name, package in (("LIBEVENT", "libevent"), ("LIBUV", "libuv")):
         said = subprocess.run(["pkg-config", "--libs", package], capture_output=True, text=True)
@@ -274,6 +277,7 @@ class Result:
         self.right = self.orphan = self.wrong = 0
         self.connects = collections.Counter()
         self.header = collections.Counter()
+        self.tags = collections.Counter()
         self.examples = []
         self.header_due = header_told(one)
 
@@ -290,6 +294,8 @@ class Result:
             found.append(f"{self.wrong} spans and {self.connects['wrong']} connects on the wrong request")
         if self.header["wrong"]:
             found.append(f"{self.header['wrong']} headers of the wrong request")
+        if self.tags["wrong"]:
+            found.append(f"{self.tags['wrong']} spans with the tag of another request")
         if self.servers != self.answered:
             found.append(f"{self.servers} server spans of {self.answered} requests")
         if self.spans != self.calls:
@@ -352,6 +358,8 @@ def judge(one, answered, seconds, calls_file, spans_file, lost):
     for span, trace, parent, kind, name, values in read_spans(spans_file):
         parents[span] = parent
         what, value = what_it_is(kind, name, values)
+        if what in ("server", "call"):
+            judge_tag(result, what, value, values.get("tagalong.tag.request"))
         if what == "server":
             servers[span] = value
             traces.setdefault(trace, set()).add(value)
@@ -368,6 +376,14 @@ def judge(one, answered, seconds, calls_file, spans_file, lost):
     if protocol(one) == "http":
         judge_headers(result, calls, traces, servers, kinds)
     return result
+
+
+def judge_tag(result, what, value, tag):
+    """Of several requests that are unanswered on one connection, a tag is the oldest one's."""
+    if what == "server" and result.row.client.isdigit():
+        return
+    wanted = str(value if what == "server" else value[0])
+    result.tags["none" if tag is None else "right" if tag == wanted else "wrong"] += 1
 
 
 def judge_calls(result, parents, servers, kinds, made):

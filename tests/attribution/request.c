@@ -2,8 +2,20 @@
 /* request.c - requests and answers as bytes; see server.h. */
 #include "server.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "runtime/include/tagalong.h"
+
+/* To be found on this request's spans, and on no other's. */
+static void put_tag(const struct request *request)
+{
+	char id[21];
+
+	sprintf(id, "%" PRIu64, request->id);
+	tagalong_set_tag("request", id);
+}
 
 /* One complete request at the front of what was read: takes it off. */
 bool request_take(struct conn *conn, struct request *ret_request)
@@ -16,6 +28,7 @@ bool request_take(struct conn *conn, struct request *ret_request)
 		return false;
 	end[2] = 0;
 	ret_request->id = strtoull(conn->in + strlen("GET /r/"), NULL, 10);
+	put_tag(ret_request);
 	ret_request->close = strstr(conn->in, "\r\nConnection: close\r\n") != NULL;
 	end += 4;
 	conn->have -= (size_t)(end - conn->in);

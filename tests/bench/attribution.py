@@ -40,6 +40,8 @@ server that carry the id; server and downstream server dawdle for 0 to 5 ms. Pro
   request that was answered; otherwise the row says what is missing.
 * **header**: the `traceparent` that the downstream server got. Right: the trace of the request, and the call's own span.
   *own trace*: a trace that no request is in. It went out before it could be known whose work it was.
+* The programs set a tag with the id when they have read a request (`tagalong_set_tag`). A span with the tag of another request is a failure of the
+  row, in `tests/attribution/run` and here; there is none. Calls of pool workers have no tag: the thread that read the request has set it.
 * "Redis" and "unknown protocol" are what is spoken to the downstream server; there is no header in those. An unknown protocol's spans show no
   id: there a request has to have as many as it made.
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_outward_scopes.c - a call's scopes are those of the request that it is for, whatever else the
- * thread is at work on when it goes out.
+ * thread is at work on when it goes out; and nobody's where that is not known.
  */
 #include <arpa/inet.h>
 #include <sys/socket.h>
@@ -11,6 +11,7 @@
 #include "runtime/core/clock.h"
 #include "runtime/core/fd.h"
 #include "runtime/core/now.h"
+#include "runtime/core/outward.h"
 #include "runtime/core/runtime.h"
 #include "tests/unit/check.h"
 #include "tests/unit/support_host.h"
@@ -133,6 +134,53 @@ static void of_who_was_answered(void)
 	core_skip();
 }
 
+/* A guess: the thread has slept in the middle of a request. */
+static void of_nobody(void)
+{
+	struct end request, out;
+	struct ta_versions scopes = ta_versions_at(thread, 0), of_request = asked(&request, "perhaps");
+	const struct ta_record_span_start *call;
+
+	thread->doubt = true;
+	opened(&out);
+	core_skip();
+	told(ta_conn_wrote, &out, "GET /out HTTP/1.1\r\nHost: there\r\n\r\n");
+	call = started(TA_SPAN_HTTP_CLIENT);
+	if (check(call, "no call")) {
+		check(call->isolation != of_request.isolation, "a guess's");
+		check_same(call->isolation, scopes.isolation);
+	}
+	thread->doubt = false;
+	ta_unit_leave(thread);
+	forget(&request);
+	forget(&out);
+	core_skip();
+}
+
+/* What it began with is somebody's, and it has waited for work since. */
+static void work_of_nobody(void *isolation)
+{
+	struct ta_owner nobody = { .kind = TA_OWNER_NOBODY };
+	struct ta_thread *own = ta_thread_self();
+
+	((uint64_t *)isolation)[0] = ta_outward_scopes(own, &nobody).isolation;
+	own->idled = true;
+	((uint64_t *)isolation)[1] = ta_outward_scopes(own, &nobody).isolation;
+}
+
+static void of_a_thread_born_at_work(void)
+{
+	struct end request;
+	struct ta_versions scopes = asked(&request, "who started it");
+	uint64_t isolation[2] = { 0, 1 };
+
+	core_in_thread(work_of_nobody, isolation);
+	check_same(isolation[0], scopes.isolation);
+	check_same(isolation[1], 0);
+	forget(&request);
+	core_skip();
+}
+
 /* The program's word comes first. */
 static void of_a_block(void)
 {
@@ -161,6 +209,8 @@ int main(void)
 	ta_runtime.http = ta_runtime.outward = true;
 	check_group("of who opened", of_who_opened);
 	check_group("of who was answered", of_who_was_answered);
+	check_group("of nobody", of_nobody);
+	check_group("of a thread born at work", of_a_thread_born_at_work);
 	check_group("of a block", of_a_block);
 	return check_status();
 }
