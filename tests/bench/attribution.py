@@ -93,6 +93,8 @@ def missing(result):
         found.append(f"{result.spans} client spans of {result.calls} calls")
     if result.connects["wrong"]:
         found.append(f"{result.connects['wrong']} connects on a wrong request")
+    if result.tags["wrong"]:
+        found.append(f"{result.tags['wrong']} spans with the tag of another request")
     return found + ([f"lost: {result.lost}"] if found and result.lost else [])
 
 
@@ -174,7 +176,7 @@ def main(build, words):
             rows.append(cells(one, result))
             print("  ".join(str(cell) for cell in rows[-1]), flush=True)
             notes += [f"{one.name}: {problem}" for problem in missing(result)]
-            bad = bad or bool(result.wrong or result.connects["wrong"] or result.header["wrong"])
+            bad = bad or bool(result.wrong or any(counts["wrong"] for counts in (result.connects, result.header, result.tags)))
     except (matrix.Unable, lib.Unable) as why:
         print(f"tests/bench/run: {why}", file=sys.stderr)
         return 1

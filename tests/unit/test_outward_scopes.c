@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "runtime/core/client.h"
-#include "runtime/core/clock.h"
 #include "runtime/core/fd.h"
 #include "runtime/core/now.h"
 #include "runtime/core/outward.h"
@@ -63,7 +62,7 @@ static void opened(struct end *end)
 
 	make(end);
 	ta_client_connect(thread, end->pair[0], (struct sockaddr *)&address, sizeof(address),
-			  ta_now_ns(), EINPROGRESS);
+			  0, EINPROGRESS);
 	end->word = ta_fd_get(end->pair[0]);
 }
 
