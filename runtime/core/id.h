@@ -5,8 +5,8 @@
  * Seeded per lane claim, from a number that no other claim has (ta_process_unique);
  * a forked child claims a lane of its own under a new seed (OpenTelemetry's SDKs
  * reseed after fork as well).  So two ids are the same by chance only, of 64 bits
- * each: neither the clock nor an address is part of a seed, because two threads can
- * agree in what both make together, and then agree in every id.
+ * each.  Seeds are told apart by counting, not by the clock and an address: two threads
+ * can agree in what both make together, and then agree in every id.
  *
  * Runs: the owning thread and its signal handlers.  The state is advanced by one
  * instruction, so a handler that interrupts a step never repeats its number.
