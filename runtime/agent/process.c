@@ -275,15 +275,25 @@ static bool pid_alive(struct ta_proc *proc)
 	return ta_pid_alive(proc->process.pid, born_before(proc));
 }
 
-static void watch_pid(struct ta_worker *worker, struct ta_proc *proc)
+static void forget_pid(struct ta_worker *worker, struct ta_proc *proc)
 {
-	proc->pidfd = ta_watch_pid(&worker->watch, proc->process.pid);
-	if (proc->pidfd < 0 || ta_pid_alive(proc->process.pid, born_before(proc)))
+	if (proc->pidfd < 0)
 		return;
-	/* Gone before we could watch it; the pidfd may be a stranger's. */
 	ta_watch_forget(&worker->watch, proc->pidfd);
 	close(proc->pidfd);
 	proc->pidfd = -1;
+}
+
+static void watch_pid(struct ta_worker *worker, struct ta_proc *proc)
+{
+	if (proc->pidfd >= 0 && proc->watched_pid == proc->process.pid)
+		return;
+	forget_pid(worker, proc); /* its parent knows it by another number */
+	proc->watched_pid = proc->process.pid;
+	proc->pidfd = ta_watch_pid(&worker->watch, proc->process.pid);
+	/* Gone before we could watch it: the pidfd may be a stranger's. */
+	if (!ta_pid_alive(proc->process.pid, born_before(proc)))
+		forget_pid(worker, proc);
 }
 
 /* Its clock began elsewhere than ours.  Clocks are also set while a machine runs, so
@@ -314,8 +324,7 @@ static bool is_alive(struct ta_worker *worker, struct ta_proc *proc)
 		return false;
 	if (proc->process.pid == 0)
 		return unknown_alive(worker, proc, mapped);
-	if (proc->pidfd < 0)
-		watch_pid(worker, proc);
+	watch_pid(worker, proc);
 	/* One whose clock is another than ours looks older or younger than it is. */
 	if (!pid_alive(proc) &&
 	    maps_file(proc->process.pid, mapped->device, mapped->inode) != 1)
@@ -340,11 +349,7 @@ static void bury(struct ta_worker *worker, struct ta_proc *proc)
 	struct ta_event_dead event = { .proc_id = proc->process.proc_id,
 				       .time_ns = time_of_death(proc) };
 
-	if (proc->pidfd >= 0) {
-		ta_watch_forget(&worker->watch, proc->pidfd);
-		close(proc->pidfd);
-		proc->pidfd = -1;
-	}
+	forget_pid(worker, proc);
 	ta_worker_event(worker, TA_EVENT_DEAD, &event, sizeof(event));
 	worker->flush.soon |= proc->contributed;
 }

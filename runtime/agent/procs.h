@@ -33,6 +33,7 @@ struct ta_proc {
 
 	/* Liveness; of this agent process only, never in the journal. */
 	int pidfd;
+	uint32_t watched_pid; /* whose it is */
 	uint32_t checks;
 	uint64_t next_check_ns;
 

@@ -13,6 +13,9 @@
 
 /* ---- processes ---- */
 
+/* In a pid namespace of its own a child calls itself by a number that is another's here: what its
+ * parent calls it counts.  Of a program that is in one itself, what looks for its processes
+ * (process.c) goes by what they call themselves. */
 void ta_state_set_pid(struct ta_proc *proc, uint32_t pid, bool foreign)
 {
 	if (pid == 0)
@@ -44,7 +47,7 @@ static void thread_record(struct ta_state *state, struct ta_segment_state *segme
 	lane->tid = record->tid;
 	if (proc->process.start_ns == 0)
 		proc->process.start_ns = record->time_ns;
-	if (proc->host_pid == 0)
+	if (proc->host_pid == 0 || segment->foreign)
 		ta_state_set_pid(proc, record->pid, segment->foreign);
 	proc->process.parent_proc_id = record->parent_proc_id;
 	if (parent)
@@ -61,7 +64,7 @@ static void fork_record(struct ta_state *state, struct ta_segment_state *segment
 
 	if (!child)
 		return;
-	if (child->host_pid == 0)
+	if (child->host_pid == 0 || !segment->foreign)
 		ta_state_set_pid(child, record->child_pid, segment->foreign);
 	if (child->process.start_ns == 0)
 		child->process.start_ns = record->time_ns;

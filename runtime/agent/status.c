@@ -154,8 +154,12 @@ static bool copy_file(int fd, uint32_t key, struct ta_status_page *page)
  * text, when that had been written to its end. */
 static bool same_text(const struct ta_status_text *a, const struct ta_status_text *b)
 {
-	return !(atomic_load_explicit(&a->sequence, memory_order_relaxed) & 1) &&
-	       memcmp(a, b, sizeof(*a)) == 0;
+	uint32_t sequence = atomic_load_explicit(&a->sequence, memory_order_relaxed);
+
+	return !(sequence & 1) &&
+	       sequence == atomic_load_explicit(&b->sequence, memory_order_relaxed) &&
+	       ta_count_get(&a->time_ns) == ta_count_get(&b->time_ns) &&
+	       memcmp(a->text, b->text, sizeof(a->text)) == 0;
 }
 
 #define TEXTS (3 + 2 * TA_QUEUES)
