@@ -277,11 +277,13 @@ def storm(home):
 
 def in_namespace(home):
     """Processes of another pid namespace have all of their threads, too: its first one, and one
-    that is started by it."""
+    that is started by it.  The agent is there before: one that is started in the namespace is
+    killed with its first process."""
     lib.need_root()
     dies = [program("zoo.c", "-O1"), "null_write"]
     for command in (dies, ["sh", "-c", '"$@"; exit 0', "sh", *dies]):
-        crash.run(home, [home.tagalong, "run", "-o", home.file, "unshare", "-p", "-f", *command], False)
+        crash.run(home, [home.tagalong, "run", "-o", home.file, "sh", "-c", 'sleep 0.5; exec unshare -p -f "$@"', "sh",
+                         *command], False)
     home.settle(40)
     events = [event for event in crash.crashes(home.file) if event.tag("victim") == "null_write"]
     check(len(events) == 2, f"{len(events)} events, not 2: {[event.said() for event in events]}")
