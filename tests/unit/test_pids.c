@@ -76,39 +76,33 @@ static struct ta_proc *child_of(struct ta_state *state)
 	return child ? child : &none;
 }
 
+/* Which process it is here, and by what number it is looked for; in both orders. */
+static void check_child(bool foreign, uint32_t pid, uint32_t host_pid)
+{
+	for (int parent_first = 0; parent_first < 2; parent_first++) {
+		struct ta_state state;
+
+		attach(&state, foreign);
+		if (parent_first)
+			parent_tells(&state);
+		child_begins(&state);
+		if (!parent_first)
+			parent_tells(&state);
+		check_same(child_of(&state)->process.pid, pid);
+		check_same(child_of(&state)->host_pid, host_pid);
+		ta_state_fini(&state);
+	}
+}
+
 static void the_parents_number(void)
 {
-	struct ta_state state;
-
-	attach(&state, false);
-	child_begins(&state);
-	parent_tells(&state);
-	check_same(child_of(&state)->process.pid, CHILD_PID);
-	ta_state_fini(&state);
-	attach(&state, false);
-	parent_tells(&state);
-	child_begins(&state);
-	check_same(child_of(&state)->process.pid, CHILD_PID);
-	ta_state_fini(&state);
+	check_child(false, CHILD_PID, CHILD_PID);
 }
 
 /* Neither number means anything here; its own is the one to look for. */
 static void the_childs_own(void)
 {
-	struct ta_state state;
-
-	attach(&state, true);
-	child_begins(&state);
-	parent_tells(&state);
-	check_same(child_of(&state)->process.pid, 0);
-	check_same(child_of(&state)->host_pid, INIT);
-	ta_state_fini(&state);
-	attach(&state, true);
-	parent_tells(&state);
-	child_begins(&state);
-	check_same(child_of(&state)->process.pid, 0);
-	check_same(child_of(&state)->host_pid, INIT);
-	ta_state_fini(&state);
+	check_child(true, 0, INIT);
 }
 
 int main(void)
