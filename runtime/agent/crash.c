@@ -26,7 +26,8 @@
 #include "runtime/wire/crash.h"
 
 #define AWAIT_NS 15000000000ull /* stacks that are not there by then will not come */
-#define PATIENCE_MS 1500u /* of the reader, until the process can go */
+#define PATIENCE_MIN_MS 1500u /* of the reader, until the process can go */
+#define PATIENCE_MAX_MS 8000u /* it has a limit of its own (stacks/serve.h) */
 #define STEP_NS 2000000ull
 
 struct ta_crash_job {
@@ -90,6 +91,17 @@ static bool is_sound(const struct ta_crash *copy)
 	       copy->module_bytes <= sizeof(copy->modules);
 }
 
+/* A host whose crash is not seen within a quarter of its time does not wait for the rest, so
+ * that three are left.  One that waits less than the least may be gone before the end. */
+static uint32_t patience_ms(const struct ta_crash *copy)
+{
+	uint32_t ms = copy->wait_ms / 4 * 3;
+
+	if (ms > PATIENCE_MAX_MS)
+		return PATIENCE_MAX_MS;
+	return ms > PATIENCE_MIN_MS ? ms : PATIENCE_MIN_MS;
+}
+
 static void fill_request(struct ta_stacks_request *request, const struct ta_crash *copy,
 			 const struct ta_mapped *mapped, uint32_t pid)
 {
@@ -102,7 +114,7 @@ static void fill_request(struct ta_stacks_request *request, const struct ta_cras
 					       .register_count = copy->register_count,
 					       .stack_bytes = copy->stack_bytes,
 					       .module_bytes = copy->module_bytes,
-					       .patience_ms = PATIENCE_MS,
+					       .patience_ms = patience_ms(copy),
 					       .stack_at = copy->stack_at };
 	memcpy(request->registers, copy->registers, sizeof(request->registers));
 	memcpy(request->exe, mapped->exe, sizeof(request->exe));

@@ -216,8 +216,15 @@ static void copy_stack(struct ta_crash *area)
 	}
 }
 
+static uint32_t ms_until(uint64_t until_ns)
+{
+	uint64_t now_ns = ta_now_ns();
+
+	return until_ns > now_ns ? (uint32_t)((until_ns - now_ns) / 1000000u) : 0;
+}
+
 static void fill_area(struct ta_crash *area, int number, const siginfo_t *info,
-		      const void *context, const struct ta_record_event *event)
+		      const void *context, const struct ta_record_event *event, uint64_t until_ns)
 {
 	area->pid = ta_runtime.pid;
 	area->tid = (uint32_t)ta_sys(SYS_gettid);
@@ -231,6 +238,7 @@ static void fill_area(struct ta_crash *area, int number, const siginfo_t *info,
 	area->register_count = copy_registers(area->registers, context);
 	copy_stack(area);
 	area->module_bytes = ta_modules_put(area->modules, sizeof(area->modules));
+	area->wait_ms = ms_until(until_ns);
 	atomic_store_explicit(&area->state, TA_CRASH_FILLED, memory_order_release);
 	atomic_fetch_or(&ta_runtime.segment->flags, TA_SEGMENT_CRASHED);
 }
@@ -344,7 +352,7 @@ void ta_crash_report(int number, const siginfo_t *info, const void *context)
 	ta_tls.level++;
 	if (publish_event(thread, number, info, context, &event) &&
 	    (area = claim_area(wait_ns / 2)) != NULL) {
-		fill_area(area, number, info, context, &event);
+		fill_area(area, number, info, context, &event, until_ns);
 		wait_for_agent(area, until_ns);
 	}
 	ta_tls.level--;

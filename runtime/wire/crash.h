@@ -62,6 +62,8 @@ struct ta_crash {
 	uint64_t registers[TA_REGISTERS_MAX];
 	char modules[TA_CRASH_MODULES_BYTES];
 	char stack[TA_CRASH_STACK_BYTES];
+	uint32_t wait_ms; /* at most, from FILLED on; 0: not told */
+	uint32_t reserved;
 };
 
 #define TA_CRASH_BYTES ((sizeof(struct ta_crash) + TA_WIRE_PAGE - 1) & ~(size_t)(TA_WIRE_PAGE - 1))

@@ -24,6 +24,8 @@ from lib import check, need_program  # noqa: E402,F401
 Outcome = collections.namedtuple("Outcome", "status out err pid")
 BASE = ("-g", "-pthread", "-Wall", "-Wextra", "-I", os.path.join(lib.ROOT, "runtime/include"))
 C = ("-std=gnu11", "-D_GNU_SOURCE")
+# As long as a reader under a sanitizer takes, on a busy machine: that a death is not late is test_time's.
+PATIENT = {"TAGALONG_CRASH_WAIT_MS": "20000"}
 
 
 class Event:
@@ -120,7 +122,7 @@ def limits(core):
 
 def run(home, command, preloaded, env=None, seconds=60, core=False, cwd=None, during=None):
     """Runs a program to its end, without a shell between: status and pid are its own."""
-    environment = home.environment(**(env or {}))
+    environment = home.environment(**{**PATIENT, **(env or {})})
     if preloaded:
         environment["LD_PRELOAD"] = home.preload
     process = subprocess.Popen(command, env=environment, cwd=cwd or home.dir, stdin=subprocess.DEVNULL,

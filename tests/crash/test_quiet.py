@@ -70,7 +70,7 @@ def java_crash(home):
 
 def run_waiting(home, command, preloaded, during):
     """With a standard input that does not end."""
-    environment = home.environment(LD_PRELOAD=home.preload if preloaded else None)
+    environment = home.environment(LD_PRELOAD=home.preload if preloaded else None, **crash.PATIENT)
     process = subprocess.Popen(command, env=environment, cwd=home.dir, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=crash.limits(False))
     home.processes.append(process)

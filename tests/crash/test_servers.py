@@ -61,7 +61,7 @@ def kill_workers(home, preloaded):
     home.write("error.log", "")
     server = home.start([need_program("nginx"), "-p", home.dir, "-c",
                          home.write("nginx.conf", NGINX.format(dir=home.dir, port=port))],
-                        "preload" if preloaded else "plain", port=port)
+                        "preload" if preloaded else "plain", port=port, env=crash.PATIENT)
     killed = []
     load = None
     for number in range(1 + KILLS):
@@ -121,7 +121,7 @@ def redis_once(home, preloaded):
     server = home.start([need_program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "",
                          "--enable-debug-command", "yes", "--crash-memcheck-enabled", "no",
                          "--dir", os.path.dirname(folder)],
-                        "preload" if preloaded else "plain", port=port)
+                        "preload" if preloaded else "plain", port=port, env=crash.PATIENT)
     with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
         client.sendall(b"SET apples 3\r\n")
         check(client.recv(100) == b"+OK\r\n", "SET")
@@ -169,7 +169,7 @@ def pg_once(home, data, preloaded):
     """Kills a backend that computes; (its pid, what psql says, what the log says, status)."""
     port = free_port()
     user = pwd.getpwnam("postgres")
-    env = {"TAGALONG_RUN_DIR": os.path.join(home.dir, "pg", "run"), "PGUSER": "postgres",
+    env = {**crash.PATIENT, "TAGALONG_RUN_DIR": os.path.join(home.dir, "pg", "run"), "PGUSER": "postgres",
            "TAGALONG_FILE": os.path.join(home.dir, "pg", "tagalong.jsonl"),
            "TAGALONG_LOG": os.path.join(home.dir, "pg", "agent.log"), "TAGALONG_AGENT_LINGER_MS": "300"}
     server = home.start([as_postgres("postgres"), "-D", data, "-p", str(port), "-k", data, "-c", "fsync=off",

@@ -9,6 +9,7 @@ import os
 import signal
 import statistics
 import subprocess
+import threading
 import time
 
 import crash
@@ -72,6 +73,24 @@ def agent_stopped(home):
     wait_until(lambda: len(crash.crashes(home.file)) >= RUNS, 20, f"{RUNS} events of those who died meanwhile")
 
 
+def agent_late(home):
+    """Nobody has seen the crash for a while, but who waits long is still read as a whole."""
+    env = {"TAGALONG_AGENT_LINGER_MS": "20000"}
+    keeper = home.start(["sleep", "60"], env=env)
+    agents = wait_until(lambda: len(home.agents()) >= 2 and home.agents(), 10, "an agent")
+    for pid in agents:
+        os.kill(pid, signal.SIGSTOP)
+    going_on = threading.Timer(1, lambda: [os.kill(pid, signal.SIGCONT) for pid in agents])
+    going_on.start()
+    try:
+        measure(home, "agent late", 20000, 1, **env)
+    finally:
+        going_on.join()
+    home.stop(keeper)
+    found = wait_until(lambda: crash.crashes(home.file), 20, "its event")
+    check([thread.get("name") for thread in found[0].threads] == ["late"], f"not read by ptrace: {found[0].threads}")
+
+
 def agent_killed(home):
     """It dies while it reads: what waits for it does not wait for ever."""
     env = {"TAGALONG_AGENT_LINGER_MS": "20000", "TAGALONG_CRASH_WAIT_MS": "400"}
@@ -85,4 +104,5 @@ def agent_killed(home):
     bounded("agent killed", sorted(times), 400)
 
 
-TESTS = [("time/agent", plain_and_agent), ("time/agent_stopped", agent_stopped), ("time/agent_killed", agent_killed)]
+TESTS = [("time/agent", plain_and_agent), ("time/agent_stopped", agent_stopped), ("time/agent_late", agent_late),
+         ("time/agent_killed", agent_killed)]
