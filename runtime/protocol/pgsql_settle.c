@@ -170,8 +170,10 @@ static void copies(struct ta_pgsql *pgsql)
 static enum ta_command_event replicates(struct ta_dialogue *dialogue)
 {
 	struct ta_pgsql *pgsql = ta_pgsql_of(dialogue);
+	const uint16_t *item = ta_pgsql_oldest(pgsql);
 
-	if (ta_pgsql_oldest(pgsql) == NULL || pgsql->tunnel)
+	if (item == NULL || (executes(item) && !(*item & (TA_PGSQL_COUNT | TA_PGSQL_TOLD))) ||
+	    pgsql->tunnel)
 		return TA_COMMAND_BROKEN;
 	pgsql->tunnel = true;
 	return answered(dialogue, false);

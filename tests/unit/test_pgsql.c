@@ -308,6 +308,12 @@ static void broken(void)
 	start();
 	TO('E', "\0\0\0\0\0");
 	TO('S', "");
+	BACK('C', "SELECT 1\0");
+	BACK('W', "\0\0\0");
+	expect(STARTED "s {}/shop = B");
+	start();
+	TO('E', "\0\0\0\0\0");
+	TO('S', "");
 	BACK('Z', "I");
 	expect(STARTED "s {}/shop B");
 	start();
