@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client.h - connections that the program opens, and what it asks on them.
+ * client.h - connections that the program opens.
  *
  * A connection is followed from connect() on.  Its opening is a span.  What is written to
- * it first says what it speaks: each HTTP request, and each write of commands, is an
- * *exchange*: a span from its first byte until the answer (HTTP: the answer's head),
- * child of what was current then.  Of a protocol that is not known, a *turn* is a span:
- * from the first byte that is written to the first that comes back.
- *
- * Who asked is remembered with each exchange: reading the answer puts the thread back
- * there, in whatever thread that is.  A read that holds answers for several puts it
- * nowhere: what follows is nobody's for certain.
+ * it first says what it speaks: HTTP requests and commands are exchanges (exchange.h).  Of
+ * a protocol that is not known, a *turn* is a span: from the first byte that is written to
+ * the first that comes back.
  *
  * Runs: any host thread, inside the guard; conn held.
  */
@@ -56,35 +51,6 @@ void ta_client_return(struct ta_conn *conn, struct ta_thread *thread);
 void ta_client_lost(struct ta_conn *conn, struct ta_thread *thread);
 /* The last fd is gone.  thread: NULL when the spans are another process's to end. */
 void ta_client_finish(struct ta_conn *conn, struct ta_thread *thread);
-
-/* ---- exchanges (client_http.c, command.c) ---- */
-
-/* A request's first byte is about to be written: ids and owner of conn->next, unless it
- * has them.  False: it will not be recorded. */
-bool ta_exchange_prepare(struct ta_conn *conn, struct ta_thread *thread);
-/* Its head is known: whose it is where only that shows it (arrival.h). */
-void ta_exchange_by_head(struct ta_conn *conn, struct ta_thread *thread,
-			 const struct ta_http1_head *head);
-/* The same for one whose asker is not known: a root of its own, which nobody waits for. */
-bool ta_exchange_prepare_apart(struct ta_conn *conn, struct ta_thread *thread);
-/* Nothing of it was written after all. */
-void ta_exchange_forget(struct ta_conn *conn, struct ta_thread *thread);
-/* The request is known: begins its record, with the peer's address in it; the caller adds
- * attributes and commits.  False: no record, but the exchange is in the queue; NULL in
- * *ret_request: there is no room for it. */
-bool ta_exchange_open(struct ta_conn *conn, struct ta_thread *thread, struct ta_emit *emit,
-		      uint8_t type, uint32_t attr_bytes, struct ta_request **ret_request);
-/* Begins the record of its end; the same way. */
-bool ta_exchange_end(struct ta_conn *conn, struct ta_thread *thread, struct ta_request *request,
-		     struct ta_emit *emit, uint8_t reason, uint32_t attr_bytes);
-/* Bytes of its answer have been read. */
-void ta_exchange_touched(struct ta_conn *conn, const struct ta_request *request);
-/* Nobody waits for it any more. */
-void ta_exchange_let_go(struct ta_thread *thread, const struct ta_request *request);
-/* The oldest is answered in full, or given up. */
-void ta_exchange_leave(struct ta_conn *conn, struct ta_thread *thread);
-/* Whatever is open fails, and the queue is empty. */
-void ta_exchange_fail_all(struct ta_conn *conn, struct ta_thread *thread);
 
 /* ---- HTTP/1 (client_http.c) ---- */
 

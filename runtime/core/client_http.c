@@ -8,6 +8,7 @@
  * Runs: any host thread, inside the guard; conn held.
  */
 #include "runtime/core/client.h"
+#include "runtime/core/exchange.h"
 #include "runtime/core/http2.h"
 
 #include "runtime/core/client_crumb.h"

@@ -13,6 +13,7 @@
 #include "runtime/core/client.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/conn.h"
+#include "runtime/core/exchange.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/span.h"

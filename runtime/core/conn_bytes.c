@@ -16,6 +16,7 @@
 #include "runtime/core/clock.h"
 #include "runtime/core/command.h"
 #include "runtime/core/conn_hold.h"
+#include "runtime/core/exchange.h"
 #include "runtime/core/fd.h"
 #include "runtime/core/http2.h"
 #include "runtime/core/now.h"

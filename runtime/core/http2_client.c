@@ -9,6 +9,7 @@
  */
 #include "runtime/core/client.h"
 #include "runtime/core/client_crumb.h"
+#include "runtime/core/exchange.h"
 #include "runtime/core/http2.h"
 #include "runtime/core/publish.h"
 #include "runtime/core/runtime.h"

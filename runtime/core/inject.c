@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "runtime/core/arena.h"
-#include "runtime/core/client.h"
+#include "runtime/core/exchange.h"
 #include "runtime/core/inject_stage.h"
 #include "runtime/core/runtime.h"
 #include "runtime/core/sys.h"
