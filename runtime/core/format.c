@@ -105,7 +105,7 @@ static void put_signed(struct sink *sink, const struct spec *spec, int64_t value
 static bool put_real(struct sink *sink, const struct spec *spec, double value)
 {
 	int places = spec->precision < 0 ? 6 : spec->precision;
-	bool negative = value < 0;
+	bool negative = __builtin_signbit(value) != 0; /* also of -0.0 */
 	char room[32], *end = room + sizeof(room), *at = end;
 	uint64_t scale = 1;
 
