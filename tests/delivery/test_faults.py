@@ -172,16 +172,28 @@ def up_and_down(home):
     check(set(ids(receiver.of())) == set(range(1, 201)), "every one")
 
 
+def refused_now(driver):
+    """A try of the queue fails at the time that it is; what was under way waits again."""
+    before = driver.status(TRACES)["requests"]
+    driver.tell("flush 1")
+    driver.until(TRACES, lambda now: now["requests"] > before and now["in_flight"] == 0, "refused")
+
+
 def an_hour(**bounds):
-    """An hour away with a message every ten seconds."""
+    """An hour away with a message every ten seconds.
+
+    What is under way is never given up: were the clock moved over it, it would arrive while
+    newer ones are gone.  So time stands still from the last refusal on.
+    """
     def test(home):
         receiver = home.receiver(listen=False)
         driver = traces(home, receiver, **bounds)
         for number in range(1, 361):
             driver.put(TRACES, 1, number, 4000)
             driver.advance(10)
+        refused_now(driver)
         receiver.open()
-        driver.pass_time()
+        check(driver.flush(), "not flushed")
         status = check_sums(driver, TRACES, 360, receiver)
         kept = sorted(set(ids(receiver.of())))
         gone = dropped(status) // THINGS
