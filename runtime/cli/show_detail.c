@@ -101,6 +101,16 @@ static void put_signal(const struct show_screen *screen, const struct show_event
 			     cause[0] && thread[0] ? ", " : "", thread);
 }
 
+/* Why there is one thread only: nobody can tell whether the program had others. */
+static void put_source(const struct show_screen *screen, const struct show_event *event,
+		       const struct show_margin *margin)
+{
+	if (strcmp(ta_show_attribute_text(event->attributes, "tagalong.stack.source"), "copy") == 0)
+		ta_show_line(screen, margin, INDENT, "2",
+			     "of a copy: the process was gone or could not be traced, so other "
+			     "threads are not known");
+}
+
 /* ---- breadcrumbs ---- */
 
 static const cJSON *list_of(const cJSON *holder, const char *kind)
@@ -190,6 +200,7 @@ void ta_show_detail(const struct show_screen *screen, const struct show_event *e
 	put_signal(screen, event, margin);
 	ta_show_stack(screen, margin, ta_show_attribute_text(event->attributes, "tagalong.stack"),
 		      ta_show_attribute_text(event->attributes, "exception.stacktrace"));
+	put_source(screen, event, margin);
 	put_crumbs(screen, event, margin);
 	put_below(screen, event, margin, "tags", "tagalong.tag.");
 	put_below(screen, event, margin, "user", "user.");

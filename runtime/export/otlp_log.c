@@ -246,6 +246,8 @@ static void put_crash(struct ta_otlp_writer *writer, const struct ta_event *even
 	if (data->has_stack || event->record->type == TA_CAPTURE_CRASH)
 		put_thread(writer, event, &data->stack);
 	put_signal(writer, &data->signal);
+	if (data->has_stack && event->record->type == TA_CAPTURE_CRASH)
+		put_word(writer, "tagalong.stack.source", data->stack.source);
 	if (data->has_stack)
 		put_stack(writer, &data->stack, whole);
 }

@@ -70,11 +70,12 @@ static void put_signal(struct ta_buf *buf, const struct ta_signal_view *signal)
 	PUT(buf, "}}");
 }
 
-static void put_signal_data(struct ta_buf *buf, const struct ta_signal_view *signal)
+static void put_crash_data(struct ta_buf *buf, const struct ta_event_data *data)
 {
+	const struct ta_signal_view *signal = &data->signal;
 	char address[24];
 
-	if (!signal->has_address && !signal->has_sender)
+	if (!signal->has_address && !signal->has_sender && !data->stack.source)
 		return;
 	PUT(buf, ",\"data\":{");
 	snprintf(address, sizeof(address), "0x%" PRIx64, signal->address);
@@ -82,6 +83,7 @@ static void put_signal_data(struct ta_buf *buf, const struct ta_signal_view *sig
 		put_literal(buf, "relevant_address", address);
 	if (signal->has_sender)
 		put_number(buf, "sender_pid", signal->sender_pid);
+	put_literal(buf, "stack_source", data->stack.source);
 	ta_buf_putc(buf, '}');
 }
 
@@ -94,7 +96,7 @@ static void put_mechanism(struct ta_buf *buf, const struct item *item)
 	}
 	PUT(buf, ",\"mechanism\":{\"type\":\"signalhandler\",\"handled\":false,\"synthetic\":");
 	ta_buf_puts(buf, item->data->stack.has_exception ? "false" : "true");
-	put_signal_data(buf, &item->data->signal);
+	put_crash_data(buf, item->data);
 	if (item->data->signal.has_number)
 		put_signal(buf, &item->data->signal);
 	ta_buf_putc(buf, '}');

@@ -30,6 +30,11 @@ static bool is_true(struct ta_json_slice value)
 	return kind_of(value) == TA_JSON_BOOL && value.text[0] == 't';
 }
 
+static const char *source_of(struct ta_json_slice how)
+{
+	return ta_json_key_is(how, "ptrace") ? "ptrace" : ta_json_key_is(how, "copy") ? "copy" : NULL;
+}
+
 static void read_exception(struct ta_json_slice object, struct ta_stack *stack)
 {
 	struct ta_json_slice key, value;
@@ -66,6 +71,8 @@ bool ta_stack_read(const char *json, size_t bytes, struct ta_stack *ret_stack)
 			ret_stack->abort_message = text_of(value);
 		else if (ta_json_key_is(key, "exception"))
 			read_exception(value, ret_stack);
+		else if (ta_json_key_is(key, "how"))
+			ret_stack->source = source_of(text_of(value));
 	}
 	return true;
 }

@@ -25,6 +25,7 @@ struct ta_stack {
 	struct ta_json_slice images;
 	struct ta_json_slice abort_message;		    /* inside of a string, with escapes */
 	struct ta_json_slice exception_type, exception_value; /* the same */
+	const char *source; /* "ptrace" or "copy"; NULL: not told */
 	bool has_exception;
 };
 

@@ -40,6 +40,7 @@ class Event:
         self.message = self.attrs.get("exception.message")
         self.stack = json.loads(self.attrs.get("tagalong.stack") or "{}")
         self.threads = self.stack.get("threads", [])
+        self.source = self.attrs.get("tagalong.stack.source")
 
     @property
     def is_crash(self):

@@ -71,6 +71,8 @@ def agent_stopped(home):
     home.stop(keeper)
     bounded("agent stopped", times, 400)
     wait_until(lambda: len(crash.crashes(home.file)) >= RUNS, 20, f"{RUNS} events of those who died meanwhile")
+    sources = {event.source for event in crash.crashes(home.file)}
+    check(sources == {"copy"}, f"nobody was there to be read: {sources}")
 
 
 def agent_late(home):
@@ -88,7 +90,7 @@ def agent_late(home):
         going_on.join()
     home.stop(keeper)
     found = wait_until(lambda: crash.crashes(home.file), 20, "its event")
-    check([thread.get("name") for thread in found[0].threads] == ["late"], f"not read by ptrace: {found[0].threads}")
+    check(found[0].source == "ptrace", f"read by {found[0].source}: {found[0].threads}")
 
 
 def agent_killed(home):

@@ -100,6 +100,7 @@ static void crash(void)
 	check_text(attribute(record, "tagalong.signal.code_name"), "SEGV_ACCERR");
 	check_text(attribute(record, "tagalong.signal.address"), "0xfffffffffffffff0");
 	check_text(attribute(record, "tagalong.signal.sender_pid"), "(none)");
+	check_text(attribute(record, "tagalong.stack.source"), "ptrace");
 	check_text(attribute(record, "exception.stacktrace"),
 		   "#0 0x401136 charge (shop.c:12) [/usr/bin/shop]\n"
 		   "#1 0x4011a0 handle (shop.c:40) [/usr/bin/shop]\n"
@@ -150,6 +151,12 @@ static void without_stack(void)
 	event_make(&event, TA_CAPTURE_ERROR, TA_LEVEL_ERROR);
 	put_text(&event.made, TA_ATTR_EXCEPTION_TYPE, "E");
 	event.event.tid = 5;
+	event.event.stack = stacks_plain;
+	event.event.stack_bytes = sizeof(stacks_plain) - 1;
+	record = encode(&event, TA_FORMAT_JSON, FILE_LIMITS);
+	check_text(attribute(record, "tagalong.stack.source"), "(none)");
+	cJSON_Delete(record);
+	event.event.stack = NULL;
 	record = encode(&event, TA_FORMAT_JSON, FILE_LIMITS);
 	check_text(attribute(record, "thread.id"), "(none)");
 	check_text(attribute(record, "tagalong.signal.number"), "(none)");

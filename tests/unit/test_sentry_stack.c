@@ -42,7 +42,7 @@ static void fault(void)
 	check_text(say(tree, "exception/values/0/value"), "Segmentation fault");
 	check_text(say(tree, "exception/values/0/mechanism"),
 		   "{\"type\":\"signalhandler\",\"handled\":false,\"synthetic\":true,\"data\":"
-		   "{\"relevant_address\":\"0x10\"},\"meta\":{\"signal\":{\"number\":11,\"code\":1,"
+		   "{\"relevant_address\":\"0x10\",\"stack_source\":\"ptrace\"},\"meta\":{\"signal\":{\"number\":11,\"code\":1,"
 		   "\"name\":\"SIGSEGV\",\"code_name\":\"SEGV_MAPERR\"}}}");
 	check_text(say(tree, "exception/values/0/thread_id"), "71");
 	check_same(cJSON_GetArraySize(at(tree, "exception/values/0/stacktrace/frames")), 3);

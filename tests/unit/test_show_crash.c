@@ -93,6 +93,19 @@ static void fault(void)
 	ta_show_store_clear(&store);
 }
 
+static void of_a_copy(void)
+{
+	check(feed("SIGSEGV", TEXT("tagalong.stack.source", "copy")
+		   TEXT("exception.stacktrace", "#0 0x12 charge") CRUMBS, ""), "not read");
+	check_text(print(false),
+		   HEAD "SIGSEGV\n"
+		   "    #0 0x12 charge\n"
+		   "    of a copy: the process was gone or could not be traced, so other threads are not known\n"
+		   "    breadcrumbs\n"
+		   "       -1.00 ms  http  GET /x?[31m\n");
+	ta_show_store_clear(&store);
+}
+
 static void in_tree(void)
 {
 	static const char span[] =
@@ -195,6 +208,7 @@ int main(void)
 {
 	setenv("TZ", "UTC", 1);
 	check_group("a fault", fault);
+	check_group("of a copy", of_a_copy);
 	check_group("in a tree", in_tree);
 	check_group("senders", senders);
 	check_group("text only", text_only);
