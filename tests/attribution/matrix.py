@@ -23,11 +23,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.append(os.path.join(ROOT, "tests/e2e"))
+import rest  # noqa: E402
 PROGRAMS = ("server", "client", "downstream")
 CLIENT, SERVER = 3, 2  # SpanKind
 EARLY = 64  # the first 16 calls of a kind (runtime/core/outward.c), and what follows them in their requests
@@ -222,6 +225,7 @@ def run_row(one, build, programs, requests, concurrency):
         client = subprocess.run([programs["client"], str(port), str(requests), str(concurrency), one.client],
                                 capture_output=True, text=True, timeout=900)
         seconds = time.monotonic() - begin
+        rest.wait_for_rest(server.pid, 60)
         server.send_signal(signal.SIGTERM)
         server.wait(30)
         wait_until(lambda: not any(name.endswith(".seg") for name in os.listdir(run_dir)), 60, "the agent is done")

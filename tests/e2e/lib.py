@@ -19,6 +19,8 @@ import sys
 import tempfile
 import time
 
+from rest import wait_for_rest
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 SERVER = 2  # SpanKind
@@ -297,7 +299,9 @@ class Home:
         return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
 
     def stop(self, process, number=signal.SIGTERM, seconds=15):
+        """As soon as it rests, or after some seconds all the same."""
         if process.poll() is None:
+            wait_for_rest(process.pid, 5)
             process.send_signal(number)
         try:
             return process.wait(seconds)
