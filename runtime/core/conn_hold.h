@@ -25,6 +25,15 @@ static inline struct ta_conn *ta_conn_at(uint32_t index)
 	return &ta_arena.conns[index < ta_arena.conn_pool.size ? index : 0];
 }
 
+/* NULL: that connection is over. */
+static inline struct ta_conn *ta_conn_find(uint32_t index, uint32_t generation)
+{
+	struct ta_conn *conn = ta_conn_at(index);
+	uint64_t state = atomic_load_explicit(&conn->state, memory_order_acquire);
+
+	return (uint32_t)(state >> 32) == generation && (state & TA_CONN_LIVE) ? conn : NULL;
+}
+
 /* Of a word of kind TA_FD_CONN. */
 static inline bool ta_conn_is_client(uint64_t word)
 {

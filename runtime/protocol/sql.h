@@ -9,8 +9,9 @@
  * that may be half a character), the text ends there (TA_COMMAND_TEXT_CUT).  Nothing that is
  * inside quotes comes out, but for identifiers that are closed, short and plain.
  *
- * sql.c reads tokens, sql_text.c writes the text, sql_word.c knows the operation and the table,
- * sql_store.c keeps the texts of prepared statements.
+ * sql.c reads tokens (with sql_comment.c and sql_dollar.c), sql_text.c writes the text,
+ * sql_word.c knows the operation and the table, sql_store.c keeps the texts of prepared
+ * statements.
  *
  * Pure: no I/O, no globals, no allocation.
  */
