@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -122,6 +124,7 @@ static int agent_environment(const struct ta_cli_settings *settings, struct ta_c
 	int error = ta_cli_env_init(env, settings->env.items);
 
 	ta_cli_env_unset(env, "LD_PRELOAD");
+	ta_cli_env_unset(env, "TAGALONG_SPOOL_DIR"); /* what waits there is not for a trial to send */
 	if (!error)
 		error = ta_cli_env_set(env, "TAGALONG_AGENT_LINGER_MS", "0");
 	if (!error)
@@ -129,34 +132,44 @@ static int agent_environment(const struct ta_cli_settings *settings, struct ta_c
 	return error ? error : ta_cli_env_set(env, "TAGALONG_LOG", "none");
 }
 
-/* What the agent leaves behind is a lock and perhaps a journal. */
-static void remove_directory(const char *dir)
+static int remove_one(const char *path, const struct stat *stat, int kind, struct FTW *place)
 {
-	static const char *const names[] = { "00000001.agent", "00000001.journal", NULL };
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	(void)stat;
+	(void)kind;
+	(void)place;
+	return remove(path) < 0 && errno != ENOENT ? -1 : 0;
+}
 
-	for (const char *const *name = names; fd >= 0 && *name; name++)
-		unlinkat(fd, *name, 0);
-	if (fd >= 0)
-		close(fd);
-	rmdir(dir);
+/* A directory of our own, in which nobody else can make links. */
+static int make_directory(char dir[PATH_MAX])
+{
+	const char *place = getenv("TMPDIR");
+
+	if (!place || place[0] != '/')
+		place = "/tmp";
+	if (snprintf(dir, PATH_MAX, "%s/tagalong-doctor-XXXXXX", place) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	return mkdtemp(dir) ? 0 : -errno;
 }
 
 int ta_cli_try_agent(const struct ta_cli_settings *settings, char ret_said[TA_CLI_SAID_BYTES])
 {
-	char dir[] = "/tmp/tagalong-doctor-XXXXXX", self[PATH_MAX];
+	char dir[PATH_MAX], self[PATH_MAX];
 	const char *binary = settings->config.agent;
 	struct ta_cli_env env;
+	int error = agent_environment(settings, &env);
 
+	if (!error)
+		error = make_directory(dir);
+	if (error)
+		return snprintf(ret_said, TA_CLI_SAID_BYTES, "a directory for it: %s", strerror(-error)), error;
 	if (!binary[0] && ta_cli_self(self) == 0)
 		binary = self;
-	if (agent_environment(settings, &env) < 0 || !mkdtemp(dir))
-		return snprintf(ret_said, TA_CLI_SAID_BYTES, "/tmp: %s", strerror(errno)), -EIO;
 	char *const argv[] = { (char *)"tagalong", (char *)"agent", (char *)"--run-dir", dir,
 			       (char *)"--key",	   (char *)"1",	    (char *)"--foreground", NULL };
 	const struct trial trial = { binary, argv, env.items };
-	int error = attempt(&trial, ret_said);
 
-	remove_directory(dir);
+	error = attempt(&trial, ret_said);
+	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return error;
 }
